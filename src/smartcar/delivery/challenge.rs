@@ -1,0 +1,169 @@
+//! The VERIFY event: Smartcar asks a new callback URI to prove that it knows the
+//! management token, by the HMAC-SHA256 of a challenge.
+//!
+//! VERIFY is not signed, so anybody can ask for such an HMAC. An answer to any
+//! string would be the signature of a delivery of the asker's choice. Challenges
+//! are therefore held to an alphabet in which no delivery can be written, and
+//! [`verify`](super::verify) refuses a body in that alphabet.
+//!
+//! Source: <https://smartcar.com/docs/integrations/webhooks/callback-verification>
+
+use super::signature;
+use crate::ManagementToken;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::ops::RangeInclusive;
+
+const LENGTH: RangeInclusive<usize> = 8..=128;
+
+/// Whether `text` can be a challenge.
+pub(super) fn fits(text: &[u8]) -> bool {
+    LENGTH.contains(&text.len())
+        && text
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+}
+
+/// A challenge that is safe to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge(String);
+
+/// A VERIFY event whose challenge is missing or not safe to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the challenge must be 8 to 128 characters of A-Z a-z 0-9 . _ -")]
+pub struct InvalidChallenge;
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "eventType", borrow)]
+    event_type: Option<&'a RawValue>,
+    #[serde(rename = "eventName", borrow)]
+    event_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Holder {
+    challenge: String,
+}
+
+impl Challenge {
+    /// The challenge in `body`, if that is a VERIFY event: of version 4
+    /// (`eventType`, `data.challenge`) or of the older 2.0 (`eventName`,
+    /// `payload.challenge`).
+    pub fn in_body(body: &[u8]) -> Option<Result<Self, InvalidChallenge>> {
+        let event: Event<'_> = serde_json::from_slice(body).ok()?;
+        let is = |name: Option<&RawValue>, value| name.is_some_and(|name| name.get() == value);
+        let holder = if is(event.event_type, "\"VERIFY\"") {
+            event.data
+        } else if is(event.event_name, "\"verify\"") {
+            event.payload
+        } else {
+            return None;
+        };
+        let challenge = holder
+            .and_then(|holder| serde_json::from_str::<Holder>(holder.get()).ok())
+            .map(|holder| holder.challenge)
+            .filter(|challenge| fits(challenge.as_bytes()));
+        Some(challenge.map(Self).ok_or(InvalidChallenge))
+    }
+
+    /// The body of the answer: `{"challenge":"<hexadecimal HMAC>"}`.
+    pub fn answer(&self, token: &ManagementToken) -> String {
+        let hmac = signature::sign(token, self.0.as_bytes()).unwrap_or_default();
+        format!(r#"{{"challenge":"{hmac}"}}"#)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Rejection, verify};
+
+    fn in_body(body: &str) -> Option<Result<String, InvalidChallenge>> {
+        Challenge::in_body(body.as_bytes()).map(|result| result.map(|challenge| challenge.0))
+    }
+
+    #[test]
+    fn both_versions_of_verify_are_answered_with_openssl_s_hmac() {
+        // printf '%s' 0b6f3f86-5c1c-4b5e-8a52-9d4b7a5f0c11 |
+        //   openssl dgst -sha256 -hmac management-token-1
+        let expected = "ae082efcb9d012320280055390a83513ca44507c18760feca45887f5c982b52b";
+        for body in [
+            r#"{"eventId":"e","eventType":"VERIFY","data":{"challenge":"0b6f3f86-5c1c-4b5e-8a52-9d4b7a5f0c11"},"meta":{}}"#,
+            r#"{"version":"2.0","eventName":"verify","payload":{"challenge":"0b6f3f86-5c1c-4b5e-8a52-9d4b7a5f0c11"}}"#,
+        ] {
+            let challenge = Challenge::in_body(body.as_bytes()).unwrap().unwrap();
+            let answer = challenge.answer(&ManagementToken::new("management-token-1"));
+            assert_eq!(answer, format!(r#"{{"challenge":"{expected}"}}"#));
+        }
+    }
+
+    #[test]
+    fn other_events_are_no_verify() {
+        for body in [
+            "",
+            "VERIFY",
+            "[]",
+            r#"{"eventType":"VEHICLE_STATE","data":{"challenge":"12345678"}}"#,
+            r#"{"eventType":["VERIFY"],"data":{"challenge":"12345678"}}"#,
+            r#"{"eventName":"schedule","payload":{"challenge":"12345678"}}"#,
+        ] {
+            assert_eq!(in_body(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_that_could_be_a_delivery_is_refused() {
+        let long = "a".repeat(129);
+        for challenge in [
+            "",
+            "1234567",
+            "{\\\"eventId\\\":1}",
+            "with space",
+            "new\\nline",
+            "ä2345678",
+            &long,
+        ] {
+            let body = format!(r#"{{"eventType":"VERIFY","data":{{"challenge":"{challenge}"}}}}"#);
+            assert_eq!(in_body(&body), Some(Err(InvalidChallenge)), "{challenge}");
+        }
+        for data in [
+            "",
+            r#","data":null"#,
+            r#","data":{"challenge":12345678}"#,
+            r#","data":{}"#,
+        ] {
+            let body = format!(r#"{{"eventType":"VERIFY"{data}}}"#);
+            assert_eq!(in_body(&body), Some(Err(InvalidChallenge)), "{data}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_never_the_signature_of_a_delivery() {
+        let token = ManagementToken::new("management-token-1");
+        for text in [
+            "12345678",
+            "1234.5e-10",
+            "-1234567",
+            "true.false",
+            &"a".repeat(128),
+        ] {
+            let body = format!(r#"{{"eventType":"VERIFY","data":{{"challenge":"{text}"}}}}"#);
+            let answer = Challenge::in_body(body.as_bytes())
+                .unwrap()
+                .unwrap()
+                .answer(&token);
+            let hmac = &answer[14..78];
+            let result = verify(
+                text.as_bytes(),
+                [hmac.as_bytes()],
+                std::slice::from_ref(&token),
+            );
+            assert_eq!(result.unwrap_err(), Rejection::Challenge, "{text}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! What can go wrong on the way to Smartcar and back.
+
+use crate::{Response, Sent, TokenError, TransportError};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// A call to Smartcar that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No access token could be had, so nothing was sent to the API.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The API gave no answer.
+    #[error("failed to call Smartcar: {0}")]
+    Transport(#[from] TransportError),
+    /// The API answered with an error.
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    /// The API answered with something that is not in its documentation.
+    #[error("failed to read Smartcar's answer (status {status}): {detail}")]
+    Unreadable {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// What was expected and not found.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// Whether the thing asked for may have happened all the same. Where this is
+    /// true, asking again can do it twice.
+    pub fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Token(_) => false,
+            Self::Transport(error) => error.sent == Sent::Maybe,
+            Self::Api(error) => error.may_have_happened(),
+            Self::Unreadable { .. } => true,
+        }
+    }
+
+    /// Whether the same call can succeed later without anything being changed.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Token(error) => error.is_temporary(),
+            Self::Transport(_) => true,
+            Self::Api(error) => error.is_temporary(),
+            Self::Unreadable { status, .. } => *status >= 500,
+        }
+    }
+}
+
+/// What Smartcar suggests to do about an error. An open set: `RETRY_LATER`,
+/// `REAUTHENTICATE` and `CONTACT_SUPPORT` are documented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution(pub String);
+
+/// An error answer of Smartcar's API. Type and code are open sets: compare them
+/// with the values you know and expect others.
+///
+/// Source: <https://smartcar.com/docs/api-reference/api-errors>
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("Smartcar answered {status}: {kind}/{}: {detail}", .code.as_deref().unwrap_or("null"))]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// Smartcar's `type`, for example `VEHICLE_STATE`; empty where the body was
+    /// not Smartcar's.
+    pub kind: String,
+    /// For example `ASLEEP`. Some errors have none.
+    pub code: Option<String>,
+    /// A sentence for developers.
+    pub detail: String,
+    /// What Smartcar suggests.
+    pub resolution: Option<Resolution>,
+    /// Smartcar's id of the request, to be given to its support.
+    pub request_id: Option<String>,
+    /// How long to wait, from the header `Retry-After` in seconds.
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// Reads an error answer: v3's `{"errors":[…]}`, the flat body of v2,
+    /// `{"error":{…}}`, and what a proxy in between may have put in its place.
+    pub fn from_response(response: &Response) -> Self {
+        let body = Body::read(&response.body).unwrap_or_default();
+        Self {
+            status: response.status.as_u16(),
+            kind: body.kind.unwrap_or_default(),
+            code: body.code,
+            detail: body
+                .detail
+                .or(body.description)
+                .or(body.title)
+                .unwrap_or_else(|| "no description".to_owned()),
+            resolution: body.resolution.and_then(|r| r.kind).map(Resolution),
+            request_id: response
+                .header("sc-request-id")
+                .map(str::to_owned)
+                .or(body.request_id)
+                .or(body.meta.and_then(|m| m.debug).and_then(|d| d.request_id)),
+            retry_after: response
+                .header("retry-after")
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+        }
+    }
+
+    /// Whether a command may have reached the vehicle: true for what a gateway
+    /// in between answers, and for an upstream that did not answer Smartcar.
+    pub fn may_have_happened(&self) -> bool {
+        match self.status {
+            // `UPSTREAM` errors tell of the maker's service; only these two
+            // leave open what the service did.
+            502 => !matches!(self.code.as_deref(), Some("RATE_LIMIT" | "KNOWN_ISSUE")),
+            500 | 504 => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the same call can succeed later without anything being changed.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.status, 429 | 500 | 502 | 503 | 504)
+            || self
+                .resolution
+                .as_ref()
+                .is_some_and(|r| r.0 == "RETRY_LATER")
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Body {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    code: Option<String>,
+    title: Option<String>,
+    detail: Option<String>,
+    description: Option<String>,
+    resolution: Option<BodyResolution>,
+    #[serde(rename = "requestId")]
+    request_id: Option<String>,
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct BodyResolution {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    debug: Option<Debug>,
+}
+
+#[derive(Deserialize)]
+struct Debug {
+    #[serde(rename = "requestId")]
+    request_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    errors: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+impl Body {
+    fn read(body: &[u8]) -> Option<Self> {
+        let envelope: Envelope<'_> = serde_json::from_slice(body).ok()?;
+        let inner = envelope
+            .errors
+            .and_then(|errors| errors.first().copied())
+            .or(envelope.error);
+        match inner {
+            Some(inner) => serde_json::from_str(inner.get()).ok(),
+            None => serde_json::from_slice(body).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, headers: &[(&str, &str)], body: &str) -> ApiError {
+        ApiError::from_response(&Response::for_tests(status, headers, body))
+    }
+
+    #[test]
+    fn reads_a_v3_error() {
+        let read = error(
+            409,
+            &[],
+            r#"{"errors":[{"status":"409","type":"VEHICLE_STATE","code":"ASLEEP","title":"Asleep",
+                "detail":"The vehicle sleeps.","resolution":{"type":"RETRY_LATER"},
+                "meta":{"debug":{"requestId":"r-1"}},"tomorrow":1}]}"#,
+        );
+        assert_eq!(
+            read,
+            ApiError {
+                status: 409,
+                kind: "VEHICLE_STATE".into(),
+                code: Some("ASLEEP".into()),
+                detail: "The vehicle sleeps.".into(),
+                resolution: Some(Resolution("RETRY_LATER".into())),
+                request_id: Some("r-1".into()),
+                retry_after: None,
+            }
+        );
+        assert!(read.is_temporary() && !read.may_have_happened());
+        assert_eq!(
+            read.to_string(),
+            "Smartcar answered 409: VEHICLE_STATE/ASLEEP: The vehicle sleeps."
+        );
+    }
+
+    #[test]
+    fn reads_the_flat_error_of_v2_with_its_headers() {
+        let read = error(
+            429,
+            &[("retry-after", "120"), ("sc-request-id", "r-2")],
+            r#"{"type":"RATE_LIMIT","code":"VEHICLE","description":"Too often.","statusCode":429,
+                "requestId":"other","resolution":{"type":null}}"#,
+        );
+        assert_eq!(
+            (read.kind.as_str(), read.code.as_deref()),
+            ("RATE_LIMIT", Some("VEHICLE"))
+        );
+        assert_eq!(read.retry_after, Some(Duration::from_secs(120)));
+        assert_eq!(read.request_id.as_deref(), Some("r-2"));
+        assert_eq!(
+            (read.detail.as_str(), read.resolution),
+            ("Too often.", None)
+        );
+    }
+
+    #[test]
+    fn reads_an_error_object_and_a_missing_code() {
+        let read = error(
+            403,
+            &[],
+            r#"{"error":{"type":"PERMISSION","code":null,"detail":"No."}}"#,
+        );
+        assert_eq!((read.kind.as_str(), read.code), ("PERMISSION", None));
+    }
+
+    #[test]
+    fn what_a_proxy_answered_keeps_its_status() {
+        for body in [
+            "",
+            "<html>502</html>",
+            "null",
+            "[]",
+            "{\"errors\":[]}",
+            "{\"errors\":7}",
+        ] {
+            let read = error(502, &[], body);
+            assert_eq!((read.status, read.kind.as_str()), (502, ""), "{body:?}");
+            assert!(read.may_have_happened() && read.is_temporary());
+        }
+    }
+}

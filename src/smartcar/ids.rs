@@ -1,0 +1,100 @@
+//! Identifiers that must not be mixed up.
+
+use std::fmt;
+
+/// A string that is no identifier of the kind asked for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be 1 to 128 characters of A-Z a-z 0-9 . _ -")]
+pub struct InvalidId {
+    kind: &'static str,
+}
+
+/// Smartcar's identifiers are UUIDs today, which is not promised. This alphabet
+/// holds them and cannot change the meaning of a URL's path or of a header.
+fn check(kind: &'static str, id: &str) -> Result<(), InvalidId> {
+    let fits = (1..=128).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && id.bytes().any(|b| b != b'.');
+    if fits {
+        Ok(())
+    } else {
+        Err(InvalidId { kind })
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks that `id` is one.
+            pub fn parse(id: &str) -> Result<Self, InvalidId> {
+                check($kind, id)?;
+                Ok(Self(id.to_owned()))
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// A vehicle, as Smartcar names it. It stays the same when its owner reconnects.
+    VehicleId, "a vehicle id"
+}
+id! {
+    /// A user: the vehicle owner who gave consent in Smartcar Connect.
+    UserId, "a user id"
+}
+
+/// An event: the same over all attempts to deliver it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventId(pub String);
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_place_in_a_path_or_a_header() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a%2fb",
+            "a b",
+            "a?b",
+            "a\r\nb",
+            "ä",
+            &"a".repeat(129),
+        ] {
+            assert!(VehicleId::parse(bad).is_err(), "{bad:?}");
+        }
+        for good in ["7a3f6c1e-0000-4000-8000-000000000001", "vehicle_1", "a.b"] {
+            assert_eq!(
+                VehicleId::parse(good).map(|id| id.to_string()).as_deref(),
+                Ok(good)
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Points in time, and Smartcar's two ways to write one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::Duration;
+use time::{OffsetDateTime, UtcDateTime, format_description::well_known::Rfc3339};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, the unit of
+/// Smartcar's webhook timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This point in time, `by` later. Stops at the end of time instead of wrapping.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(millis(by)))
+    }
+
+    /// This point in time, `by` earlier. Stops at the beginning of time instead of wrapping.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(by)))
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time as Smartcar writes it: ISO 8601 text in its API, milliseconds since
+/// 1970 in webhooks. 0 stands for "unknown" there, and so does anything else
+/// that is not a time: a delivery is never lost to a field's shape.
+pub fn parse_time(json: &RawValue) -> Option<Timestamp> {
+    let json = json.get();
+    let millis = if let Ok(text) = serde_json::from_str::<String>(json) {
+        let nanos = OffsetDateTime::parse(&text, &Rfc3339)
+            .ok()?
+            .unix_timestamp_nanos();
+        i64::try_from(nanos / 1_000_000).ok()?
+    } else {
+        let number = serde_json::from_str::<f64>(json).ok()?;
+        // Past this, a number of milliseconds is no date that a calendar knows.
+        if !(0.0..=253_402_300_799_999.0).contains(&number) {
+            return None;
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "in range, checked above")]
+        let millis = number as i64;
+        millis
+    };
+    (millis > 0).then_some(Timestamp(millis))
+}
+
+/// A time as Smartcar's API writes it: `2026-06-29T23:55:53.25Z`. None for a
+/// time that no calendar knows.
+pub fn write_time(time: Timestamp) -> Option<String> {
+    let nanos = i128::from(time.0) * 1_000_000;
+    UtcDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()?
+        .format(&Rfc3339)
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Option<i64> {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        parse_time(raw).map(|t| t.0)
+    }
+
+    #[test]
+    fn both_ways_of_writing_a_time_give_milliseconds() {
+        // date -u -d '2026-06-29T23:55:53Z' +%s → 1782777353
+        assert_eq!(parse("1782777353000"), Some(1_782_777_353_000));
+        assert_eq!(
+            parse("\"2026-06-29T23:55:53.000Z\""),
+            Some(1_782_777_353_000)
+        );
+        assert_eq!(
+            parse("\"2026-06-30T01:55:53+02:00\""),
+            Some(1_782_777_353_000)
+        );
+        assert_eq!(parse("1782777353000.0"), Some(1_782_777_353_000));
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_is_read() {
+        for text in ["2026-06-29T23:55:53Z", "2026-06-29T23:55:53.25Z"] {
+            let raw = serde_json::value::to_raw_value(text).unwrap();
+            let written = parse_time(&raw).and_then(write_time);
+            assert_eq!(written.as_deref(), Some(text));
+        }
+        assert_eq!(write_time(Timestamp(i64::MAX)), None);
+    }
+
+    #[test]
+    fn what_is_no_time_is_unknown() {
+        for json in [
+            "0",
+            "null",
+            "-5",
+            "1e300",
+            "\"\"",
+            "\"yesterday\"",
+            "{}",
+            "[]",
+            "true",
+        ] {
+            assert_eq!(parse(json), None, "{json}");
+        }
+    }
+}
