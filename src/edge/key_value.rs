@@ -1,0 +1,32 @@
+//! The host's key-value store named `default`.
+
+use crate::Host;
+use smartcar::{KeyValue, KeyValueError};
+use spin_sdk::key_value::{Error, Store};
+
+impl KeyValue for Host {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        open().await?.get(key).await.map_err(failed)
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), KeyValueError> {
+        open().await?.set(key, value).await.map_err(failed)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KeyValueError> {
+        open().await?.delete(key).await.map_err(failed)
+    }
+}
+
+async fn open() -> Result<Store, KeyValueError> {
+    Store::open_default().await.map_err(failed)
+}
+
+fn failed(error: Error) -> KeyValueError {
+    KeyValueError(match error {
+        Error::StoreTableFull => "too many stores are open".to_owned(),
+        Error::NoSuchStore => "the host has no store named default".to_owned(),
+        Error::AccessDenied => "spin.toml does not grant this component the store".to_owned(),
+        Error::Other(what) => what,
+    })
+}

@@ -1,0 +1,24 @@
+//! The Spin host, as the components of this application see it.
+//!
+//! One file a capability: [`Host`] implements the traits of crate `smartcar`
+//! ([`Http`](smartcar::Http), [`KeyValue`](smartcar::KeyValue),
+//! [`Clock`](smartcar::Clock)) with the host's interfaces; the rest is what every
+//! component needs: the database, variables, log lines, requests and answers.
+
+mod clock;
+mod http;
+mod key_value;
+pub mod log;
+pub mod migrations;
+mod once;
+pub mod request;
+pub mod respond;
+pub mod sqlite;
+pub mod variables;
+
+/// The host that this component runs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Host;
+
+pub use once::Once;
+pub use respond::Response;

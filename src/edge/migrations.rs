@@ -1,0 +1,67 @@
+//! The database's schema, in steps that are only ever added to.
+
+use crate::sqlite::{Store, StoreError};
+
+/// Each step takes the schema from the version before it (its place in this
+/// list, counted from 0) to the next.
+pub const STEPS: [&str; 1] = [include_str!("migrations/0001-deliveries.sql")];
+
+/// The schema version of this application.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// The statements of a step: parted by lines that hold `--;`, since a trigger's
+/// body has semicolons of its own.
+pub fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
+    step.split("\n--;\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+}
+
+/// Brings the database to [`VERSION`].
+///
+/// Instances that start at the same time may all come here: the one that gets
+/// the write lock does the work, the others find it done.
+pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
+    // An acknowledged delivery survives a power cut. Where the database is not a
+    // file of this host's (libSQL), its server decides and may not know these.
+    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
+        let _ = store.query(pragma, []).await;
+    }
+    if version(store).await? == VERSION {
+        return Ok(());
+    }
+    store.query("BEGIN IMMEDIATE", []).await?;
+    match upgrade(store).await {
+        Ok(()) => store.query("COMMIT", []).await.map(drop),
+        Err(error) => {
+            let _ = store.query("ROLLBACK", []).await;
+            Err(error)
+        }
+    }
+}
+
+async fn upgrade(store: &Store) -> Result<(), StoreError> {
+    let found = version(store).await?;
+    let known = usize::try_from(found).unwrap_or(usize::MAX);
+    let Some(missing) = STEPS.get(known..) else {
+        return Err(StoreError::Newer {
+            found,
+            known: VERSION,
+        });
+    };
+    for statement in missing.iter().flat_map(|step| statements(step)) {
+        store.query(statement, []).await?;
+    }
+    store
+        .query(&format!("PRAGMA user_version = {VERSION}"), [])
+        .await?;
+    Ok(())
+}
+
+async fn version(store: &Store) -> Result<i64, StoreError> {
+    let rows = store.query("PRAGMA user_version", []).await?;
+    Ok(rows.first().and_then(|row| row.integer(0)).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! The schema under SQLite itself: what a delivery leaves behind.
+
+use super::{STEPS, statements};
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+
+fn database() -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    for statement in STEPS.iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+    database
+}
+
+fn deliver(database: &Connection, event: &str, mode: &str, delivered_at: i64, body: &str) -> usize {
+    database
+        .execute(
+            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', ?2, 'v-1', 'u-1', ?3, 1, ?4)
+             ON CONFLICT (event_id) DO NOTHING",
+            params![event, mode, delivered_at, body],
+        )
+        .unwrap()
+}
+
+fn state(signals: Value) -> String {
+    json!({"data": {"vehicle": {"make": "M", "year": 2026}, "signals": signals}}).to_string()
+}
+
+fn percent(value: i64, observed: i64, retrieved: i64) -> Value {
+    json!({"code": "tractionbattery-stateofcharge", "name": "StateOfCharge", "group": "TractionBattery",
+        "body": {"value": value, "unit": "percent"},
+        "meta": {"oemUpdatedAt": observed, "retrievedAt": retrieved}})
+}
+
+/// Every signal: code, body, observed, retrieved, delivered, error, error at.
+fn signals(database: &Connection) -> Vec<Value> {
+    let mut statement = database
+        .prepare(
+            "SELECT json_array(code, json(body), observed_at, retrieved_at, delivered_at,
+                json(error), error_at) FROM signal ORDER BY code",
+        )
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap();
+    rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_delivery_is_stored_once() {
+    let database = database();
+    assert_eq!(
+        deliver(
+            &database,
+            "e-1",
+            "LIVE",
+            10,
+            &state(json!([percent(1, 1, 1)]))
+        ),
+        1
+    );
+    assert_eq!(
+        deliver(
+            &database,
+            "e-1",
+            "LIVE",
+            20,
+            &state(json!([percent(2, 2, 2)]))
+        ),
+        0
+    );
+    assert_eq!(signals(&database)[0][1]["value"], 1);
+}
+
+#[test]
+fn every_order_of_six_updates_ends_in_the_same_state() {
+    let updates = [
+        (10, percent(50, 100, 200)),
+        (20, percent(51, 100, 210)),
+        (30, percent(52, 100, 210)),
+        (30, percent(53, 100, 210)),
+        (40, percent(54, 0, 99)),
+        (
+            50,
+            json!({"code": "tractionbattery-stateofcharge", "status": {"value": "ERROR"},
+            "body": {"value": 99, "unit": "percent"}, "meta": {"oemUpdatedAt": 999}}),
+        ),
+    ];
+    let mut outcomes = Vec::new();
+    permutations(&mut [0, 1, 2, 3, 4, 5], 0, &mut |order| {
+        let database = database();
+        for index in order {
+            let (delivered_at, signal) = &updates[*index];
+            deliver(
+                &database,
+                &index.to_string(),
+                "LIVE",
+                *delivered_at,
+                &state(json!([signal])),
+            );
+        }
+        outcomes.push(signals(&database));
+    });
+    assert_eq!(outcomes.len(), 720);
+    assert_eq!(
+        outcomes[0][0][1]["value"], 53,
+        "the newest by observation, retrieval, delivery"
+    );
+    assert_eq!(outcomes[0][0][6], 50, "the error is kept beside the value");
+    assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
+}
+
+fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usize])) {
+    if from == order.len() {
+        return each(order);
+    }
+    for other in from..order.len() {
+        order.swap(from, other);
+        permutations(order, from + 1, each);
+        order.swap(from, other);
+    }
+}
+
+#[test]
+fn both_ways_of_writing_a_time_and_both_names_are_read() {
+    let database = database();
+    let signal =
+        |code: &str, meta: Value| json!({"code": code, "body": {"value": 1}, "meta": meta});
+    let body = state(json!([
+        signal(
+            "a",
+            json!({"oemUpdatedAt": "2026-06-29T23:55:53.250Z", "retrievedAt": 1_782_777_354_000_i64})
+        ),
+        signal(
+            "b",
+            json!({"oemUpdatedAt": 0, "fetchedAt": "2026-06-29T23:55:53Z"})
+        ),
+        signal(
+            "c",
+            json!({"oemUpdatedAt": "soon", "retrievedAt": 1e300, "fetchedAt": {}})
+        ),
+        signal("d", json!([])),
+    ]));
+    deliver(&database, "e-1", "LIVE", 77, &body);
+    let times: Vec<_> = signals(&database)
+        .iter()
+        .map(|s| json!([s[2], s[3], s[4]]))
+        .collect();
+    assert_eq!(
+        times[0],
+        json!([1_782_777_353_250_i64, 1_782_777_354_000_i64, 77])
+    );
+    assert_eq!(times[1], json!([null, 1_782_777_353_000_i64, 77]));
+    assert_eq!(times[2], json!([null, null, 77]));
+    assert_eq!(times[3], json!([null, null, 77]));
+}
+
+#[test]
+fn one_malformed_signal_does_not_cost_its_siblings() {
+    let database = database();
+    let body = state(json!([
+        7, null, "text", [], {}, {"code": 7}, {"code": "x", "body": 7}, {"code": "y", "body": null},
+        percent(42, 1, 1)
+    ]));
+    deliver(&database, "e-1", "LIVE", 10, &body);
+    let codes: Vec<_> = signals(&database).iter().map(|s| s[0].clone()).collect();
+    assert_eq!(codes, ["tractionbattery-stateofcharge", "x", "y"]);
+    assert_eq!(signals(&database)[0][1]["value"], 42);
+}
+
+#[test]
+fn whatever_was_signed_is_stored() {
+    let database = database();
+    for (index, body) in [
+        "",
+        "null",
+        "no json",
+        "[1]",
+        "{\"data\":7}",
+        "{\"data\":{\"signals\":{}}}",
+        "{\"data\":{\"signals\":\"x\",\"vehicle\":[]}}",
+        "{\"data\":{\"signals\":{\"a\\\"b\":{}}}}",
+        "{\"data\":{\"vehicle\":{\"year\":\"x\",\"make\":{},\"model\":[]}}}",
+        "\u{0}",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(
+            deliver(&database, &index.to_string(), "LIVE", 1, body),
+            1,
+            "{body:?}"
+        );
+    }
+    let bytes: &[u8] = &[0xff, 0x00, 0x7b];
+    database
+        .execute(
+            "INSERT INTO delivery VALUES ('b', 'X', 'LIVE', 'v-1', NULL, NULL, 1, ?1)",
+            [bytes],
+        )
+        .unwrap();
+    assert!(signals(&database).is_empty());
+}
+
+#[test]
+fn a_test_event_changes_nothing() {
+    let database = database();
+    deliver(
+        &database,
+        "e-1",
+        "TEST",
+        10,
+        &state(json!([percent(1, 1, 1)])),
+    );
+    let vehicles: i64 = database
+        .query_row("SELECT count(*) FROM vehicle", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((signals(&database).len(), vehicles), (0, 0));
+}
+
+#[test]
+fn a_vehicle_keeps_what_a_later_delivery_does_not_say() {
+    let database = database();
+    deliver(&database, "e-1", "LIVE", 10, &state(json!([])));
+    deliver(
+        &database,
+        "e-2",
+        "LIVE",
+        20,
+        r#"{"data":{"vehicle":{"model":"X"}}}"#,
+    );
+    deliver(
+        &database,
+        "e-0",
+        "LIVE",
+        5,
+        r#"{"data":{"vehicle":{"model":"older","make":"older"}}}"#,
+    );
+    let known = database.query_row(
+        "SELECT user_id || make || model || year FROM vehicle",
+        [],
+        |row| row.get::<_, String>(0),
+    );
+    assert_eq!(known.unwrap(), "u-1MX2026");
+}

@@ -1,0 +1,95 @@
+//! The host's SQLite database named `default`.
+
+use crate::{Once, migrations};
+use spin_sdk::sqlite::{Connection, Error, RowResult};
+
+pub use spin_sdk::sqlite::Value;
+
+/// The database could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another connection is writing, and went on writing until the wait ended.
+    #[error("the database is locked")]
+    Locked,
+    /// The schema was made by a newer version of this application.
+    #[error(
+        "the database has schema version {found}, and this application knows {known}: run a newer version"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version that this application knows.
+        known: i64,
+    },
+    /// Anything else, in the host's words.
+    #[error("database: {0}")]
+    Failed(String),
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoSuchDatabase => Self::Failed("the host has no database named default".into()),
+            Error::AccessDenied => {
+                Self::Failed("spin.toml does not grant this component the database".into())
+            }
+            Error::InvalidConnection => Self::Failed("the connection is not valid".into()),
+            Error::DatabaseFull => Self::Failed("the database is full".into()),
+            Error::Io(what) if what.contains("database is locked") => Self::Locked,
+            Error::Io(what) => Self::Failed(what),
+        }
+    }
+}
+
+/// A row of a result.
+pub struct Row(RowResult);
+
+impl Row {
+    /// The text in a column; none where it holds none.
+    pub fn text(&self, column: usize) -> Option<&str> {
+        match self.0.values.get(column)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The integer in a column; none where it holds none.
+    pub fn integer(&self, column: usize) -> Option<i64> {
+        match self.0.values.get(column)? {
+            Value::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+}
+
+/// The database, with the schema of this version.
+pub struct Store(Connection);
+
+/// One connection for all requests of this instance. Each statement stands for
+/// itself: requests take turns on the connection, so a transaction over several
+/// statements of one would hold statements of another.
+static STORE: Once<Store> = Once::new();
+
+/// The database. Opened, and brought to this version's schema, by the first
+/// request of an instance; the others wait for it.
+pub async fn store() -> Result<&'static Store, StoreError> {
+    STORE
+        .get_or_try_init(async || {
+            let store = Store(Connection::open_default().await?);
+            migrations::apply(&store).await?;
+            Ok(store)
+        })
+        .await
+}
+
+impl Store {
+    /// Runs one statement and returns its rows.
+    pub async fn query(
+        &self,
+        sql: &str,
+        parameters: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = self.0.execute(sql, parameters).await?.collect().await?;
+        Ok(rows.into_iter().map(Row).collect())
+    }
+}
