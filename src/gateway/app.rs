@@ -1,0 +1,76 @@
+//! What an instance of the gateway keeps between requests: its configuration and
+//! the client with the token. Caches only; truth is in the stores.
+
+use crate::callers::Callers;
+use edge::{
+    Host, Once,
+    log::{self, Level},
+    respond::Problem,
+    variables::{self, VariableError},
+};
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
+
+/// The gateway's configuration and its client.
+pub(crate) struct App {
+    callers: Result<Callers, String>,
+    client: Client<Host>,
+}
+
+static APP: Once<App> = Once::new();
+
+/// The gateway of this instance, set up by its first request.
+pub(crate) async fn app() -> Result<&'static App, Problem> {
+    APP.get_or_try_init(set_up)
+        .await
+        .map_err(|error: VariableError| {
+            log::line(Level::Error, "not_configured")
+                .with("reason", error.to_string())
+                .write();
+            not_configured()
+        })
+}
+
+async fn set_up() -> Result<App, VariableError> {
+    let credentials = Credentials {
+        client_id: ClientId(variables::text("smartcar_client_id").await?),
+        client_secret: ClientSecret::new(
+            variables::secret("smartcar_client_secret")
+                .await?
+                .expose_secret(),
+        ),
+    };
+    let origins = Origins {
+        iam: variables::text("smartcar_iam_origin").await?,
+        vehicle: variables::text("smartcar_vehicle_origin").await?,
+    };
+    let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
+    let tokens = TokenCache::new(credentials, &origins.iam);
+    Ok(App {
+        callers,
+        client: Client::new(Host, tokens, &origins),
+    })
+}
+
+impl App {
+    /// Who has a key. Without valid keys nobody has one.
+    pub(crate) fn callers(&self) -> Result<&Callers, Problem> {
+        self.callers.as_ref().map_err(|reason| {
+            log::line(Level::Error, "not_configured")
+                .with("reason", reason.as_str())
+                .write();
+            not_configured()
+        })
+    }
+
+    /// The client of Smartcar's API.
+    pub(crate) fn client(&self) -> &Client<Host> {
+        &self.client
+    }
+}
+
+fn not_configured() -> Problem {
+    let detail = "this gateway is not configured yet; its log says what is missing";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+}

@@ -1,0 +1,100 @@
+//! The gateway: Smartcar's API v3 at the edge.
+//!
+//! The paths and bodies are Smartcar's own, so that a client of Smartcar only
+//! changes its base URL and its bearer token. In front of Smartcar stand API
+//! keys, in place of a token of its own stands the one that all instances share.
+
+mod app;
+mod callers;
+mod commands;
+mod routes;
+mod signals;
+mod status;
+
+use edge::{
+    Response,
+    request::{self, BodyError},
+    respond::{self, Problem},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use routes::Route;
+use smartcar::VehicleId;
+use spin_sdk::{http::Request, http_service};
+
+/// No request of Smartcar's API comes near this.
+const MAX_BODY: usize = 64 * 1024;
+
+#[http_service]
+async fn handle(request: Request) -> Response {
+    answer(request).await.unwrap_or_else(Response::from)
+}
+
+/// From the request to the answer: route, key, scope, and then the work.
+async fn answer(request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    // Also the body of a request that is refused is read: a client that is
+    // still sending would not see the answer.
+    let body = request::body(body, MAX_BODY).await.map_err(unreadable)?;
+    let Parts {
+        method,
+        uri,
+        headers,
+        ..
+    } = parts;
+    let (route, path) = routes::find(&method, uri.path())?;
+    if route == Route::Health {
+        return Ok(respond::json(StatusCode::OK, r#"{"status":"ok"}"#));
+    }
+    let app = app::app().await?;
+    let caller = app.callers()?.identify(bearer(&headers))?;
+    match route {
+        Route::Health | Route::Status => {
+            caller.require("read_status")?;
+            status::read(app).await
+        }
+        Route::Command(kind) => {
+            caller.require(kind.permission())?;
+            let vehicle = vehicle(&path.vehicle)?;
+            caller.require_vehicle(&vehicle)?;
+            commands::run(app, caller, &vehicle, kind, &headers, body).await
+        }
+        Route::Signals | Route::Signal => {
+            caller.require_any("read_")?;
+            let vehicle = vehicle(&path.vehicle)?;
+            caller.require_vehicle(&vehicle)?;
+            signals::read(caller, &vehicle, path.signal.as_deref()).await
+        }
+    }
+}
+
+fn unreadable(error: BodyError) -> Problem {
+    match error {
+        BodyError::TooLarge => {
+            let detail = format!("a request has at most {MAX_BODY} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
+        }
+        BodyError::Broken => {
+            let detail = "the body ended before its announced length";
+            Problem::new(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", detail)
+        }
+    }
+}
+
+fn vehicle(id: &str) -> Result<VehicleId, Problem> {
+    VehicleId::parse(id).map_err(|error| invalid(error.to_string()))
+}
+
+/// The request is not what the documentation of its path says.
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_INPUT", detail)
+}
+
+/// What follows `Bearer` in the header `Authorization`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}
