@@ -1,0 +1,20 @@
+//! Runs the built `edge-host` on the probe (`tests/host/probe`) and looks at it
+//! from outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fall over"
+)]
+
+mod dependencies;
+mod http;
+mod instances;
+mod outbound;
+mod running;
+mod startup;
+mod stores;
+mod upstream;
+mod wire;
