@@ -1,0 +1,210 @@
+//! `/_simulator/…`: what a test reads and asks for. None of this is Smartcar's,
+//! and none of it is counted or needs a token.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::car::Car;
+use crate::catalogue;
+use crate::config;
+use crate::event::{Event, Mode, Trigger};
+use crate::faults::Fault;
+use crate::requests::Summary;
+use crate::state::{Shared, lock};
+use crate::webhook::Verification;
+
+pub(crate) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/requests", get(requests).delete(reset_requests))
+        .route("/vehicles", get(vehicles))
+        .route("/webhook", put(set_webhook))
+        .route("/deliveries", get(deliveries).post(send))
+        .route("/deliveries/{eventId}/redeliver", post(redeliver))
+        .route("/verify", post(verify))
+        .route("/tokens/revoke", post(revoke))
+        .route("/faults", get(faults).put(set_faults))
+        .method_not_allowed_fallback(async || {
+            ControlError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong method for this path")
+        })
+        .fallback(async || ControlError::new(StatusCode::NOT_FOUND, "no such control"))
+}
+
+async fn requests(State(simulator): State<Shared>) -> Json<Summary> {
+    Json(simulator.requests.summary())
+}
+
+async fn reset_requests(State(simulator): State<Shared>) -> StatusCode {
+    simulator.requests.reset();
+    StatusCode::NO_CONTENT
+}
+
+async fn vehicles(State(simulator): State<Shared>) -> Json<Vec<Value>> {
+    Json(lock(&simulator.fleet).cars().iter().map(describe).collect())
+}
+
+fn describe(car: &Car) -> Value {
+    let charge = car.state.charge.as_ref();
+    json!({
+        "id": car.id,
+        "owner": car.owner,
+        "make": car.make,
+        "model": car.model,
+        "powertrainType": car.powertrain.name(),
+        "state": {
+            "isLocked": car.state.locked,
+            "isPluggedIn": charge.map(|charge| charge.plugged_in),
+            "isCharging": charge.map(|charge| charge.charging),
+            "chargeLimit": charge.map(|charge| charge.limit),
+        },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WebhookSettings {
+    callback_uri: String,
+}
+
+async fn set_webhook(
+    State(simulator): State<Shared>,
+    body: Bytes,
+) -> Result<Json<Value>, ControlError> {
+    let settings: WebhookSettings = read(&body)?;
+    let callback = config::callback_uri(&settings.callback_uri).map_err(ControlError::bad)?;
+    let answer = json!({ "callbackUri": callback.to_string() });
+    simulator.outbox.webhook.set_callback(callback);
+    Ok(Json(answer))
+}
+
+async fn deliveries(State(simulator): State<Shared>) -> Json<Vec<Value>> {
+    Json(simulator.outbox.list())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Order {
+    vehicle_id: String,
+    #[serde(default)]
+    event_type: EventType,
+    /// Send it as the first delivery after a subscription.
+    #[serde(default)]
+    first: bool,
+    #[serde(default)]
+    mode: Mode,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum EventType {
+    #[default]
+    VehicleState,
+    VehicleError,
+}
+
+/// Sends one event now, through the same outbox as the cars' own.
+async fn send(State(simulator): State<Shared>, body: Bytes) -> Result<Response, ControlError> {
+    let order: Order = read(&body)?;
+    if order.first && order.event_type != EventType::VehicleState {
+        return Err(ControlError::bad("first is for VEHICLE_STATE only"));
+    }
+    if !simulator.outbox.webhook.has_callback() {
+        return Err(ControlError::new(
+            StatusCode::CONFLICT,
+            "no callback URI is set",
+        ));
+    }
+    let layout = simulator.layout;
+    let event = {
+        let fleet = lock(&simulator.fleet);
+        let car = fleet
+            .car(&order.vehicle_id)
+            .ok_or_else(|| ControlError::new(StatusCode::NOT_FOUND, "no such vehicle"))?;
+        match order.event_type {
+            EventType::VehicleError => Event::vehicle_error(car, layout, order.mode),
+            EventType::VehicleState => {
+                let trigger = if order.first {
+                    Trigger::FirstDelivery
+                } else {
+                    Trigger::Signals(vec![catalogue::ODOMETER])
+                };
+                Event::vehicle_state(car, &trigger, layout, order.mode)
+            }
+        }
+    };
+    let answer = json!({ "eventId": event.id });
+    simulator.outbox.send(event);
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+async fn redeliver(
+    State(simulator): State<Shared>,
+    event_id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, ControlError> {
+    let unknown = || ControlError::new(StatusCode::NOT_FOUND, "no such event");
+    let Path(event_id) = event_id.map_err(|_| unknown())?;
+    let attempt = simulator.outbox.redeliver(&event_id).await;
+    let attempt = attempt.ok_or_else(unknown)?;
+    Ok(Json(
+        json!({ "status": attempt.status, "error": attempt.error }),
+    ))
+}
+
+async fn verify(State(simulator): State<Shared>) -> Json<Verification> {
+    Json(simulator.outbox.webhook.verify().await)
+}
+
+async fn revoke(State(simulator): State<Shared>) -> Json<Value> {
+    Json(json!({ "revoked": simulator.tokens.revoke_all() }))
+}
+
+async fn faults(State(simulator): State<Shared>) -> Json<Vec<Fault>> {
+    Json(simulator.faults.list())
+}
+
+async fn set_faults(
+    State(simulator): State<Shared>,
+    body: Bytes,
+) -> Result<Json<Vec<Fault>>, ControlError> {
+    simulator
+        .faults
+        .replace(read(&body)?)
+        .map_err(ControlError::bad)?;
+    Ok(Json(simulator.faults.list()))
+}
+
+/// Reads a JSON body whatever its content type, so that a bare `curl -d` works.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(body).map_err(ControlError::bad)
+}
+
+/// A control call that makes no sense: `{"error": <why>}`.
+struct ControlError {
+    status: StatusCode,
+    why: String,
+}
+
+impl ControlError {
+    fn new(status: StatusCode, why: impl ToString) -> Self {
+        Self {
+            status,
+            why: why.to_string(),
+        }
+    }
+
+    fn bad(why: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, why)
+    }
+}
+
+impl IntoResponse for ControlError {
+    fn into_response(self) -> Response {
+        (self.status, Json(json!({ "error": self.why }))).into_response()
+    }
+}

@@ -1,0 +1,125 @@
+//! The controls over real sockets.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::testing::Running;
+use crate::{Config, FIRST_USER, FIRST_VEHICLE};
+
+const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_status() {
+    let simulator = Running::start(Config::default()).await;
+    simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+    simulator.command("nowhere", "security/lock", "").await;
+    simulator.ask("GET", "/v3/nothing", &[], "").await;
+    let requests = simulator.control("GET", "/requests", Value::Null).await;
+    assert_eq!(
+        requests.json(),
+        json!({
+            "total": 5,
+            "routes": [
+                { "method": "POST", "route": "/oauth2/token", "status": 200, "count": 2 },
+                { "method": "POST", "route": LOCK, "status": 200, "count": 1 },
+                { "method": "POST", "route": LOCK, "status": 404, "count": 1 },
+                { "method": "GET", "route": "unmatched", "status": 401, "count": 1 },
+            ],
+        })
+    );
+    assert_eq!(
+        simulator
+            .control("DELETE", "/requests", Value::Null)
+            .await
+            .status,
+        204
+    );
+    let requests = simulator.control("GET", "/requests", Value::Null).await;
+    assert_eq!(requests.json(), json!({ "total": 0, "routes": [] }));
+}
+
+#[tokio::test]
+async fn a_fault_answers_instead_of_smartcar() {
+    let simulator = Running::start(Config::default()).await;
+    let body = r#"{"errors":[{"status":"429"}]}"#;
+    let faults = json!([{
+        "route": LOCK,
+        "method": "POST",
+        "times": 1,
+        "status": 429,
+        "headers": { "Retry-After": "9" },
+        "body": body,
+    }]);
+    let set = simulator.control("PUT", "/faults", faults).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    let answer = simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+    assert_eq!((answer.status, answer.text.as_str()), (429, body));
+    assert_eq!(answer.headers["retry-after"], "9");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert!(answer.headers.contains_key("sc-request-id"));
+    let shown = simulator
+        .control("GET", "/faults", Value::Null)
+        .await
+        .json();
+    assert_eq!(shown[0]["times"], 0);
+    let answer = simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_command_runs_although_its_client_stopped_waiting() {
+    let simulator = Running::start(Config::default()).await;
+    let faults = json!([{ "route": LOCK, "latencyMs": 300 }]);
+    simulator.control("PUT", "/faults", faults).await;
+    let bearer = simulator.bearer().await;
+    let request = format!(
+        "POST /v3/vehicles/{FIRST_VEHICLE}/commands/security/lock HTTP/1.1\r\n\
+         Host: s\r\nAuthorization: {bearer}\r\nSC-User-Id: {FIRST_USER}\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(simulator.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    drop(stream);
+    for _ in 0..500 {
+        let fleet = simulator
+            .control("GET", "/vehicles", Value::Null)
+            .await
+            .json();
+        if fleet[0]["state"]["isLocked"] == true {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    unreachable!("the command never ran");
+}
+
+#[tokio::test]
+async fn a_control_that_makes_no_sense_says_why() {
+    let simulator = Running::start(Config::default()).await;
+    for (method, path, body, status) in [
+        ("PUT", "/faults", json!([{ "route": "/nowhere" }]), 400),
+        ("PUT", "/faults", json!({}), 400),
+        ("PUT", "/webhook", json!({ "callbackUri": "ftp://x/" }), 400),
+        ("POST", "/deliveries", json!({}), 400),
+        (
+            "POST",
+            "/deliveries",
+            json!({ "vehicleId": FIRST_VEHICLE }),
+            409,
+        ),
+        ("POST", "/deliveries/none/redeliver", Value::Null, 404),
+        ("POST", "/deliveries/last/redeliver", Value::Null, 404),
+        ("POST", "/deliveries/%ff/redeliver", Value::Null, 404),
+        ("GET", "/nothing", Value::Null, 404),
+        ("DELETE", "/vehicles", Value::Null, 405),
+    ] {
+        let answer = simulator.control(method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        assert!(answer.json()["error"].is_string(), "{method} {path}");
+    }
+    let requests = simulator.control("GET", "/requests", Value::Null).await;
+    assert_eq!(requests.json()["total"], 0);
+}

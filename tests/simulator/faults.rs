@@ -1,0 +1,202 @@
+//! The trouble that a test asks for: slow answers, chosen answers, cut connections.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
+use http::{HeaderValue, Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::routes;
+use crate::state::lock;
+
+/// What happens to the requests of one route. Several members work together:
+/// the wait comes first.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Fault {
+    /// The template, for example `/v3/vehicles/{vehicleId}/signals`.
+    route: String,
+    /// Any method where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// How many requests it still applies to; all where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<u64>,
+    /// Milliseconds to wait before anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+    /// Answer with this status; 200 where only headers or a body are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// Close the connection instead of answering.
+    #[serde(default)]
+    cut: bool,
+}
+
+/// Marks a response that must not be sent: the server closes the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut;
+
+/// Why a fault is refused, in words for the author of the test.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidFault {
+    #[error("unknown route {0}; the routes are {routes}", routes = routes::TEMPLATES.join(", "))]
+    Route(String),
+    #[error("the status must be from 200 to 599")]
+    Status,
+    #[error("the header {0} cannot be sent")]
+    Header(String),
+}
+
+impl Fault {
+    /// A fault that can never apply would let a test pass for the wrong reason,
+    /// so it is refused when it is set.
+    fn check(&self) -> Result<(), InvalidFault> {
+        if !routes::TEMPLATES.contains(&self.route.as_str()) {
+            return Err(InvalidFault::Route(self.route.clone()));
+        }
+        if self.status.is_some_and(|s| !(200..600).contains(&s)) {
+            return Err(InvalidFault::Status);
+        }
+        match self.headers.iter().find(|(n, v)| header(n, v).is_none()) {
+            Some((name, _)) => Err(InvalidFault::Header(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn matches(&self, method: &Method, route: &str) -> bool {
+        let method_matches = |wanted: &String| wanted.eq_ignore_ascii_case(method.as_str());
+        self.times != Some(0)
+            && self.route == route
+            && self.method.as_ref().is_none_or(method_matches)
+    }
+
+    /// Lets the fault happen; the normal handling follows where it only waits.
+    pub(crate) async fn apply(&self, request: Request, next: Next) -> Response {
+        if let Some(latency) = self.latency_ms {
+            tokio::time::sleep(Duration::from_millis(latency)).await;
+        }
+        if self.cut {
+            return Extension(Cut).into_response();
+        }
+        match self.answer() {
+            Some(answer) => answer,
+            None => next.run(request).await,
+        }
+    }
+
+    fn answer(&self) -> Option<Response> {
+        if self.status.is_none() && self.headers.is_empty() && self.body.is_none() {
+            return None;
+        }
+        let status = self.status.and_then(|s| StatusCode::from_u16(s).ok());
+        let mut response = Response::new(Body::from(self.body.clone().unwrap_or_default()));
+        *response.status_mut() = status.unwrap_or(StatusCode::OK);
+        if self.body.is_some() {
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, json);
+        }
+        for (name, value) in self.headers.iter().filter_map(|(n, v)| header(n, v)) {
+            response.headers_mut().insert(name, value);
+        }
+        Some(response)
+    }
+}
+
+/// A header that may be set: the framing of the body stays with the server.
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let name: HeaderName = name.parse().ok()?;
+    let value = HeaderValue::from_str(value).ok()?;
+    (name != CONTENT_LENGTH && name != TRANSFER_ENCODING).then_some((name, value))
+}
+
+/// The faults in force.
+#[derive(Default)]
+pub(crate) struct Faults {
+    list: Mutex<Vec<Fault>>,
+}
+
+impl Faults {
+    pub(crate) fn replace(&self, faults: Vec<Fault>) -> Result<(), InvalidFault> {
+        faults.iter().try_for_each(Fault::check)?;
+        *lock(&self.list) = faults;
+        Ok(())
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        lock(&self.list).clone()
+    }
+
+    /// The first fault that applies to a request; it is used up by one.
+    pub(crate) fn take(&self, method: &Method, route: &str) -> Option<Fault> {
+        let mut list = lock(&self.list);
+        let fault = list.iter_mut().find(|f| f.matches(method, route))?;
+        fault.times = fault.times.map(|times| times.saturating_sub(1));
+        Some(fault.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn fault(json: &str) -> Fault {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_counted_fault_is_used_up() {
+        let faults = Faults::default();
+        faults
+            .replace(vec![fault(
+                r#"{"route":"/oauth2/token","method":"post","times":2,"status":503}"#,
+            )])
+            .unwrap();
+        assert!(faults.take(&Method::GET, "/oauth2/token").is_none());
+        assert!(faults.take(&Method::POST, "/v3/connections").is_none());
+        assert!(faults.take(&Method::POST, "/oauth2/token").is_some());
+        assert!(faults.take(&Method::POST, "/oauth2/token").is_some());
+        assert!(faults.take(&Method::POST, "/oauth2/token").is_none());
+        assert_eq!(faults.list().first().unwrap().times, Some(0));
+    }
+
+    #[test]
+    fn a_fault_that_cannot_happen_is_refused_and_changes_nothing() {
+        let faults = Faults::default();
+        faults
+            .replace(vec![fault(r#"{"route":"/v3/connections","cut":true}"#)])
+            .unwrap();
+        for bad in [
+            r#"{"route":"/v3/vehicles/{id}/signals","status":500}"#,
+            r#"{"route":"/oauth2/token","status":100}"#,
+            r#"{"route":"/oauth2/token","headers":{"a b":"c"}}"#,
+            r#"{"route":"/oauth2/token","headers":{"Content-Length":"3"}}"#,
+            r#"{"route":"/oauth2/token","headers":{"X":"a\nb"}}"#,
+        ] {
+            assert!(faults.replace(vec![fault(bad)]).is_err(), "{bad}");
+        }
+        assert_eq!(faults.list().len(), 1);
+        assert!(serde_json::from_str::<Fault>(r#"{"route":"/","latency":5}"#).is_err());
+    }
+
+    #[test]
+    fn a_wait_alone_is_no_answer() {
+        assert!(fault(r#"{"route":"/","latencyMs":5}"#).answer().is_none());
+        let answer = fault(r#"{"route":"/","headers":{"Retry-After":"7"}}"#);
+        let answer = answer.answer().unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["retry-after"], "7");
+    }
+}

@@ -1,0 +1,59 @@
+//! Everything one running simulator knows.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Millis;
+use crate::config::{Config, Layout};
+use crate::delivery::Outbox;
+use crate::faults::Faults;
+use crate::fleet::Fleet;
+use crate::requests::RequestLog;
+use crate::token::{Client, Tokens};
+use crate::webhook::Webhook;
+
+/// The state that every handler shares.
+pub(crate) type Shared = Arc<Simulator>;
+
+pub(crate) struct Simulator {
+    /// What links in answers start with: `http://` and the bound address.
+    pub(crate) origin: String,
+    pub(crate) client: Client,
+    pub(crate) token_life: Duration,
+    pub(crate) layout: Layout,
+    pub(crate) tokens: Tokens,
+    pub(crate) fleet: Mutex<Fleet>,
+    pub(crate) requests: RequestLog,
+    pub(crate) faults: Faults,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+impl Simulator {
+    pub(crate) fn new(config: Config, origin: String) -> Shared {
+        let webhook = Webhook::new(config.deliver_to, config.management_token);
+        Arc::new(Self {
+            origin,
+            client: Client {
+                id: config.client_id,
+                secret: config.client_secret,
+            },
+            token_life: config.token_life,
+            layout: config.layout,
+            tokens: Tokens::default(),
+            fleet: Mutex::new(Fleet::new(Millis::now())),
+            requests: RequestLog::default(),
+            faults: Faults::default(),
+            outbox: Arc::new(Outbox::new(webhook, config.retry_scale)),
+        })
+    }
+
+    pub(crate) fn vehicle_link(&self, vehicle_id: &str) -> String {
+        format!("{}/v3/vehicles/{vehicle_id}", self.origin)
+    }
+}
+
+/// Locks a mutex. A thread that panicked while it held the lock has left
+/// nothing half-written here, so its poison is ignored.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,102 @@
+//! `GET /v3/vehicles/{vehicleId}` and its signals.
+//! <https://smartcar.com/docs/api-reference/get-vehicle>,
+//! <https://smartcar.com/docs/api-reference/list-signals>
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use http::request::Parts;
+use serde_json::{Value, json};
+
+use crate::access::{OwnedVehicle, path_parameter};
+use crate::car::Car;
+use crate::refusal::Refusal;
+use crate::state::{Shared, Simulator, lock};
+
+/// The vehicle id of a path, whoever asks.
+pub(crate) struct VehicleId(String);
+
+impl FromRequestParts<Shared> for VehicleId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
+        path_parameter(parts, state, "vehicleId").await.map(Self)
+    }
+}
+
+/// The signal code of a path.
+pub(crate) struct SignalCode(String);
+
+impl FromRequestParts<Shared> for SignalCode {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
+        path_parameter(parts, state, "signalCode").await.map(Self)
+    }
+}
+
+/// Needs no `sc-user-id`: Smartcar's reference lists none for this path.
+pub(crate) async fn vehicle(
+    State(simulator): State<Shared>,
+    VehicleId(id): VehicleId,
+) -> Result<Json<Value>, Refusal> {
+    let fleet = lock(&simulator.fleet);
+    let car = fleet
+        .car(&id)
+        .ok_or_else(|| Refusal::vehicle_not_found(&id))?;
+    Ok(Json(json!({ "data": resource(&simulator, car) })))
+}
+
+pub(crate) async fn signals(
+    State(simulator): State<Shared>,
+    vehicle: OwnedVehicle,
+) -> Result<Json<Value>, Refusal> {
+    let fleet = lock(&simulator.fleet);
+    let car = fleet
+        .car(&vehicle.id)
+        .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
+    let link = simulator.vehicle_link(car.id);
+    let data: Vec<Value> = car.signals.iter().map(|s| s.resource(&link)).collect();
+    let page = format!("{link}/signals");
+    Ok(Json(json!({
+        "meta": { "pageNumber": 1, "pageSize": data.len(), "totalCount": data.len() },
+        "data": data,
+        "links": { "self": page, "first": page, "last": page, "next": null, "prev": null },
+        "included": { "vehicle": resource(&simulator, car) },
+    })))
+}
+
+pub(crate) async fn signal(
+    State(simulator): State<Shared>,
+    vehicle: OwnedVehicle,
+    SignalCode(code): SignalCode,
+) -> Result<Json<Value>, Refusal> {
+    let fleet = lock(&simulator.fleet);
+    let car = fleet
+        .car(&vehicle.id)
+        .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
+    // Smartcar has one path for each signal, so an unknown code is an unknown path.
+    let signal = car
+        .signals
+        .iter()
+        .find(|signal| signal.kind.code == code)
+        .ok_or_else(Refusal::invalid_path)?;
+    Ok(Json(json!({
+        "data": signal.resource(&simulator.vehicle_link(car.id)),
+        "included": { "vehicle": resource(&simulator, car) },
+    })))
+}
+
+fn resource(simulator: &Simulator, car: &Car) -> Value {
+    json!({
+        "id": car.id,
+        "type": "vehicle",
+        "attributes": {
+            "make": car.make,
+            "model": car.model,
+            "year": car.year,
+            "powertrainType": car.powertrain.name(),
+            "mode": "live",
+        },
+        "links": { "self": simulator.vehicle_link(car.id) },
+    })
+}
