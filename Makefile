@@ -1,0 +1,59 @@
+# make help lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Where the app and the simulator listen; `make up PORT=8080` changes it.
+PORT ?= 3000
+SIMULATOR_PORT ?= 4010
+# embedded | spin; empty: Spin where a suitable one is on PATH, else embedded.
+export EDGE_HOST
+
+# One build directory for everything: spin.toml names files in it.
+unexport CARGO_TARGET_DIR
+
+COMPONENTS := receiver gateway
+PROBES := host-probe host-probe-dependency
+WASM := cargo build --locked --release --target wasm32-wasip2
+packages = $(foreach package,$(1),-p $(package))
+
+.PHONY: help target components probes natives build up test lint fmt key clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+target: ## Makes the Rust target wasm32-wasip2 available
+	@sh scripts/wasm-target.sh
+
+components: target
+	@$(WASM) $(call packages,$(COMPONENTS))
+
+probes: target
+	@$(WASM) $(call packages,$(PROBES))
+
+natives:
+	@cargo build --locked -p edge-host -p simulator
+
+build: components natives ## Builds the components, the embedded host and the simulator
+
+up: build ## Runs the app against the simulator and prints what to try
+	@PORT=$(PORT) SIMULATOR_PORT=$(SIMULATOR_PORT) sh scripts/up.sh
+
+test: build probes ## Builds and runs every test
+	@cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+
+lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(PROBES)) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	@sh -n scripts/*.sh
+
+fmt: ## Formats everything
+	@cargo fmt --all
+
+key: ## A new API key: make key NAME=ops SCOPES=control_security,read_*
+	@sh scripts/key.sh "$(NAME)" "$(SCOPES)"
+
+clean: ## Removes what was built and the local state
+	@cargo clean
+	@rm -rf .spin

@@ -1,0 +1,171 @@
+//! The application on its host.
+
+use crate::{
+    Smartcar,
+    client::{Answer, send, try_send},
+    eventually,
+    process::{Process, free_address, repository},
+};
+use std::{collections::BTreeMap, process::Command};
+use tempfile::TempDir;
+
+/// A key with every scope.
+pub const KEY: &str = "key-for-everything";
+
+/// What an application is started with.
+#[derive(Default)]
+pub struct Options {
+    /// Variables of spin.toml that differ from those of [`App::start`].
+    pub variables: Vec<(&'static str, String)>,
+    /// Flags of the simulator.
+    pub simulator: &'static [&'static str],
+}
+
+/// The application in front of a simulator of its own, with a store of its own.
+pub struct App {
+    process: Option<Process>,
+    past: String,
+    address: String,
+    state: TempDir,
+    variables: BTreeMap<&'static str, String>,
+    /// The simulator that it calls and that delivers to it.
+    pub smartcar: Smartcar,
+}
+
+impl App {
+    /// Starts both, configured for each other.
+    pub fn start() -> Self {
+        Self::start_with(Options::default())
+    }
+
+    /// Starts both, configured otherwise.
+    pub fn start_with(options: Options) -> Self {
+        let smartcar = Smartcar::start(options.simulator);
+        // printf '%s' key-for-everything | openssl dgst -sha256
+        let keys = r#"[{"name":"all","scopes":["*"],
+            "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
+        let mut variables = BTreeMap::from([
+            ("SMARTCAR_CLIENT_ID", simulator::CLIENT_ID.to_owned()),
+            (
+                "SMARTCAR_CLIENT_SECRET",
+                simulator::CLIENT_SECRET.to_owned(),
+            ),
+            ("SMARTCAR_IAM_ORIGIN", smartcar.origin()),
+            ("SMARTCAR_VEHICLE_ORIGIN", smartcar.origin()),
+            ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
+            ("API_KEYS", keys.to_owned()),
+        ]);
+        variables.extend(options.variables);
+        let mut app = Self {
+            process: None,
+            past: String::new(),
+            address: free_address(),
+            state: TempDir::new().unwrap(),
+            variables,
+            smartcar,
+        };
+        app.smartcar.deliver_to(&app.url("/webhooks"));
+        app.run();
+        app
+    }
+
+    /// Starts it, on the same address and the same store as before.
+    pub fn run(&mut self) {
+        let mut command = Command::new("sh");
+        command
+            .current_dir(repository())
+            .args(["scripts/host.sh", "spin.toml", &self.address])
+            .arg(self.state.path());
+        for (name, value) in &self.variables {
+            command.env(format!("SPIN_VARIABLE_{name}"), value);
+        }
+        let mut process = Process::start(&mut command);
+        eventually("the app answers", || {
+            assert!(!process.has_ended(), "the host ended: {}", process.said());
+            try_send("GET", &self.url("/healthz"), &[], b"")
+                .ok()
+                .filter(|a| a.status == 200)
+        });
+        self.process = Some(process);
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.past += &process.said();
+        }
+    }
+
+    /// Changes a variable; it holds from the next start.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.insert(name, value.to_owned());
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Everything it and its host printed.
+    pub fn said(&self) -> String {
+        self.past.clone() + &self.process.as_ref().map(Process::said).unwrap_or_default()
+    }
+
+    /// Sends a request. Every answer has to carry its length.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let answer = send(method, &self.url(path), headers, body);
+        let length = answer
+            .headers
+            .get("content-length")
+            .and_then(|l| l.to_str().ok());
+        if method != "HEAD" {
+            assert_eq!(
+                length,
+                Some(&*answer.body.len().to_string()),
+                "{method} {path}: {answer:?}"
+            );
+        }
+        answer
+    }
+
+    /// Sends a request with the key that may do everything.
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let bearer = format!("Bearer {KEY}");
+        let headers = [headers, &[("authorization", bearer.as_str())]].concat();
+        self.send(method, path, &headers, body.as_bytes())
+    }
+
+    /// Sends a command on behalf of a user.
+    pub fn command(&self, vehicle: &str, user: &str, command: &str, body: &str) -> Answer {
+        let path = format!("/v3/vehicles/{vehicle}/commands/{command}");
+        self.call("POST", &path, &[("sc-user-id", user)], body)
+    }
+
+    /// A signal of a vehicle, as the gateway tells it.
+    pub fn signal(&self, vehicle: &str, code: &str) -> Answer {
+        self.call(
+            "GET",
+            &format!("/v3/vehicles/{vehicle}/signals/{code}"),
+            &[],
+            "",
+        )
+    }
+
+    /// Posts a delivery.
+    pub fn deliver(&self, signature: &str, body: &[u8]) -> Answer {
+        self.send("POST", "/webhooks", &[("sc-signature", signature)], body)
+    }
+
+    /// How many deliveries are stored.
+    pub fn stored(&self) -> u64 {
+        let status = self.call("GET", "/status", &[], "").json();
+        status["deliveries"]["stored"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{status}"))
+    }
+}

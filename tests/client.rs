@@ -1,0 +1,97 @@
+//! HTTP, well formed and otherwise.
+
+use serde_json::Value;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::OnceLock,
+    time::Duration,
+};
+use ureq::{Agent, http};
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// Status, type and code of an error in Smartcar's shape.
+    pub fn error(&self) -> (u16, String, String) {
+        let json = self.json();
+        let error = &json["errors"][0];
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(text("status"), self.status.to_string(), "{self:?}");
+        assert!(!text("detail").is_empty(), "{self:?}");
+        (self.status, text("type"), text("code"))
+    }
+}
+
+fn agent() -> &'static Agent {
+    static AGENT: OnceLock<Agent> = OnceLock::new();
+    AGENT.get_or_init(|| {
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            // A connection that outlives a restart would fail the next request.
+            .max_idle_connections(0)
+            .build()
+            .into()
+    })
+}
+
+pub(crate) fn try_send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, ureq::Error> {
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = agent().run(request.body(body).unwrap())?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.body_mut().read_to_string()?,
+    })
+}
+
+pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+/// Sends the parts one after the other on one connection, a pause between them,
+/// and returns whatever comes back. For requests that a client would not make.
+pub fn raw(address: &str, parts: &[&[u8]]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    for part in parts {
+        // The other side may have answered and closed before everything was sent.
+        if stream.write_all(part).is_err() {
+            break;
+        }
+        if parts.len() > 1 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -1,0 +1,19 @@
+//! The built components over HTTP. `make test` builds what this drives.
+#![allow(missing_docs, reason = "a test says what it is for in its name")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and so does what it calls"
+)]
+
+mod end_to_end {
+    mod commands;
+    mod components;
+    mod deliveries;
+    mod make_up;
+    mod refusals;
+    mod restarts;
+    mod secrets;
+    mod wit;
+}

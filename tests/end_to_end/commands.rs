@@ -1,0 +1,208 @@
+//! Commands and reads through the gateway.
+
+use end_to_end::{App, Options};
+use serde_json::{Value, json};
+use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
+
+const LOCK: &str = "security/lock";
+const TOKEN: &str = "/oauth2/token";
+
+#[test]
+fn a_locked_car_tells_so_by_a_delivery_that_is_stored_once() {
+    let app = App::start();
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.headers.contains_key("sc-request-id"));
+    let execution = &answer.json()["data"];
+    assert_eq!(execution["type"], "command-execution");
+    assert_eq!(execution["attributes"]["commandType"], "security-lock");
+    assert_eq!(execution["attributes"]["status"]["value"], "SUCCESS");
+
+    app.smartcar.delivered(1);
+    let locked = app.signal(FIRST_VEHICLE, "closure-islocked").json();
+    assert_eq!(locked["data"]["attributes"]["body"], json!({"value": true}));
+    assert_eq!(
+        locked["data"]["attributes"]["status"],
+        json!({"value": "SUCCESS"})
+    );
+    assert_eq!(locked["included"]["vehicle"]["attributes"]["make"], "VOLVO");
+
+    let again = app
+        .smartcar
+        .control("POST", "/deliveries/last/redeliver", &Value::Null);
+    assert_eq!(again["status"], 200);
+    assert_eq!(app.stored(), 1);
+}
+
+#[test]
+fn all_commands_share_one_token() {
+    let app = App::start();
+    let limit = r#"{"data":{"attributes":{"percent":90}}}"#;
+    let place = r#"{"data":{"attributes":{"latitude":1.5,"longitude":-2.25}}}"#;
+    for (command, body) in [
+        ("security/unlock", ""),
+        ("security/lock", "{}"),
+        ("charge/start", ""),
+        ("charge/stop", ""),
+        ("charge/set-limit", limit),
+        ("navigation/set-destination", place),
+    ] {
+        let answer = app.command(FIRST_VEHICLE, FIRST_USER, command, body);
+        assert_eq!(answer.status, 200, "{command}: {answer:?}");
+        assert_eq!(app.smartcar.count(command, 200), 1, "{command}");
+    }
+    assert_eq!(app.smartcar.count(TOKEN, 200), 1);
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["token"]["present"], true);
+}
+
+#[test]
+fn commands_at_the_same_time_do_not_fetch_a_token_each() {
+    let app = App::start();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
+            });
+        }
+    });
+    assert_eq!(app.smartcar.count(LOCK, 200), 16);
+    // An instance fetches one. How many instances a host starts is its own
+    // business; one for each request would be no cache.
+    assert!(app.smartcar.count(TOKEN, 200) < 16);
+    let before = app.smartcar.count(TOKEN, 200);
+    app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(app.smartcar.count(TOKEN, 200), before);
+}
+
+#[test]
+fn a_revoked_token_is_replaced_without_the_caller_seeing_it() {
+    let app = App::start();
+    assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
+    app.smartcar.control("POST", "/tokens/revoke", &Value::Null);
+    assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
+    assert_eq!(app.smartcar.count(LOCK, 401), 1);
+    assert_eq!(app.smartcar.count(TOKEN, 200), 2);
+}
+
+#[test]
+fn a_delivery_names_the_owner_for_whom_commands_are_sent() {
+    let app = App::start();
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
+    let unknown = app.call("POST", &path, &[], "");
+    assert_eq!(
+        unknown.error(),
+        (400, "EDGE".into(), "MISSING_USER_ID".into())
+    );
+    app.smartcar
+        .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
+    app.smartcar.delivered(1);
+    assert_eq!(app.call("POST", &path, &[], "").status, 200);
+}
+
+#[test]
+fn smartcar_s_own_errors_arrive_as_they_are() {
+    let app = App::start();
+    let cases = [
+        (
+            "no-such-vehicle",
+            FIRST_USER,
+            LOCK,
+            (404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND"),
+        ),
+        (
+            FIRST_VEHICLE,
+            SECOND_USER,
+            LOCK,
+            (404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND"),
+        ),
+        (
+            UNPLUGGED_VEHICLE,
+            SECOND_USER,
+            "charge/start",
+            (409, "VEHICLE_STATE", "CHARGING_PLUG_NOT_CONNECTED"),
+        ),
+        (
+            COMBUSTION_VEHICLE,
+            FIRST_USER,
+            "charge/start",
+            (501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE"),
+        ),
+    ];
+    for (vehicle, user, command, (status, kind, code)) in cases {
+        let answer = app.command(vehicle, user, command, "");
+        assert_eq!(answer.error(), (status, kind.into(), code.into()));
+        let request_id = answer.headers["sc-request-id"].to_str().unwrap();
+        assert_eq!(
+            answer.json()["errors"][0]["meta"]["debug"]["requestId"],
+            request_id
+        );
+    }
+}
+
+#[test]
+fn a_limit_s_retry_after_is_handed_on() {
+    let app = App::start();
+    let route = "/v3/vehicles/{vehicleId}/commands/security/lock";
+    let body = r#"{"type":"RATE_LIMIT","code":"VEHICLE","statusCode":429}"#;
+    let fault = json!({"status": 429, "headers": {"Retry-After": "120"}, "body": body, "times": 1});
+    app.smartcar.fault(route, fault);
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!((answer.status, answer.body.as_str()), (429, body));
+    assert_eq!(answer.headers["retry-after"], "120");
+}
+
+#[test]
+fn a_command_whose_answer_was_lost_is_not_sent_again() {
+    let app = App::start();
+    let route = "/v3/vehicles/{vehicleId}/commands/security/lock";
+    app.smartcar.fault(route, json!({"cut": true, "times": 1}));
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(
+        answer.error(),
+        (504, "EDGE".into(), "OUTCOME_UNKNOWN".into())
+    );
+    assert_eq!(
+        (app.smartcar.count(LOCK, 0), app.smartcar.count(LOCK, 200)),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_smartcar_that_is_not_there_is_told_apart_from_one_that_did_not_answer() {
+    let mut app = App::start();
+    app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    app.smartcar.end();
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(
+        answer.error(),
+        (502, "EDGE".into(), "SMARTCAR_UNREACHABLE".into())
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_credentials_is_said() {
+    for (id, secret, expected) in [
+        (
+            "client_simulator",
+            "wrong",
+            (502, "EDGE".to_owned(), "CREDENTIALS_REFUSED".to_owned()),
+        ),
+        (
+            "",
+            "",
+            (503, "EDGE".to_owned(), "NOT_CONFIGURED".to_owned()),
+        ),
+    ] {
+        let app = App::start_with(Options {
+            variables: vec![
+                ("SMARTCAR_CLIENT_ID", id.into()),
+                ("SMARTCAR_CLIENT_SECRET", secret.into()),
+            ],
+            ..Options::default()
+        });
+        let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+        assert_eq!(answer.error(), expected);
+        assert!(answer.body.contains("smartcar_client_id"), "{answer:?}");
+    }
+}

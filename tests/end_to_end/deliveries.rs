@@ -1,0 +1,226 @@
+//! Deliveries through the receiver.
+
+use end_to_end::{Answer, App, Options};
+use serde_json::{Value, json};
+use simulator::FIRST_VEHICLE;
+
+/// A fixture and its signature, which openssl made (see fixtures/README.md).
+macro_rules! fixture {
+    ($name:literal) => {
+        (
+            include_str!(concat!("../fixtures/", $name, ".hmac")).trim(),
+            &include_bytes!(concat!("../fixtures/", $name))[..],
+        )
+    };
+}
+
+const VEHICLE: &str = "vehicle-of-fixtures";
+
+fn outcome(answer: &Answer) -> (u16, String) {
+    (
+        answer.status,
+        answer.json()["outcome"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+    )
+}
+
+fn value(app: &App, code: &str) -> Value {
+    app.signal(VEHICLE, code).json()["data"]["attributes"]["body"]["value"].clone()
+}
+
+#[test]
+fn a_delivery_signed_by_openssl_is_stored_once() {
+    let app = App::start();
+    let (signature, body) = fixture!("vehicle-state-observed.json");
+    assert_eq!(
+        outcome(&app.deliver(signature, body)),
+        (200, "stored".into())
+    );
+    assert_eq!(
+        outcome(&app.deliver(signature, body)),
+        (200, "duplicate".into())
+    );
+    assert_eq!(app.stored(), 1);
+}
+
+#[test]
+fn the_same_event_many_times_at_once_is_stored_once() {
+    let app = App::start();
+    let (signature, body) = fixture!("vehicle-state-observed.json");
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let posts: Vec<_> = (0..32)
+            .map(|_| scope.spawn(|| outcome(&app.deliver(signature, body))))
+            .collect();
+        posts.into_iter().map(|post| post.join().unwrap()).collect()
+    });
+    assert!(
+        outcomes.iter().all(|(status, _)| *status == 200),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|(_, outcome)| outcome == "stored")
+            .count(),
+        1
+    );
+    assert_eq!(app.stored(), 1);
+}
+
+#[test]
+fn both_layouts_bring_the_newest_value_of_each_signal() {
+    let app = App::start();
+    let (documented_signature, documented) = fixture!("vehicle-state-documented.json");
+    let (observed_signature, observed) = fixture!("vehicle-state-observed.json");
+    assert_eq!(app.deliver(documented_signature, documented).status, 200);
+    assert_eq!(app.deliver(observed_signature, observed).status, 200);
+    // The documented one is newer for the battery, older for the lock.
+    assert_eq!(value(&app, "tractionbattery-stateofcharge"), 58);
+    assert_eq!(value(&app, "closure-islocked"), true);
+}
+
+#[test]
+fn signals_have_the_shape_of_smartcar_s_api() {
+    let app = App::start();
+    let (signature, body) = fixture!("vehicle-state-observed.json");
+    app.deliver(signature, body);
+    let list = app
+        .call("GET", &format!("/v3/vehicles/{VEHICLE}/signals"), &[], "")
+        .json();
+    assert_eq!(list["meta"]["totalCount"], 6);
+    assert_eq!(
+        list["included"]["vehicle"]["attributes"],
+        json!({
+            "make": "POLESTAR", "model": "2", "year": 2024, "powertrainType": "BEV", "mode": "live"
+        })
+    );
+    let signals = list["data"].as_array().unwrap();
+    let signal = |code: &str| signals.iter().find(|s| s["id"] == code).unwrap();
+
+    let battery = signal("tractionbattery-stateofcharge");
+    assert_eq!(
+        battery["attributes"]["body"],
+        json!({"value": 61, "unit": "percent"})
+    );
+    // date -u -d @1790000000 +%FT%TZ
+    assert_eq!(battery["meta"]["oemUpdatedAt"], "2026-09-21T14:13:20Z");
+    assert_eq!(battery["meta"]["retrievedAt"], "2026-09-21T14:13:25Z");
+
+    let wattage = &signal("charge-wattage")["attributes"];
+    assert_eq!(wattage["status"]["value"], "ERROR");
+    assert_eq!(wattage["status"]["error"]["code"], "NOT_CHARGING");
+    assert_eq!(
+        wattage["body"],
+        json!({"value": 7200, "unit": "watts"}),
+        "the cached value"
+    );
+
+    assert_eq!(
+        signal("vehicleidentification-vin")["meta"]["oemUpdatedAt"],
+        Value::Null
+    );
+    let unknown = &signal("tomorrow-newsignal")["attributes"];
+    assert_eq!(
+        unknown["body"],
+        json!({"value": {"nested": [1, 2, 3]}, "unit": "parsecs"})
+    );
+}
+
+#[test]
+fn whatever_smartcar_signed_is_kept() {
+    let app = App::start();
+    for (signature, body) in [
+        fixture!("vehicle-error-observed.json"),
+        fixture!("unknown-event-type.json"),
+        fixture!("not-json.bin"),
+    ] {
+        assert_eq!(
+            outcome(&app.deliver(signature, body)),
+            (200, "stored".into())
+        );
+        assert_eq!(
+            outcome(&app.deliver(signature, body)),
+            (200, "duplicate".into())
+        );
+    }
+    assert_eq!(app.stored(), 3);
+}
+
+#[test]
+fn a_test_event_is_kept_and_changes_nothing() {
+    let app = App::start();
+    let (signature, body) = fixture!("vehicle-state-test-mode.json");
+    assert_eq!(
+        outcome(&app.deliver(signature, body)),
+        (200, "stored".into())
+    );
+    assert_eq!(app.stored(), 1);
+    assert_eq!(
+        app.signal("vehicle-of-tests", "closure-islocked").status,
+        404
+    );
+}
+
+#[test]
+fn a_new_callback_uri_is_verified() {
+    let app = App::start();
+    let verification = app.smartcar.control("POST", "/verify", &Value::Null);
+    assert_eq!(
+        (&verification["status"], &verification["verified"]),
+        (&json!(200), &json!(true))
+    );
+    assert_eq!(app.stored(), 0);
+}
+
+#[test]
+fn the_older_verify_is_answered_too() {
+    let app = App::start();
+    let body = br#"{"version":"2.0","eventName":"verify","payload":{"challenge":"8d0b9a52-6f7e-4c3b-9b6e-2f1a7c5d4e3f"}}"#;
+    let answer = app.send("POST", "/webhooks", &[], body);
+    // printf '%s' 8d0b9a52-6f7e-4c3b-9b6e-2f1a7c5d4e3f |
+    //   openssl dgst -sha256 -hmac simulator-management-token
+    assert_eq!(
+        (answer.status, answer.json()),
+        (
+            200,
+            json!({"challenge": "d14ddc5448540498193e8a02185c27166d1e25a7fa6c497051867a1c075b3f10"})
+        )
+    );
+}
+
+#[test]
+fn any_of_several_management_tokens_will_do() {
+    let app = App::start_with(Options {
+        variables: vec![(
+            "MANAGEMENT_TOKENS",
+            "new-token,\n simulator-management-token ".into(),
+        )],
+        ..Options::default()
+    });
+    let (signature, body) = fixture!("vehicle-state-observed.json");
+    assert_eq!(
+        outcome(&app.deliver(signature, body)),
+        (200, "stored".into())
+    );
+}
+
+#[test]
+fn the_documented_layout_of_the_simulator_is_understood() {
+    let app = App::start_with(Options {
+        simulator: &["--layout", "documented"],
+        ..Options::default()
+    });
+    app.smartcar.control(
+        "POST",
+        "/deliveries",
+        &json!({"vehicleId": FIRST_VEHICLE, "first": true}),
+    );
+    app.smartcar.delivered(1);
+    let locked = app.signal(FIRST_VEHICLE, "closure-islocked").json();
+    assert_eq!(
+        locked["data"]["attributes"]["body"],
+        json!({"value": false})
+    );
+}

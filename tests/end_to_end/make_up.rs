@@ -1,0 +1,91 @@
+//! A newcomer's first minutes.
+
+use end_to_end::{Up, eventually, shell};
+use serde_json::Value;
+use std::net::{TcpListener, TcpStream};
+
+fn json(line: &str) -> Value {
+    let said = shell(line);
+    serde_json::from_str(&said).unwrap_or_else(|_| panic!("{line}: {said}"))
+}
+
+#[test]
+fn the_printed_lines_do_what_they_say() {
+    let mut up = Up::start();
+    let lines = up.lines();
+    let [lock, signal, redeliver, status, unlock, requests] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    let locked = json(lock);
+    assert_eq!(locked["data"]["type"], "command-execution", "{locked}");
+    eventually("the car tells that it is locked", || {
+        let told = json(signal);
+        (told["data"]["attributes"]["body"]["value"] == true).then_some(())
+    });
+    assert_eq!(json(redeliver)["status"], 200);
+    assert_eq!(json(status)["deliveries"]["stored"], 1);
+    assert_eq!(
+        json(unlock)["data"]["attributes"]["commandType"],
+        "security-unlock"
+    );
+    let requests = json(requests);
+    let count = |route: &str| {
+        let routes = requests["routes"].as_array().unwrap();
+        routes
+            .iter()
+            .find(|r| r["route"].as_str().unwrap().ends_with(route))
+            .unwrap()["count"]
+            .clone()
+    };
+    assert_eq!(
+        (count("/token"), count("/lock"), count("/unlock")),
+        (1.into(), 1.into(), 1.into())
+    );
+}
+
+#[test]
+fn the_readme_shows_the_same_lines() {
+    let script = include_str!("../../scripts/up.sh");
+    let readme = include_str!("../../README.md");
+    let printed = script
+        .replace("$app", "http://127.0.0.1:3000")
+        .replace("$simulator", "http://127.0.0.1:4010")
+        .replace("$key", "try-me");
+    let lines: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with("curl -s "))
+        .collect();
+    assert_eq!(lines.len(), 6);
+    for line in lines {
+        assert!(readme.contains(line), "the README lacks: {line}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_everything() {
+    let mut up = Up::start();
+    up.lines();
+    up.interrupt();
+    for port in [&up.port, &up.simulator_port] {
+        eventually("the port is free", || {
+            TcpStream::connect(format!("127.0.0.1:{port}"))
+                .is_err()
+                .then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_busy_port_is_named_and_nothing_stays_behind() {
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = busy.local_addr().unwrap().port().to_string();
+    for (app, simulator) in [(port.as_str(), "1"), ("1", port.as_str())] {
+        let mut up = Up::start_on(app, simulator);
+        up.ended();
+        assert!(
+            up.said().contains(&format!("port {port} is in use")),
+            "{}",
+            up.said()
+        );
+    }
+}

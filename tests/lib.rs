@@ -1,0 +1,44 @@
+//! What the end-to-end tests stand on: the application on its host, Smartcar's
+//! double, and a client that sends what no client should.
+//!
+//! `EDGE_HOST` chooses the host, as for `make up`. A test starts what it needs
+//! on free ports and ends only what it started.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod app;
+mod client;
+mod process;
+mod smartcar;
+mod up;
+
+pub use app::{App, KEY, Options};
+pub use client::{Answer, raw};
+pub use smartcar::Smartcar;
+pub use up::{Up, shell};
+
+use std::time::{Duration, Instant};
+
+/// Tries until there is something to return. The wait is generous: it only runs
+/// out where what was waited for does not come.
+///
+/// # Panics
+/// After half a minute.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(outcome) = attempt() {
+            return outcome;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{what}: it did not happen"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

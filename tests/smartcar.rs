@@ -1,0 +1,114 @@
+//! Smartcar's double, as a test sees it.
+
+use crate::{
+    client::{Answer, send, try_send},
+    eventually,
+    process::{Process, free_address, repository},
+};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// A running simulator.
+pub struct Smartcar {
+    process: Option<Process>,
+    address: String,
+}
+
+impl Smartcar {
+    /// Starts one with these flags on top of its defaults. Failed deliveries are
+    /// tried again after milliseconds instead of seconds.
+    pub fn start(flags: &[&str]) -> Self {
+        let address = free_address();
+        let mut command = Command::new(repository().join("target/debug/simulator"));
+        command
+            .args(["--listen", &address, "--retry-scale", "0.01"])
+            .args(flags);
+        let mut process = Process::start(&mut command);
+        eventually("the simulator answers", || {
+            assert!(
+                !process.has_ended(),
+                "the simulator ended: {}",
+                process.said()
+            );
+            try_send(
+                "GET",
+                &format!("http://{address}/_simulator/vehicles"),
+                &[],
+                b"",
+            )
+            .ok()
+        });
+        Self {
+            process: Some(process),
+            address,
+        }
+    }
+
+    /// Its origin.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything it printed.
+    pub fn said(&self) -> String {
+        self.process.as_ref().map(Process::said).unwrap_or_default()
+    }
+
+    /// Makes it unreachable for good.
+    pub fn end(&mut self) {
+        self.process = None;
+    }
+
+    /// A control request that succeeds.
+    pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_simulator{path}", self.origin());
+        let (headers, body) = match body {
+            Value::Null => (&[][..], Vec::new()),
+            body => (
+                &[("content-type", "application/json")][..],
+                body.to_string().into_bytes(),
+            ),
+        };
+        let answer: Answer = send(method, &url, headers, &body);
+        assert!(
+            (200..300).contains(&answer.status),
+            "{method} {path}: {answer:?}"
+        );
+        serde_json::from_str(&answer.body).unwrap_or(Value::Null)
+    }
+
+    /// Sends deliveries to this URL from now on.
+    pub fn deliver_to(&self, url: &str) {
+        self.control("PUT", "/webhook", &json!({ "callbackUri": url }));
+    }
+
+    /// How many requests it answered on routes that contain `route`, with `status`.
+    pub fn count(&self, route: &str, status: u16) -> u64 {
+        let requests = self.control("GET", "/requests", &Value::Null);
+        let routes = requests["routes"].as_array().unwrap();
+        routes
+            .iter()
+            .filter(|r| r["route"].as_str().unwrap().contains(route) && r["status"] == status)
+            .map(|r| r["count"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// Makes the next request to `route` fail as `fault` says.
+    pub fn fault(&self, route: &str, mut fault: Value) {
+        fault["route"] = route.into();
+        self.control("PUT", "/faults", &json!([fault]));
+    }
+
+    /// Waits until every event has been delivered, and returns them.
+    pub fn delivered(&self, events: usize) -> Vec<Value> {
+        eventually("the events are delivered", || {
+            let deliveries = self.control("GET", "/deliveries", &Value::Null);
+            let deliveries = deliveries.as_array().unwrap().clone();
+            let done = deliveries
+                .iter()
+                .filter(|d| d["state"] == "delivered")
+                .count();
+            (done == events && deliveries.len() == events).then_some(deliveries)
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! `make up`, as somebody sees it who runs it.
+
+use crate::{
+    eventually,
+    process::{Process, free_address, repository},
+};
+use std::process::Command;
+
+/// What `make up` runs, on free ports.
+pub struct Up {
+    process: Process,
+    /// Where the app is to listen.
+    pub port: String,
+    /// Where the simulator is to listen.
+    pub simulator_port: String,
+}
+
+impl Up {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self::start_on(&free_port(), &free_port())
+    }
+
+    /// Starts it on these ports.
+    pub fn start_on(port: &str, simulator_port: &str) -> Self {
+        let mut command = Command::new("sh");
+        let state = repository().join(format!("target/up-{port}"));
+        command
+            .current_dir(repository())
+            .arg("scripts/up.sh")
+            .envs([("PORT", port), ("SIMULATOR_PORT", simulator_port)])
+            .env("STATE_DIR", state);
+        Self {
+            process: Process::start(&mut command),
+            port: port.to_owned(),
+            simulator_port: simulator_port.to_owned(),
+        }
+    }
+
+    /// Everything it printed.
+    pub fn said(&self) -> String {
+        self.process.said()
+    }
+
+    /// Waits until it is ready, and returns the lines that it says to try.
+    pub fn lines(&mut self) -> Vec<String> {
+        eventually("make up is ready", || {
+            assert!(!self.process.has_ended(), "{}", self.said());
+            self.said()
+                .contains("Ctrl-C stops everything")
+                .then_some(())
+        });
+        let said = self.said();
+        said.lines()
+            .filter(|line| line.starts_with("curl "))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Presses Ctrl-C and waits until it has ended.
+    pub fn interrupt(&mut self) {
+        self.process.signal("INT");
+        self.ended();
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(&mut self) {
+        eventually("make up ends", || self.process.has_ended().then_some(()));
+    }
+}
+
+fn free_port() -> String {
+    free_address().rsplit(':').next().unwrap().to_owned()
+}
+
+/// What a line prints in a shell.
+pub fn shell(line: &str) -> String {
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
