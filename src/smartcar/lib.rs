@@ -13,12 +13,15 @@
 //! | call the API with a token that is fetched once | [`Client`] |
 //! | say what a vehicle shall do | [`Command`] |
 //! | read Smartcar's error answers | [`ApiError`] |
+//! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
+//! | know which signals there are | [`CATALOGUE`] |
 
 mod client;
 mod clock;
 mod command;
 pub mod delivery;
 mod error;
+mod fields;
 mod http;
 mod ids;
 mod key_value;
@@ -39,7 +42,10 @@ pub use http::{Http, Sent, TransportError};
 pub use ids::{EventId, InvalidId, UserId, VehicleId};
 pub use key_value::{KeyValue, KeyValueError};
 pub use secrets::{AccessToken, ClientId, ClientSecret, Credentials, ManagementToken};
-pub use signal::signal_permission;
+pub use signal::{
+    CATALOGUE, NoSignals, Shape, Signal, SignalError, SignalInfo, SignalStatus, SignalValue,
+    Signals, UnreadableSignal, signal_info, signal_permission, values,
+};
 pub use timestamp::{Timestamp, parse_time, write_time};
 pub use token::{TokenCache, TokenError};
 pub use turn::{Turn, TurnGuard};

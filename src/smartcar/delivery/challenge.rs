@@ -9,9 +9,7 @@
 //! Source: <https://smartcar.com/docs/integrations/webhooks/callback-verification>
 
 use super::signature;
-use crate::ManagementToken;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::{ManagementToken, fields::Fields};
 use std::ops::RangeInclusive;
 
 const LENGTH: RangeInclusive<usize> = 8..=128;
@@ -33,42 +31,28 @@ pub struct Challenge(String);
 #[error("the challenge must be 8 to 128 characters of A-Z a-z 0-9 . _ -")]
 pub struct InvalidChallenge;
 
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "eventType", borrow)]
-    event_type: Option<&'a RawValue>,
-    #[serde(rename = "eventName", borrow)]
-    event_name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    payload: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Holder {
-    challenge: String,
-}
-
 impl Challenge {
     /// The challenge in `body`, if that is a VERIFY event: of version 4
     /// (`eventType`, `data.challenge`) or of the older 2.0 (`eventName`,
     /// `payload.challenge`).
     pub fn in_body(body: &[u8]) -> Option<Result<Self, InvalidChallenge>> {
-        let event: Event<'_> = serde_json::from_slice(body).ok()?;
-        let is = |name: Option<&RawValue>, value| name.is_some_and(|name| name.get() == value);
-        let holder = if is(event.event_type, "\"VERIFY\"") {
-            event.data
-        } else if is(event.event_name, "\"verify\"") {
-            event.payload
+        let event = Fields::read(std::str::from_utf8(body).ok()?)?;
+        let is = |member, value| event.text(member).as_deref() == Some(value);
+        let holder = if is("eventType", "VERIFY") {
+            event.object("data")
+        } else if is("eventName", "verify") {
+            event.object("payload")
         } else {
             return None;
         };
         let challenge = holder
-            .and_then(|holder| serde_json::from_str::<Holder>(holder.get()).ok())
-            .map(|holder| holder.challenge)
+            .text("challenge")
             .filter(|challenge| fits(challenge.as_bytes()));
-        Some(challenge.map(Self).ok_or(InvalidChallenge))
+        Some(
+            challenge
+                .map(|text| Self(text.into_owned()))
+                .ok_or(InvalidChallenge),
+        )
     }
 
     /// The body of the answer: `{"challenge":"<hexadecimal HMAC>"}`.

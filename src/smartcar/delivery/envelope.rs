@@ -1,8 +1,6 @@
 //! Who and what a delivery is about.
 
-use crate::{Timestamp, parse_time};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::{Timestamp, fields::Fields};
 use std::borrow::Cow;
 
 /// Whether an event is about a real car.
@@ -45,81 +43,33 @@ pub struct Envelope<'a> {
     pub delivered_at: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct Top<'a> {
-    #[serde(rename = "eventId", borrow)]
-    event_id: Option<&'a RawValue>,
-    #[serde(rename = "eventType", borrow)]
-    event_type: Option<&'a RawValue>,
-    #[serde(rename = "vehicleId", borrow)]
-    vehicle_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    meta: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-struct Data<'a> {
-    #[serde(borrow)]
-    vehicle: Option<&'a RawValue>,
-    #[serde(borrow)]
-    user: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Id<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-struct Meta<'a> {
-    #[serde(borrow)]
-    mode: Option<&'a RawValue>,
-    #[serde(rename = "deliveredAt", borrow)]
-    delivered_at: Option<&'a RawValue>,
-}
-
 impl<'a> Envelope<'a> {
     /// Reads `body`. A body that is no JSON object has no fields.
     pub fn read(body: &'a [u8]) -> Self {
-        let Ok(top) = serde_json::from_slice::<Top<'a>>(body) else {
-            return Self::default();
-        };
-        let data: Data<'a> = object(top.data).unwrap_or_default();
-        let meta: Meta<'a> = object(top.meta).unwrap_or_default();
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        let top = Fields::read(text).unwrap_or_default();
+        let data = top.object("data");
+        let meta = top.object("meta");
+        let id = |of: &str| filled(data.object(of).text("id"));
         Self {
-            event_id: text(top.event_id),
-            event_type: text(top.event_type),
-            vehicle_id: id(data.vehicle).or_else(|| text(top.vehicle_id)),
-            user_id: id(data.user),
-            mode: text(meta.mode).map(|mode| {
+            event_id: filled(top.text("eventId")),
+            event_type: filled(top.text("eventType")),
+            vehicle_id: id("vehicle").or_else(|| filled(top.text("vehicleId"))),
+            user_id: id("user"),
+            mode: filled(meta.text("mode")).map(|mode| {
                 if mode.eq_ignore_ascii_case("TEST") {
                     Mode::Test
                 } else {
                     Mode::Live
                 }
             }),
-            delivered_at: meta.delivered_at.and_then(parse_time),
+            delivered_at: meta.time("deliveredAt"),
         }
     }
 }
 
-fn object<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(json?.get()).ok()
-}
-
-/// A string with something in it.
-fn text<'a>(json: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    let Text(text) = serde_json::from_str(json?.get()).ok()?;
-    (!text.is_empty()).then_some(text)
-}
-
-fn id<'a>(json: Option<&'a RawValue>) -> Option<Cow<'a, str>> {
-    text(object::<Id<'a>>(json)?.id)
+fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

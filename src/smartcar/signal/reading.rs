@@ -1,0 +1,302 @@
+//! One reading of a signal.
+
+use super::status::{SignalError, SignalStatus};
+use super::values::SignalValue;
+use crate::fields::Fields;
+use crate::{SignalInfo, Timestamp, signal_info};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// One reading of a signal, from an answer of the API or from a delivery.
+///
+/// | | API | delivery |
+/// |---|---|---|
+/// | form | `{id, type: "signal", attributes: {code, name, group, status, body}, meta, links}` | `{code, name, group, status, body, meta}` |
+/// | times in `meta` | ISO 8601 | milliseconds since 1970, 0 for unknown |
+///
+/// Both forms are read alike, and the JSON is kept as it came: a signal
+/// serialises to the very bytes it was read from, with all that this crate does
+/// not know. A field of an unexpected shape is none and costs no other field.
+///
+/// ```
+/// use smartcar::{Signal, SignalStatus, SignalValue};
+///
+/// let json = r#"{"code": "charge-wattage", "name": "Wattage", "group": "Charge",
+///     "body": {"value": 7200, "unit": "watts"},
+///     "status": {"value": "ERROR", "error": {"type": "VEHICLE_STATE", "code": "NOT_CHARGING"}},
+///     "meta": {"oemUpdatedAt": 1783157415000}}"#;
+/// let signal: Signal = serde_json::from_str(json)?;
+///
+/// // The vehicle does not charge now; when it last did, it was with 7200 W.
+/// assert_eq!(signal.status, Some(SignalStatus::Error));
+/// assert_eq!(signal.error.as_ref().and_then(|e| e.code.as_deref()), Some("NOT_CHARGING"));
+/// assert!(matches!(signal.value(), Some(SignalValue::Number(n)) if n.value == 7200.0));
+/// assert_eq!(serde_json::to_string(&signal)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// Sources: <https://smartcar.com/docs/api-reference/get-signal>,
+/// <https://smartcar.com/docs/api-reference/webhooks/events/vehicle-state>
+#[derive(Clone)]
+pub struct Signal {
+    /// For example `charge-wattage`. Taken from the resource's `id` or from group
+    /// and name where the code itself is missing.
+    pub code: String,
+    /// For example `Wattage`.
+    pub name: Option<String>,
+    /// For example `Charge`.
+    pub group: Option<String>,
+    /// None where nothing is said, as in older deliveries: then the body counts.
+    pub status: Option<SignalStatus>,
+    /// Why there is no newer body. It can be true of a signal that has one.
+    pub error: Option<SignalError>,
+    /// The body as it was written. With an error it is the last one known, and
+    /// can be days old.
+    pub body: Option<Box<RawValue>>,
+    /// When the vehicle said so: `oemUpdatedAt`.
+    pub observed_at: Option<Timestamp>,
+    /// When Smartcar asked: `retrievedAt`, or `fetchedAt` in Smartcar's docs.
+    pub retrieved_at: Option<Timestamp>,
+    /// When Smartcar stored it: `ingestedAt`, in answers of the API only.
+    pub ingested_at: Option<Timestamp>,
+    raw: Box<RawValue>,
+}
+
+impl Signal {
+    /// Reads a signal of either form. None for what is no object, or says in no
+    /// way which signal it is.
+    pub fn read(json: &RawValue) -> Option<Self> {
+        let top = Fields::read(json.get())?;
+        let attributes = top.object("attributes");
+        let field = |name| attributes.get(name).map_or(&top, |_| &attributes);
+        let text = |name| {
+            field(name)
+                .text(name)
+                .map(String::from)
+                .filter(|text| !text.is_empty())
+        };
+        let (name, group) = (text("name"), text("group"));
+        let code = text("code")
+            .or_else(|| text("id"))
+            .or_else(|| Some(format!("{}-{}", group.as_ref()?, name.as_ref()?).to_lowercase()))?;
+        let status = field("status").object("status");
+        let meta = field("meta").object("meta");
+        Some(Self {
+            code,
+            name,
+            group,
+            status: status.text("value").map(SignalStatus::from),
+            error: SignalError::read(&status),
+            body: field("body").get("body").map(ToOwned::to_owned),
+            observed_at: meta.time("oemUpdatedAt"),
+            retrieved_at: meta.time("retrievedAt").or_else(|| meta.time("fetchedAt")),
+            ingested_at: meta.time("ingestedAt"),
+            raw: json.to_owned(),
+        })
+    }
+
+    /// Whether the body is what the vehicle says now, as far as Smartcar knows.
+    /// False where an error or another status makes it an old one.
+    pub fn is_success(&self) -> bool {
+        match &self.status {
+            Some(status) => *status == SignalStatus::Success,
+            None => self.error.is_none(),
+        }
+    }
+
+    /// The body as what it stands for; None where there is no body.
+    ///
+    /// Which form is expected is said by [`CATALOGUE`](crate::CATALOGUE), and for
+    /// a code that is not in there by the body itself. A body that does not fit
+    /// is [`SignalValue::Other`].
+    pub fn value(&self) -> Option<SignalValue<'_>> {
+        let body = self.body.as_deref()?;
+        Some(SignalValue::read(self.info().map(|info| info.shape), body))
+    }
+
+    /// What is known about signals of this code.
+    pub fn info(&self) -> Option<&'static SignalInfo> {
+        signal_info(&self.code)
+    }
+
+    /// The whole signal as it was written.
+    pub fn raw(&self) -> &RawValue {
+        &self.raw
+    }
+}
+
+impl Serialize for Signal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::read(&raw).ok_or_else(|| D::Error::custom("expected a signal with a code"))
+    }
+}
+
+/// A body can hold where a vehicle stands, or its VIN.
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("code", &self.code)
+            .field("status", &self.status)
+            .field("error", &self.error)
+            .field("body", &self.body.as_ref().map(|_| format_args!("(..)")))
+            .field("observed_at", &self.observed_at)
+            .field("retrieved_at", &self.retrieved_at)
+            .field("ingested_at", &self.ingested_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resolution;
+
+    fn signal(json: &str) -> Signal {
+        serde_json::from_str(json).unwrap()
+    }
+
+    const OF_THE_API: &str = r#"{"id":"charge-chargerate","type":"signal","attributes":{
+        "code":"charge-chargerate","name":"ChargeRate","group":"Charge",
+        "status":{"value":"ERROR","error":{"type":"VEHICLE_STATE","code":"NOT_CHARGING",
+            "title":"Not Charging","detail":"It stands still.","description":"Deprecated. Use detail",
+            "resolution":{"type":"RETRY_LATER"}}},
+        "body":{"value":31,"unit":"km/h"}},
+        "meta":{"ingestedAt":"2026-07-04T09:40:00Z","retrievedAt":"2026-07-04T09:31:00Z",
+            "oemUpdatedAt":"2026-07-04T09:30:15Z"},
+        "links":{"self":"https://example.invalid/signals/charge-chargerate"}}"#;
+
+    #[test]
+    fn an_error_of_the_api_keeps_its_old_body() {
+        let signal = signal(OF_THE_API);
+        assert_eq!(signal.code, "charge-chargerate");
+        assert_eq!(signal.name.as_deref(), Some("ChargeRate"));
+        assert_eq!(signal.group.as_deref(), Some("Charge"));
+        assert_eq!(signal.status, Some(SignalStatus::Error));
+        assert!(!signal.is_success());
+        let error = signal.error.as_ref().unwrap();
+        assert_eq!(
+            (error.kind.as_str(), error.code.as_deref()),
+            ("VEHICLE_STATE", Some("NOT_CHARGING"))
+        );
+        assert_eq!(error.detail.as_deref(), Some("It stands still."));
+        assert_eq!(error.resolution, Some(Resolution("RETRY_LATER".into())));
+        assert_eq!(
+            signal.body.as_ref().unwrap().get(),
+            r#"{"value":31,"unit":"km/h"}"#
+        );
+        // date -u -d '2026-07-04T09:30:15Z' +%s → 1783157415
+        assert_eq!(signal.observed_at, Some(Timestamp(1_783_157_415_000)));
+        assert_eq!(signal.retrieved_at, Some(Timestamp(1_783_157_460_000)));
+        assert_eq!(signal.ingested_at, Some(Timestamp(1_783_158_000_000)));
+    }
+
+    #[test]
+    fn a_delivered_signal_reads_the_same_with_its_times_in_milliseconds() {
+        let signal = signal(
+            r#"{"code":"odometer-traveleddistance","name":"TraveledDistance","group":"Odometer",
+                "body":{"value":4711.5,"unit":"km"},"status":{"value":"SUCCESS"},
+                "meta":{"oemUpdatedAt":0,"fetchedAt":1783157460000}}"#,
+        );
+        assert!(signal.is_success() && signal.error.is_none());
+        assert_eq!(signal.observed_at, None);
+        assert_eq!(signal.retrieved_at, Some(Timestamp(1_783_157_460_000)));
+        assert_eq!(signal.ingested_at, None);
+    }
+
+    #[test]
+    fn a_signal_without_a_status_succeeds_unless_it_has_an_error() {
+        assert!(signal(r#"{"code":"charge-ischarging","body":{"value":true}}"#).is_success());
+        let failed = signal(
+            r#"{"code":"charge-ischarging","status":{"error":{"type":"PERMISSION","code":null}}}"#,
+        );
+        assert!(!failed.is_success());
+        let error = failed.error.unwrap();
+        assert_eq!((error.kind.as_str(), error.code), ("PERMISSION", None));
+        assert!(failed.body.is_none());
+        let unavailable =
+            signal(r#"{"code":"charge-ischarging","status":{"value":"UNAVAILABLE"}}"#);
+        assert_eq!(unavailable.status, Some(SignalStatus::Unavailable));
+        assert!(!unavailable.is_success());
+    }
+
+    #[test]
+    fn a_field_of_another_shape_costs_only_itself() {
+        let signal = signal(
+            r#"{"code":"wheel-tires","name":7,"group":["Wheel"],"body":"flat",
+                "status":{"value":"TOMORROW","error":"none"},
+                "meta":{"oemUpdatedAt":{},"retrievedAt":"soon","fetchedAt":1783157460000}}"#,
+        );
+        assert_eq!(
+            (
+                signal.name.as_ref(),
+                signal.group.as_ref(),
+                signal.error.as_ref()
+            ),
+            (None, None, None)
+        );
+        assert_eq!(signal.status, Some(SignalStatus::Other("TOMORROW".into())));
+        assert_eq!(signal.body.as_ref().unwrap().get(), "\"flat\"");
+        assert_eq!(signal.observed_at, None);
+        assert_eq!(signal.retrieved_at, Some(Timestamp(1_783_157_460_000)));
+        for odd in [
+            r#"{"code":"x-y","attributes":7,"meta":[1],"status":"ERROR"}"#,
+            r#"{"code":"x-y","attributes":["charge-voltage"],"meta":null,"status":{"value":{}}}"#,
+        ] {
+            let signal = self::signal(odd);
+            assert_eq!(
+                (signal.code.as_str(), signal.status),
+                ("x-y", None),
+                "{odd}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_signal_is_known_by_its_id_or_its_name_where_the_code_is_missing() {
+        assert_eq!(
+            signal(r#"{"id":"hvac-x","attributes":{"code":8}}"#).code,
+            "hvac-x"
+        );
+        assert_eq!(
+            signal(r#"{"code":"","group":"Charge","name":"Voltage"}"#).code,
+            "charge-voltage"
+        );
+        for nameless in ["{}", r#"{"code":null,"name":"Voltage"}"#, "[]", "7", "null"] {
+            assert!(
+                serde_json::from_str::<Signal>(nameless).is_err(),
+                "{nameless}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_signal_serialises_to_the_bytes_it_was_read_from() {
+        let tomorrow = r#"{ "code":"tomorrow-new", "body": {"value":1.50,"unit":"furlong"},"colour":[ 1e2 ] }"#;
+        for json in [OF_THE_API, tomorrow] {
+            assert_eq!(serde_json::to_string(&signal(json)).unwrap(), json);
+            assert_eq!(signal(json).raw().get(), json);
+        }
+    }
+
+    #[test]
+    fn a_log_line_tells_neither_place_nor_vin() {
+        let signal = signal(
+            r#"{"code":"location-preciselocation","body":{"latitude":12.345,"longitude":54.321},
+                "vin":"WVWZZZ00000000000"}"#,
+        );
+        let line = format!("{signal:?}");
+        assert!(line.contains("location-preciselocation"), "{line}");
+        assert!(
+            !line.contains("345") && !line.contains("321") && !line.contains("WVW"),
+            "{line}"
+        );
+    }
+}
