@@ -91,7 +91,8 @@ impl App {
 
     /// Kills it as a power cut would.
     pub fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
             self.past += &process.said();
         }
     }

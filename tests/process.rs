@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 /// The top folder of the repository.
@@ -28,6 +28,7 @@ pub(crate) fn free_address() -> String {
 pub(crate) struct Process {
     child: Child,
     said: Arc<Mutex<Vec<u8>>>,
+    listeners: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -41,9 +42,15 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}; `make test` builds it first"));
         let said = Arc::default();
-        listen(child.stdout.take().unwrap(), &said);
-        listen(child.stderr.take().unwrap(), &said);
-        Self { child, said }
+        let listeners = vec![
+            listen(child.stdout.take().unwrap(), &said),
+            listen(child.stderr.take().unwrap(), &said),
+        ];
+        Self {
+            child,
+            said,
+            listeners,
+        }
     }
 
     /// Everything said so far, on both outputs.
@@ -64,10 +71,13 @@ impl Process {
             .status();
     }
 
-    /// Kills it as a power cut would (SIGKILL).
+    /// Kills it as a power cut would (SIGKILL). What it said is then complete.
     pub(crate) fn kill(&mut self) {
         self.signal("KILL");
         let _ = self.child.wait();
+        for listener in self.listeners.drain(..) {
+            let _ = listener.join();
+        }
     }
 }
 
@@ -77,12 +87,12 @@ impl Drop for Process {
     }
 }
 
-fn listen(mut output: impl Read + Send + 'static, said: &Arc<Mutex<Vec<u8>>>) {
+fn listen(mut output: impl Read + Send + 'static, said: &Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     let said = Arc::clone(said);
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = output.read(&mut buffer) {
             said.lock().unwrap().extend_from_slice(&buffer[..length]);
         }
-    });
+    })
 }

@@ -11,6 +11,7 @@ use std::process::Command;
 /// A running simulator.
 pub struct Smartcar {
     process: Option<Process>,
+    past: String,
     address: String,
 }
 
@@ -40,6 +41,7 @@ impl Smartcar {
         });
         Self {
             process: Some(process),
+            past: String::new(),
             address,
         }
     }
@@ -51,12 +53,15 @@ impl Smartcar {
 
     /// Everything it printed.
     pub fn said(&self) -> String {
-        self.process.as_ref().map(Process::said).unwrap_or_default()
+        self.past.clone() + &self.process.as_ref().map(Process::said).unwrap_or_default()
     }
 
     /// Makes it unreachable for good.
     pub fn end(&mut self) {
-        self.process = None;
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+            self.past += &process.said();
+        }
     }
 
     /// A control request that succeeds.

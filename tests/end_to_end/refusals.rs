@@ -295,7 +295,7 @@ fn unset_secrets_close_the_door() {
         "not json",
         r#"[{"name":"n","sha256":"short","scopes":["*"]}]"#,
     ] {
-        let app = App::start_with(Options {
+        let mut app = App::start_with(Options {
             variables: vec![
                 ("API_KEYS", keys.into()),
                 ("MANAGEMENT_TOKENS", String::new()),
@@ -307,16 +307,12 @@ fn unset_secrets_close_the_door() {
         let answer = app.deliver(&"0".repeat(64), b"{}");
         assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
         assert!(answer.headers.contains_key("retry-after"));
+        app.kill();
+        let said = app.said();
         assert!(
-            app.said()
-                .contains("the variable management_tokens is not set"),
-            "{}",
-            app.said()
+            said.contains("the variable management_tokens is not set"),
+            "{said}"
         );
-        assert!(
-            app.said().contains("the variable api_keys"),
-            "{}",
-            app.said()
-        );
+        assert!(said.contains("the variable api_keys"), "{said}");
     }
 }

@@ -68,6 +68,8 @@ fn planted_secrets_appear_in_no_output() {
     answers.push(app.call("GET", "/status", &[], ""));
 
     let body = |signal: &Value, name: &str| signal["data"]["attributes"]["body"][name].to_string();
+    app.kill();
+    app.smartcar.end();
     let outputs = [
         ("the app's log", app.said()),
         ("the simulator's log", app.smartcar.said()),
