@@ -1,10 +1,10 @@
 //! The Spin host, as the components of this application see it.
 //!
 //! One file a capability: [`Host`] implements the traits of crate `smartcar`
-//! ([`Http`](smartcar::Http), [`KeyValue`](smartcar::KeyValue),
-//! [`Clock`](smartcar::Clock)) with the host's interfaces; the rest is what every
+//! ([`Platform`](smartcar::Platform)) with the host's interfaces; the rest is what every
 //! component needs: the database, variables, log lines, requests and answers.
 
+mod background;
 mod clock;
 mod http;
 mod key_value;

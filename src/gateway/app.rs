@@ -44,12 +44,13 @@ async fn set_up() -> Result<App, VariableError> {
     let origins = Origins {
         iam: variables::text("smartcar_iam_origin").await?,
         vehicle: variables::text("smartcar_vehicle_origin").await?,
+        ..Origins::default()
     };
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
     let tokens = TokenCache::new(credentials, &origins.iam);
     Ok(App {
         callers,
-        client: Client::new(Host, tokens, &origins),
+        client: Client::new(Host, tokens, origins),
     })
 }
 

@@ -8,7 +8,7 @@ use edge::{
     respond::{self, Problem},
     sqlite::{self, Value},
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use smartcar::{Call, CommandKind, Error, TokenError, UserId, VehicleId};
 use std::time::Instant;
 
@@ -25,13 +25,9 @@ pub(crate) async fn run(
         .map_err(|error| invalid(error.to_string()))?;
     let user = user(vehicle, headers).await?;
     caller.require_user(&user)?;
-    let call = Call {
-        method: Method::POST,
-        path: format!("/v3/vehicles/{vehicle}/commands/{}", kind.path()),
-        user: Some(user.clone()),
-        body,
-        deadline: Call::COMMAND_DEADLINE,
-    };
+    let call = Call::to(kind.endpoint(), &[vehicle])
+        .on_behalf_of(user.clone())
+        .body(body);
     let started = Instant::now();
     let result = app.client().call(&call).await;
     let line = log::line(
@@ -43,7 +39,7 @@ pub(crate) async fn run(
         "command",
     )
     .with("caller", caller.name())
-    .with("command", kind.path())
+    .with("command", kind.endpoint().path)
     .with("vehicle_id", vehicle.as_str())
     .with("user_id", user.as_str())
     .with(
@@ -53,7 +49,7 @@ pub(crate) async fn run(
     match result {
         Ok(answer) => {
             line.with("status", answer.status.as_u16())
-                .with("request_id", answer.header("sc-request-id"))
+                .with("request_id", answer.request_id())
                 .write();
             Ok(hand_on(answer))
         }
@@ -108,6 +104,10 @@ fn problem(error: &Error) -> Problem {
         return Problem::new(StatusCode::GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN", detail);
     }
     match error {
+        Error::Limited(limit) => {
+            let seconds = u32::try_from(limit.retry_after()).unwrap_or(u32::MAX);
+            new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED").retry_after(seconds)
+        }
         Error::Token(TokenError::NoCredentials) => {
             new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED")
         }

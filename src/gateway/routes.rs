@@ -3,7 +3,7 @@
 use edge::respond::Problem;
 use http::{HeaderValue, Method, StatusCode, header};
 use matchit::Router;
-use smartcar::CommandKind;
+use smartcar::{CommandKind, endpoints};
 use std::sync::OnceLock;
 
 /// What a request asks for.
@@ -24,8 +24,10 @@ pub(crate) enum Route {
 impl Route {
     fn method(self) -> Method {
         match self {
-            Self::Command(_) => Method::POST,
-            Self::Signals | Self::Signal | Self::Status | Self::Health => Method::GET,
+            Self::Command(kind) => kind.endpoint().method.clone(),
+            Self::Signals => endpoints::LIST_SIGNALS.method,
+            Self::Signal => endpoints::GET_SIGNAL.method,
+            Self::Status | Self::Health => Method::GET,
         }
     }
 }
@@ -42,20 +44,12 @@ fn router() -> &'static Router<Route> {
     ROUTER.get_or_init(|| {
         let mut router = Router::new();
         let fixed = [
-            ("/healthz".to_owned(), Route::Health),
-            ("/status".to_owned(), Route::Status),
-            ("/v3/vehicles/{vehicle}/signals".to_owned(), Route::Signals),
-            (
-                "/v3/vehicles/{vehicle}/signals/{signal}".to_owned(),
-                Route::Signal,
-            ),
+            ("/healthz", Route::Health),
+            ("/status", Route::Status),
+            (endpoints::LIST_SIGNALS.path, Route::Signals),
+            (endpoints::GET_SIGNAL.path, Route::Signal),
         ];
-        let commands = CommandKind::ALL.map(|kind| {
-            (
-                format!("/v3/vehicles/{{vehicle}}/commands/{}", kind.path()),
-                Route::Command(kind),
-            )
-        });
+        let commands = CommandKind::ALL.map(|kind| (kind.endpoint().path, Route::Command(kind)));
         for (path, route) in fixed.into_iter().chain(commands) {
             // Fails on paths that exclude each other; the test below finds them.
             let inserted = router.insert(path, route);
@@ -84,8 +78,8 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Pr
     }
     let part = |name| found.params.get(name).map(str::to_owned);
     let parts = PathParts {
-        vehicle: part("vehicle").unwrap_or_default(),
-        signal: part("signal"),
+        vehicle: part("vehicleId").unwrap_or_default(),
+        signal: part("signalCode"),
     };
     Ok((route, parts))
 }
@@ -107,7 +101,7 @@ mod tests {
         ];
         for kind in CommandKind::ALL {
             paths.push((
-                format!("/v3/vehicles/v-1/commands/{}", kind.path()),
+                kind.endpoint().path.replace("{vehicleId}", "v-1"),
                 Route::Command(kind),
             ));
         }

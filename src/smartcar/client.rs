@@ -1,20 +1,24 @@
 //! Calls to Smartcar's API, with the application's token.
 
 use crate::{
-    Command, Error, Platform, TokenCache, TransportError, UserId, VehicleId, error::ApiError,
-    http::Sent,
+    Call, Error, Platform, Response, Sent, TokenCache, TokenUse, TransportError, endpoints::Api,
+    error::ApiError, limits::Limits,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use std::time::Duration;
 
-/// Where Smartcar's API is. Each is a scheme, a host and perhaps a port.
+/// Where Smartcar's APIs are. Each is a scheme, a host and perhaps a port.
 #[derive(Clone, Debug)]
 pub struct Origins {
-    /// The identity server: `https://iam.smartcar.com`.
+    /// The identity server.
     pub iam: String,
-    /// The vehicle API: `https://vehicle.api.smartcar.com`.
+    /// The vehicle API.
     pub vehicle: String,
+    /// The management API.
+    pub management: String,
+    /// The compatibility API.
+    pub compatibility: String,
 }
 
 impl Default for Origins {
@@ -22,75 +26,22 @@ impl Default for Origins {
         Self {
             iam: "https://iam.smartcar.com".to_owned(),
             vehicle: "https://vehicle.api.smartcar.com".to_owned(),
+            management: "https://management.api.smartcar.com".to_owned(),
+            compatibility: "https://compatibility.api.smartcar.com".to_owned(),
         }
     }
 }
 
-/// A call to the vehicle API.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The HTTP method.
-    pub method: Method,
-    /// The path below the origin, for example `/v3/vehicles/{id}/commands/security/lock`.
-    pub path: String,
-    /// The user on whose behalf: required for signals and commands.
-    pub user: Option<UserId>,
-    /// The body, sent as it is; JSON where it is not empty.
-    pub body: Bytes,
-    /// How long the call may take in all.
-    pub deadline: Duration,
-}
-
-impl Call {
-    /// How long a command may take. Smartcar keeps the connection of a slow
-    /// command open and streams the outcome on it; its own SDK waits this long.
-    pub const COMMAND_DEADLINE: Duration = Duration::from_secs(310);
-
-    /// The call that makes a vehicle do `command`.
-    pub fn command(vehicle: &VehicleId, user: UserId, command: &Command) -> Self {
-        Self {
-            method: Method::POST,
-            path: format!("/v3/vehicles/{vehicle}/commands/{}", command.kind().path()),
-            user: Some(user),
-            body: command.body().into(),
-            deadline: Self::COMMAND_DEADLINE,
+impl Origins {
+    /// The origin of one of the APIs, without a slash at its end.
+    fn of(&self, api: Api) -> &str {
+        match api {
+            Api::Iam => &self.iam,
+            Api::Vehicle => &self.vehicle,
+            Api::Management => &self.management,
+            Api::Compatibility => &self.compatibility,
         }
-    }
-}
-
-/// An answer of Smartcar's API, whatever its status.
-#[derive(Clone)]
-pub struct Response {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body, as received.
-    pub body: Bytes,
-}
-
-impl Response {
-    /// A header's value, if it is there and is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The answer if it tells of success, else the error that it tells of.
-    pub fn into_result(self) -> Result<Self, Error> {
-        if self.status.is_success() {
-            Ok(self)
-        } else {
-            Err(Error::Api(Box::new(ApiError::from_response(&self))))
-        }
-    }
-}
-
-/// A body can hold where a car stands.
-impl std::fmt::Debug for Response {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        .trim_end_matches('/')
     }
 }
 
@@ -98,17 +49,18 @@ impl std::fmt::Debug for Response {
 pub struct Client<P> {
     platform: P,
     tokens: TokenCache,
-    origin: String,
+    origins: Origins,
+    limits: Limits,
 }
 
 impl<P: Platform> Client<P> {
-    /// A client that calls the API at `origins` with the token of `tokens`.
-    pub fn new(platform: P, tokens: TokenCache, origins: &Origins) -> Self {
-        let origin = origins.vehicle.trim_end_matches('/').to_owned();
+    /// A client that calls the APIs at `origins` with the token of `tokens`.
+    pub fn new(platform: P, tokens: TokenCache, origins: Origins) -> Self {
         Self {
             platform,
             tokens,
-            origin,
+            origins,
+            limits: Limits::default(),
         }
     }
 
@@ -125,133 +77,118 @@ impl<P: Platform> Client<P> {
     /// Makes a call and returns Smartcar's answer, whatever its status.
     ///
     /// A call that is refused for its token (401) did not run; it is made once
-    /// more with a new token. Nothing else is repeated.
+    /// more with a new token. Beyond that, the call's [`Policy`](crate::Policy)
+    /// says what is repeated. While a limit is in force that Smartcar told of,
+    /// nothing is sent.
     pub async fn call(&self, call: &Call) -> Result<Response, Error> {
+        let until = self.platform.now().after(call.deadline);
+        let vault = self.tokens.vault();
+        let vehicle = call.vehicle.as_ref();
+        let limit = self.limits.in_force(&self.platform, vault, vehicle).await;
+        if let Some(limit) = limit {
+            return Err(Error::Limited(limit));
+        }
+        let mut retries = 0;
+        loop {
+            let time = until.since(self.platform.now());
+            let result = self.attempt(call, time).await;
+            if let Ok(response) = &result
+                && response.status == StatusCode::TOO_MANY_REQUESTS
+            {
+                let error = ApiError::from_response(response);
+                self.limits
+                    .remember(&self.platform, vault, vehicle, &error)
+                    .await;
+            }
+            match call.policy().wait(&result, retries, &self.platform) {
+                Some(wait) if self.platform.now().after(wait) < until => {
+                    self.platform.sleep(wait).await;
+                    retries += 1;
+                }
+                _ => return result,
+            }
+        }
+    }
+
+    /// One attempt; two requests where the first was refused for its token.
+    async fn attempt(&self, call: &Call, time: Duration) -> Result<Response, Error> {
+        if call.endpoint.api == Api::Compatibility {
+            return self.send(call, None, time).await;
+        }
         let token = self.tokens.get(&self.platform).await?;
-        let response = self.send(call, token.expose()).await?;
+        let response = self.send(call, Some(token.expose()), time).await?;
         if response.status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         self.tokens.refused(&self.platform, &token).await;
         let token = self.tokens.get(&self.platform).await?;
-        self.send(call, token.expose()).await
+        self.send(call, Some(token.expose()), time).await
     }
 
-    /// Makes a vehicle do `command`; the answer is Smartcar's `command-execution`.
-    pub async fn command(
+    async fn send(
         &self,
-        vehicle: &VehicleId,
-        user: UserId,
-        command: &Command,
+        call: &Call,
+        token: Option<&str>,
+        time: Duration,
     ) -> Result<Response, Error> {
-        self.call(&Call::command(vehicle, user, command))
-            .await?
-            .into_result()
-    }
-
-    async fn send(&self, call: &Call, token: &str) -> Result<Response, Error> {
         let request = self.request(call, token).map_err(|detail| TransportError {
             sent: Sent::No,
             detail: detail.to_owned(),
         })?;
-        let response = self.platform.send(request, call.deadline).await?;
-        let (parts, body) = response.into_parts();
-        Ok(Response {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+        let started = self.platform.now();
+        let result = self.platform.send(request, time).await.map(|response| {
+            let (parts, body) = response.into_parts();
+            Response {
+                status: parts.status,
+                headers: parts.headers,
+                body,
+            }
+        });
+        if token.is_some() {
+            let answer = result.as_ref().ok();
+            self.platform.token_used(&TokenUse {
+                endpoint: call.endpoint,
+                vehicle: call.vehicle.as_ref(),
+                user: call.user.as_ref(),
+                status: answer.map(|answer| answer.status.as_u16()),
+                request_id: answer.and_then(Response::request_id),
+                duration: self.platform.now().since(started),
+            });
+        }
+        Ok(result?)
     }
 
-    fn request(&self, call: &Call, token: &str) -> Result<http::Request<Bytes>, &'static str> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| "the access token does not fit into a header")?;
-        bearer.set_sensitive(true);
+    fn request(
+        &self,
+        call: &Call,
+        token: Option<&str>,
+    ) -> Result<http::Request<Bytes>, &'static str> {
+        let origin = self.origins.of(call.endpoint.api);
         let mut request = http::Request::builder()
-            .method(&call.method)
-            .uri(format!("{}{}", self.origin, call.path))
-            .header(header::AUTHORIZATION, bearer)
+            .method(&call.endpoint.method)
+            .uri(format!("{origin}{}", call.path_and_query()))
             .header(header::ACCEPT, "application/json");
+        if let Some(token) = token {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| "the access token does not fit into a header")?;
+            bearer.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
         if let Some(user) = &call.user {
             request = request.header("sc-user-id", user.as_str());
+        }
+        if let Some(units) = call.units {
+            request = request.header("sc-unit-system", units.as_str());
         }
         if !call.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         request
             .body(call.body.clone())
-            .map_err(|_| "the variable smartcar_vehicle_origin is no origin, or the path no path")
+            .map_err(|_| "the configured origin of Smartcar's API is no origin")
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{Fake, block_on, client};
-
-    const LOCK: &str = "/v3/vehicles/v-1/commands/security/lock";
-
-    fn lock(fake: Fake) -> (Client<Fake>, Result<Response, Error>) {
-        let client = client(fake);
-        let vehicle = VehicleId::parse("v-1").unwrap();
-        let user = UserId::parse("u-1").unwrap();
-        let result = block_on(client.command(&vehicle, user, &Command::Lock));
-        (client, result)
-    }
-
-    #[test]
-    fn a_command_goes_out_as_documented() {
-        let fake = Fake::new();
-        fake.answer(LOCK, 200, "{}");
-        let (client, result) = lock(fake);
-        assert_eq!(result.unwrap().body, "{}");
-        let request = client.platform().requests().remove(1);
-        assert_eq!(request.method(), Method::POST);
-        assert_eq!(
-            request.uri(),
-            "https://vehicle.example.com/v3/vehicles/v-1/commands/security/lock"
-        );
-        assert_eq!(request.headers()["authorization"], "Bearer token-1");
-        assert_eq!(request.headers()["sc-user-id"], "u-1");
-        assert!(request.body().is_empty() && !request.headers().contains_key("content-type"));
-    }
-
-    #[test]
-    fn a_refused_token_is_replaced_once_and_the_call_made_once_more() {
-        let fake = Fake::new();
-        fake.refuse_token("token-1");
-        fake.answer(LOCK, 200, "{}");
-        let (client, result) = lock(fake);
-        assert!(result.is_ok());
-        assert_eq!(client.platform().token_requests(), 2);
-        assert_eq!(client.platform().requests_to(LOCK), 2);
-    }
-
-    #[test]
-    fn a_call_that_stays_refused_ends() {
-        let fake = Fake::new();
-        fake.answer(
-            LOCK,
-            401,
-            r#"{"errors":[{"type":"AUTHENTICATION","code":"UNAUTHORIZED"}]}"#,
-        );
-        let (client, result) = lock(fake);
-        let Err(Error::Api(error)) = result else {
-            panic!("{result:?}")
-        };
-        assert_eq!((error.status, error.kind.as_str()), (401, "AUTHENTICATION"));
-        assert_eq!(client.platform().requests_to(LOCK), 2);
-    }
-
-    #[test]
-    fn a_command_that_got_no_answer_is_not_sent_again() {
-        for (sent, may_have_happened) in [(Sent::Maybe, true), (Sent::No, false)] {
-            let fake = Fake::new();
-            fake.fail(LOCK, sent);
-            let (client, result) = lock(fake);
-            let error = result.unwrap_err();
-            assert_eq!(error.may_have_happened(), may_have_happened);
-            assert_eq!(client.platform().requests_to(LOCK), 1);
-        }
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

@@ -2,56 +2,54 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/commands/overview>
 
+use crate::endpoints::{self, Endpoint};
 use serde::{Deserialize, Serialize};
 
-/// A kind of command: what its path and its permission are.
+/// A kind of command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandKind {
-    /// <https://smartcar.com/docs/api-reference/charging/start-charging>
+    /// Start charging.
     StartCharge,
-    /// <https://smartcar.com/docs/api-reference/charging/stop-charging>
+    /// Stop charging.
     StopCharge,
-    /// <https://smartcar.com/docs/api-reference/charging/set-charge-limit>
+    /// Set the state of charge at which charging stops.
     SetChargeLimit,
-    /// <https://smartcar.com/docs/api-reference/security/lock-doors>
+    /// Lock the doors.
     Lock,
-    /// <https://smartcar.com/docs/api-reference/security/unlock-doors>
+    /// Unlock the doors.
     Unlock,
-    /// <https://smartcar.com/docs/api-reference/navigation/set-destination>
+    /// Send a destination to the navigation system.
     SetDestination,
+    /// Open the charge port.
+    OpenChargePort,
+    /// Close the charge port.
+    CloseChargePort,
 }
 
 impl CommandKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::StartCharge,
         Self::StopCharge,
         Self::SetChargeLimit,
         Self::Lock,
         Self::Unlock,
         Self::SetDestination,
+        Self::OpenChargePort,
+        Self::CloseChargePort,
     ];
 
-    /// The path below `/vehicles/{vehicleId}/commands/`.
-    pub const fn path(self) -> &'static str {
+    /// The endpoint that takes this kind of command.
+    pub const fn endpoint(self) -> &'static Endpoint {
         match self {
-            Self::StartCharge => "charge/start",
-            Self::StopCharge => "charge/stop",
-            Self::SetChargeLimit => "charge/set-limit",
-            Self::Lock => "security/lock",
-            Self::Unlock => "security/unlock",
-            Self::SetDestination => "navigation/set-destination",
-        }
-    }
-
-    /// The permission that the vehicle's owner has to have granted.
-    ///
-    /// Source: <https://smartcar.com/docs/api-reference/permissions>
-    pub const fn permission(self) -> &'static str {
-        match self {
-            Self::StartCharge | Self::StopCharge | Self::SetChargeLimit => "control_charge",
-            Self::Lock | Self::Unlock => "control_security",
-            Self::SetDestination => "control_navigation",
+            Self::StartCharge => &endpoints::START_CHARGE,
+            Self::StopCharge => &endpoints::STOP_CHARGE,
+            Self::SetChargeLimit => &endpoints::SET_CHARGE_LIMIT,
+            Self::Lock => &endpoints::LOCK,
+            Self::Unlock => &endpoints::UNLOCK,
+            Self::SetDestination => &endpoints::SET_DESTINATION,
+            Self::OpenChargePort => &endpoints::OPEN_CHARGE_PORT,
+            Self::CloseChargePort => &endpoints::CLOSE_CHARGE_PORT,
         }
     }
 
@@ -67,6 +65,8 @@ impl CommandKind {
             Self::StopCharge => empty(body).map(|()| Command::StopCharge),
             Self::Lock => empty(body).map(|()| Command::Lock),
             Self::Unlock => empty(body).map(|()| Command::Unlock),
+            Self::OpenChargePort => empty(body).map(|()| Command::OpenChargePort),
+            Self::CloseChargePort => empty(body).map(|()| Command::CloseChargePort),
             Self::SetChargeLimit => {
                 let Limit { percent } = attributes(body)?;
                 Percent::new(percent).map(Command::SetChargeLimit)
@@ -97,6 +97,10 @@ pub enum Command {
     Unlock,
     /// Send a destination to the navigation system.
     SetDestination(Destination),
+    /// Open the charge port.
+    OpenChargePort,
+    /// Close the charge port.
+    CloseChargePort,
 }
 
 impl Command {
@@ -109,6 +113,8 @@ impl Command {
             Self::Lock => CommandKind::Lock,
             Self::Unlock => CommandKind::Unlock,
             Self::SetDestination(_) => CommandKind::SetDestination,
+            Self::OpenChargePort => CommandKind::OpenChargePort,
+            Self::CloseChargePort => CommandKind::CloseChargePort,
         }
     }
 

@@ -1,9 +1,7 @@
 //! What can go wrong on the way to Smartcar and back.
 
-use crate::{Response, Sent, TokenError, TransportError};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::time::Duration;
+use crate::{CommandExecution, Limit, Response, Sent, TokenError, TransportError, fields::Fields};
+use std::{borrow::Cow, time::Duration};
 
 /// A call to Smartcar that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +12,15 @@ pub enum Error {
     /// The API gave no answer.
     #[error("failed to call Smartcar: {0}")]
     Transport(#[from] TransportError),
+    /// Smartcar told of a limit that is still in force, so nothing was sent.
+    #[error("Smartcar's limit is reached: try again in {} s", .0.retry_after())]
+    Limited(Limit),
     /// The API answered with an error.
     #[error(transparent)]
     Api(Box<ApiError>),
+    /// Smartcar took the command, and it failed.
+    #[error("the command failed: Smartcar recorded {}", .0.status.as_str())]
+    CommandFailed(Box<CommandExecution>),
     /// The API answered with something that is not in its documentation.
     #[error("failed to read Smartcar's answer (status {status}): {detail}")]
     Unreadable {
@@ -32,7 +36,7 @@ impl Error {
     /// true, asking again can do it twice.
     pub fn may_have_happened(&self) -> bool {
         match self {
-            Self::Token(_) => false,
+            Self::Token(_) | Self::Limited(_) | Self::CommandFailed(_) => false,
             Self::Transport(error) => error.sent == Sent::Maybe,
             Self::Api(error) => error.may_have_happened(),
             Self::Unreadable { .. } => true,
@@ -43,7 +47,8 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Token(error) => error.is_temporary(),
-            Self::Transport(_) => true,
+            Self::Transport(_) | Self::Limited(_) => true,
+            Self::CommandFailed(_) => false,
             Self::Api(error) => error.is_temporary(),
             Self::Unreadable { status, .. } => *status >= 500,
         }
@@ -83,26 +88,34 @@ impl ApiError {
     /// Reads an error answer: v3's `{"errors":[…]}`, the flat body of v2,
     /// `{"error":{…}}`, and what a proxy in between may have put in its place.
     pub fn from_response(response: &Response) -> Self {
-        let body = Body::read(&response.body).unwrap_or_default();
+        let top = Fields::read(std::str::from_utf8(&response.body).unwrap_or_default());
+        let top = top.unwrap_or_default();
+        let first = top
+            .objects("errors")
+            .map(|errors| errors.into_iter().next());
+        let error = match first {
+            Some(first) => first.unwrap_or_default(),
+            None if top.has("error") => top.object("error"),
+            None => top,
+        };
+        let text = |name| error.text(name).map(Cow::into_owned);
+        let resolution = error.object("resolution").text("type").map(Cow::into_owned);
+        let debug = error.object("meta").object("debug");
         Self {
             status: response.status.as_u16(),
-            kind: body.kind.unwrap_or_default(),
-            code: body.code,
-            detail: body
-                .detail
-                .or(body.description)
-                .or(body.title)
+            kind: text("type").unwrap_or_default(),
+            code: text("code"),
+            detail: text("detail")
+                .or_else(|| text("description"))
+                .or_else(|| text("title"))
                 .unwrap_or_else(|| "no description".to_owned()),
-            resolution: body.resolution.and_then(|r| r.kind).map(Resolution),
+            resolution: resolution.map(Resolution),
             request_id: response
-                .header("sc-request-id")
+                .request_id()
                 .map(str::to_owned)
-                .or(body.request_id)
-                .or(body.meta.and_then(|m| m.debug).and_then(|d| d.request_id)),
-            retry_after: response
-                .header("retry-after")
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
+                .or_else(|| text("requestId"))
+                .or_else(|| debug.text("requestId").map(Cow::into_owned)),
+            retry_after: response.retry_after(),
         }
     }
 
@@ -125,59 +138,6 @@ impl ApiError {
                 .resolution
                 .as_ref()
                 .is_some_and(|r| r.0 == "RETRY_LATER")
-    }
-}
-
-#[derive(Deserialize, Default)]
-struct Body {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    code: Option<String>,
-    title: Option<String>,
-    detail: Option<String>,
-    description: Option<String>,
-    resolution: Option<BodyResolution>,
-    #[serde(rename = "requestId")]
-    request_id: Option<String>,
-    meta: Option<Meta>,
-}
-
-#[derive(Deserialize)]
-struct BodyResolution {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Meta {
-    debug: Option<Debug>,
-}
-
-#[derive(Deserialize)]
-struct Debug {
-    #[serde(rename = "requestId")]
-    request_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    errors: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
-impl Body {
-    fn read(body: &[u8]) -> Option<Self> {
-        let envelope: Envelope<'_> = serde_json::from_slice(body).ok()?;
-        let inner = envelope
-            .errors
-            .and_then(|errors| errors.first().copied())
-            .or(envelope.error);
-        match inner {
-            Some(inner) => serde_json::from_str(inner.get()).ok(),
-            None => serde_json::from_slice(body).ok(),
-        }
     }
 }
 

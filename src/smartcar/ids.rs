@@ -24,6 +24,17 @@ fn check(kind: &'static str, id: &str) -> Result<(), InvalidId> {
     }
 }
 
+/// An identifier, which fits into a path and cannot leave its place in it.
+pub trait Id: sealed::Sealed {
+    /// The identifier as text.
+    fn as_str(&self) -> &str;
+}
+
+mod sealed {
+    /// Only what was checked is an identifier.
+    pub trait Sealed {}
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
@@ -43,6 +54,14 @@ macro_rules! id {
             }
         }
 
+        impl sealed::Sealed for $name {}
+
+        impl Id for $name {
+            fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -58,6 +77,31 @@ id! {
 id! {
     /// A user: the vehicle owner who gave consent in Smartcar Connect.
     UserId, "a user id"
+}
+
+id! {
+    /// A connection: one user's consent for one vehicle. A reconnect gives a new one.
+    ConnectionId, "a connection id"
+}
+id! {
+    /// A webhook, made in Smartcar's dashboard.
+    WebhookId, "a webhook id"
+}
+id! {
+    /// A subscription of a vehicle to a webhook.
+    SubscriptionId, "a subscription id"
+}
+id! {
+    /// A charge schedule.
+    ScheduleId, "a schedule id"
+}
+id! {
+    /// An application of the account.
+    ApplicationId, "an application id"
+}
+id! {
+    /// A signal, by its code: `tractionbattery-stateofcharge`.
+    SignalCode, "a signal code"
 }
 
 /// An event: the same over all attempts to deliver it.

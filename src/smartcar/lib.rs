@@ -16,40 +16,62 @@
 //! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
 //! | know which signals there are | [`CATALOGUE`] |
 
+mod audit;
+mod call;
 mod client;
 mod clock;
 mod command;
 pub mod delivery;
+pub mod endpoints;
 mod error;
+mod execution;
 mod fields;
+mod grant;
 mod http;
 mod ids;
 mod key_value;
+mod lease;
+mod limits;
+mod policy;
+mod random;
 mod seal;
 mod secrets;
 mod signal;
+mod spawn;
 #[cfg(test)]
 mod testing;
 mod timestamp;
 mod token;
 mod turn;
+mod vault;
 
-pub use client::{Call, Client, Origins, Response};
+pub use audit::{Audit, TokenUse};
+pub use call::{Call, Response, UnitSystem};
+pub use client::{Client, Origins};
 pub use clock::Clock;
 pub use command::{Command, CommandError, CommandKind, Destination, Percent};
 pub use error::{ApiError, Error, Resolution};
+pub use execution::{CommandExecution, ExecutionStatus};
+pub use grant::TokenError;
 pub use http::{Http, Sent, TransportError};
-pub use ids::{EventId, InvalidId, UserId, VehicleId};
+pub use ids::{
+    ApplicationId, ConnectionId, EventId, Id, InvalidId, ScheduleId, SignalCode, SubscriptionId,
+    UserId, VehicleId, WebhookId,
+};
 pub use key_value::{KeyValue, KeyValueError};
+pub use limits::{Limit, LimitScope};
+pub use policy::Policy;
+pub use random::Random;
 pub use secrets::{AccessToken, ClientId, ClientSecret, Credentials, ManagementToken};
 pub use signal::{
     CATALOGUE, NoSignals, Shape, Signal, SignalError, SignalInfo, SignalStatus, SignalValue,
     Signals, UnreadableSignal, signal_info, signal_permission, values,
 };
+pub use spawn::Spawn;
 pub use timestamp::{Timestamp, parse_time, write_time};
-pub use token::{TokenCache, TokenError};
+pub use token::TokenCache;
 pub use turn::{Turn, TurnGuard};
 
 /// Everything that [`Client`] needs from the place where it runs.
-pub trait Platform: Http + KeyValue + Clock {}
-impl<T: Http + KeyValue + Clock> Platform for T {}
+pub trait Platform: Http + KeyValue + Clock + Random + Spawn + Audit + Clone + 'static {}
+impl<T: Http + KeyValue + Clock + Random + Spawn + Audit + Clone + 'static> Platform for T {}

@@ -1,14 +1,22 @@
-//! A platform that tests hold in their hands: a clock that stands still, a store
-//! in memory, and a Smartcar that answers as it was told.
+//! A platform that tests hold in their hands: time that only passes while
+//! everybody waits, chance that is the same each time, a store in memory, and a
+//! Smartcar that answers as it was told.
 
 use crate::{
-    Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue, KeyValueError, Origins,
-    Response, Sent, Timestamp, TokenCache, TransportError,
+    Audit, Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue, KeyValueError,
+    Origins, Random, Response, Sent, Spawn, Timestamp, TokenCache, TokenUse, TransportError,
 };
 use bytes::Bytes;
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -19,20 +27,18 @@ pub(crate) fn credentials(secret: &str) -> Credentials {
     }
 }
 
-pub(crate) fn client(fake: Fake) -> Client<Fake> {
+pub(crate) fn tokens() -> TokenCache {
+    TokenCache::new(credentials("secret"), "https://iam.example.com/")
+}
+
+pub(crate) fn client(fake: &Fake) -> Client<Fake> {
     let origins = Origins {
         iam: "https://iam.example.com".into(),
         vehicle: "https://vehicle.example.com".into(),
+        management: "https://management.example.com/".into(),
+        compatibility: "https://compatibility.example.com".into(),
     };
-    Client::new(
-        fake,
-        TokenCache::new(credentials("secret"), &origins.iam),
-        &origins,
-    )
-}
-
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    futures::executor::block_on(future)
+    Client::new(fake.clone(), tokens(), origins)
 }
 
 impl Response {
@@ -53,103 +59,199 @@ impl Response {
     }
 }
 
-/// Status and body, or how the request failed.
-type Reply = Result<(u16, String), Sent>;
+/// What Smartcar says.
+#[derive(Clone)]
+pub(crate) enum Reply {
+    Answer(u16, Vec<(&'static str, String)>, String),
+    Silence(Sent),
+}
 
-#[derive(Default)]
-pub(crate) struct Fake {
+/// What a test wants to know of a use of the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) path: &'static str,
+    pub(crate) vehicle: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) millis: u128,
+}
+
+/// Copies of it are the same platform.
+#[derive(Clone)]
+pub(crate) struct Fake(Rc<World>);
+
+struct World {
     now: Cell<i64>,
-    token_life: Cell<u64>,
+    timers: RefCell<Vec<(i64, Waker)>>,
+    chance: Cell<u64>,
+    latency: Cell<Duration>,
     granted: Cell<u32>,
+    identity_is_away: Cell<Option<Sent>>,
     refused: RefCell<Vec<String>>,
-    answers: RefCell<BTreeMap<String, Reply>>,
+    replies: RefCell<BTreeMap<String, VecDeque<Reply>>>,
     requests: RefCell<Vec<http::Request<Bytes>>>,
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     store_is_down: Cell<bool>,
+    tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    used: RefCell<Vec<Used>>,
 }
 
 impl Fake {
     pub(crate) fn new() -> Self {
-        let fake = Self::default();
-        fake.now.set(1_700_000_000_000);
-        fake.token_life.set(3600);
-        fake
+        Self(Rc::new(World {
+            now: Cell::new(1_700_000_000_000),
+            timers: RefCell::default(),
+            chance: Cell::new(0x9e37_79b9_7f4a_7c15),
+            latency: Cell::new(Duration::from_millis(100)),
+            granted: Cell::new(0),
+            identity_is_away: Cell::new(None),
+            refused: RefCell::default(),
+            replies: RefCell::default(),
+            requests: RefCell::default(),
+            store: RefCell::default(),
+            store_is_down: Cell::new(false),
+            tasks: RefCell::default(),
+            used: RefCell::default(),
+        }))
     }
 
+    /// Runs `future`, and whatever is spawned meanwhile, to the end. When nobody
+    /// can go on, time passes until somebody can.
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        let mut background: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
+        let mut output = None;
+        loop {
+            let flag = Arc::new(Flag(AtomicBool::new(false)));
+            let waker = Waker::from(Arc::clone(&flag));
+            let mut context = Context::from_waker(&waker);
+            if output.is_none()
+                && let Poll::Ready(done) = future.as_mut().poll(&mut context)
+            {
+                output = Some(done);
+            }
+            background.append(&mut self.0.tasks.borrow_mut());
+            background.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
+            if background.is_empty()
+                && self.0.tasks.borrow().is_empty()
+                && let Some(output) = output.take()
+            {
+                return output;
+            }
+            if !flag.0.load(Ordering::SeqCst) && self.0.tasks.borrow().is_empty() {
+                self.pass_time();
+            }
+        }
+    }
+
+    fn pass_time(&self) {
+        let mut timers = self.0.timers.borrow_mut();
+        let next = timers.iter().map(|(at, _)| *at).min();
+        let next = next.expect("everybody waits and nobody will be woken");
+        self.0.now.set(self.0.now.get().max(next));
+        timers.retain(|(at, waker)| {
+            let is_due = *at <= next;
+            if is_due {
+                waker.wake_by_ref();
+            }
+            !is_due
+        });
+    }
+
+    /// Lets time pass.
     pub(crate) fn advance(&self, by: Duration) {
-        self.now.set(self.now().after(by).0);
+        self.0.now.set(self.now().after(by).0);
     }
 
-    pub(crate) fn token_life(&self, seconds: u64) {
-        self.token_life.set(seconds);
+    /// How long a request to Smartcar takes.
+    pub(crate) fn latency(&self, latency: Duration) {
+        self.0.latency.set(latency);
+    }
+
+    /// What the next request to `path` gets; the last one stays.
+    pub(crate) fn reply(&self, path: &str, reply: Reply) {
+        let mut replies = self.0.replies.borrow_mut();
+        replies.entry(path.into()).or_default().push_back(reply);
     }
 
     pub(crate) fn answer(&self, path: &str, status: u16, body: &str) {
-        self.answers
-            .borrow_mut()
-            .insert(path.into(), Ok((status, body.into())));
+        self.reply(path, Reply::Answer(status, Vec::new(), body.into()));
     }
 
     pub(crate) fn fail(&self, path: &str, sent: Sent) {
-        self.answers.borrow_mut().insert(path.into(), Err(sent));
+        self.reply(path, Reply::Silence(sent));
     }
 
     pub(crate) fn refuse_token(&self, token: &str) {
-        self.refused.borrow_mut().push(format!("Bearer {token}"));
+        self.0.refused.borrow_mut().push(format!("Bearer {token}"));
+    }
+
+    /// Whether the identity server answers.
+    pub(crate) fn identity_is_away(&self, is_away: bool) {
+        self.0.identity_is_away.set(is_away.then_some(Sent::No));
     }
 
     pub(crate) fn break_store(&self) {
-        self.store_is_down.set(true);
+        self.0.store_is_down.set(true);
+    }
+
+    /// What every value in the store becomes.
+    pub(crate) fn damage_store(&self, with: &[u8]) {
+        for value in self.0.store.borrow_mut().values_mut() {
+            *value = with.to_vec();
+        }
     }
 
     pub(crate) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
-        self.store.borrow().clone()
+        self.0.store.borrow().clone()
     }
 
     pub(crate) fn requests(&self) -> Vec<http::Request<Bytes>> {
-        self.requests.borrow().clone()
+        self.0.requests.borrow().clone()
     }
 
     pub(crate) fn requests_to(&self, path: &str) -> usize {
-        self.requests
-            .borrow()
-            .iter()
-            .filter(|r| r.uri().path() == path)
-            .count()
+        let requests = self.0.requests.borrow();
+        requests.iter().filter(|r| r.uri().path() == path).count()
     }
 
     pub(crate) fn token_requests(&self) -> usize {
         self.requests_to("/oauth2/token")
     }
 
-    fn reply(&self, request: &http::Request<Bytes>) -> Reply {
-        let bearer = request
-            .headers()
-            .get("authorization")
-            .map(|v| v.to_str().unwrap());
-        if bearer.is_some_and(|bearer| self.refused.borrow().iter().any(|r| r == bearer)) {
-            return Ok((401, String::new()));
-        }
-        if let Some(answer) = self.answers.borrow().get(request.uri().path()) {
-            return answer.clone();
-        }
-        assert_eq!(
-            request.uri().path(),
-            "/oauth2/token",
-            "no answer was given for this path"
-        );
-        self.granted.set(self.granted.get() + 1);
-        let (token, life) = (self.granted.get(), self.token_life.get());
-        Ok((
-            200,
-            format!(
-                r#"{{"access_token":"token-{token}","token_type":"Bearer","expires_in":{life}}}"#
-            ),
-        ))
+    pub(crate) fn used(&self) -> Vec<Used> {
+        self.0.used.borrow().clone()
     }
 
-    fn up(&self) -> Result<(), KeyValueError> {
-        if self.store_is_down.get() {
+    fn respond(&self, request: &http::Request<Bytes>) -> Reply {
+        let path = request.uri().path();
+        let bearer = request.headers().get("authorization");
+        let bearer = bearer.map(|value| value.to_str().unwrap());
+        if bearer.is_some_and(|bearer| self.0.refused.borrow().iter().any(|r| r == bearer)) {
+            return Reply::Answer(401, Vec::new(), String::new());
+        }
+        if let Some(replies) = self.0.replies.borrow_mut().get_mut(path) {
+            return match replies.len() {
+                1 => replies[0].clone(),
+                _ => replies.pop_front().unwrap(),
+            };
+        }
+        assert_eq!(path, "/oauth2/token", "no answer was given for this path");
+        if let Some(sent) = self.0.identity_is_away.get() {
+            return Reply::Silence(sent);
+        }
+        self.0.granted.set(self.0.granted.get() + 1);
+        let token = self.0.granted.get();
+        let body = format!(
+            r#"{{"access_token":"token-{token}","token_type":"Bearer","expires_in":3600}}"#
+        );
+        Reply::Answer(200, Vec::new(), body)
+    }
+
+    async fn up(&self) -> Result<(), KeyValueError> {
+        self.sleep(Duration::from_millis(1)).await;
+        if self.0.store_is_down.get() {
             Err(KeyValueError("down".into()))
         } else {
             Ok(())
@@ -157,27 +259,61 @@ impl Fake {
     }
 }
 
-/// Lets the other tasks run, as whatever takes time does.
-async fn yield_now() {
-    let mut waited = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut waited, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Clock for Fake {
     fn now(&self) -> Timestamp {
-        Timestamp(self.now.get())
+        Timestamp(self.0.now.get())
     }
 
-    /// Time stands still: only [`Fake::advance`] moves it.
-    async fn sleep(&self, _time: Duration) {
-        yield_now().await;
+    async fn sleep(&self, time: Duration) {
+        let until = self.now().after(time).0;
+        std::future::poll_fn(|context| {
+            if self.0.now.get() >= until {
+                return Poll::Ready(());
+            }
+            let timer = (until, context.waker().clone());
+            self.0.timers.borrow_mut().push(timer);
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Random for Fake {
+    fn unit(&self) -> f64 {
+        // xorshift64*: G. Marsaglia, Xorshift RNGs, 2003.
+        let mut x = self.0.chance.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.0.chance.set(x);
+        (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+impl Spawn for Fake {
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.tasks.borrow_mut().push(Box::pin(task));
+    }
+}
+
+impl Audit for Fake {
+    fn token_used(&self, used: &TokenUse<'_>) {
+        self.0.used.borrow_mut().push(Used {
+            path: used.endpoint.path,
+            vehicle: used.vehicle.map(ToString::to_string),
+            user: used.user.map(ToString::to_string),
+            status: used.status,
+            request_id: used.request_id.map(str::to_owned),
+            millis: used.duration.as_millis(),
+        });
     }
 }
 
@@ -185,37 +321,44 @@ impl Http for Fake {
     async fn send(
         &self,
         request: http::Request<Bytes>,
-        _deadline: Duration,
+        deadline: Duration,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        let reply = self.reply(&request);
-        self.requests.borrow_mut().push(request);
-        yield_now().await;
-        let (status, body) = reply.map_err(|sent| TransportError {
+        let reply = self.respond(&request);
+        self.0.requests.borrow_mut().push(request);
+        self.sleep(self.0.latency.get().min(deadline)).await;
+        let silence = |sent| TransportError {
             sent,
             detail: "as told".into(),
-        })?;
-        Ok(http::Response::builder()
-            .status(status)
-            .body(body.into())
-            .unwrap())
+        };
+        match reply {
+            _ if self.0.latency.get() > deadline => Err(silence(Sent::Maybe)),
+            Reply::Silence(sent) => Err(silence(sent)),
+            Reply::Answer(status, headers, body) => {
+                let mut response = http::Response::builder().status(status);
+                for (name, value) in headers {
+                    response = response.header(name, value);
+                }
+                Ok(response.body(body.into()).unwrap())
+            }
+        }
     }
 }
 
 impl KeyValue for Fake {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
-        self.up()?;
-        Ok(self.store.borrow().get(key).cloned())
+        self.up().await?;
+        Ok(self.0.store.borrow().get(key).cloned())
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), KeyValueError> {
-        self.up()?;
-        self.store.borrow_mut().insert(key.into(), value.into());
+        self.up().await?;
+        self.0.store.borrow_mut().insert(key.into(), value.into());
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), KeyValueError> {
-        self.up()?;
-        self.store.borrow_mut().remove(key);
+        self.up().await?;
+        self.0.store.borrow_mut().remove(key);
         Ok(())
     }
 }

@@ -18,6 +18,13 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(by)))
     }
 
+    /// How long this point in time is after `earlier`; nothing where it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let millis = self.0.saturating_sub(earlier.0);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
     /// This point in time, `by` earlier. Stops at the beginning of time instead of wrapping.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
@@ -34,21 +41,28 @@ fn millis(duration: Duration) -> i64 {
 /// that is not a time: a delivery is never lost to a field's shape.
 pub fn parse_time(json: &RawValue) -> Option<Timestamp> {
     let json = json.get();
-    let millis = if let Ok(text) = serde_json::from_str::<String>(json) {
-        let nanos = OffsetDateTime::parse(&text, &Rfc3339)
-            .ok()?
-            .unix_timestamp_nanos();
-        i64::try_from(nanos / 1_000_000).ok()?
-    } else {
-        let number = serde_json::from_str::<f64>(json).ok()?;
-        // Past this, a number of milliseconds is no date that a calendar knows.
-        if !(0.0..=253_402_300_799_999.0).contains(&number) {
-            return None;
-        }
-        #[allow(clippy::cast_possible_truncation, reason = "in range, checked above")]
-        let millis = number as i64;
-        millis
-    };
+    if let Ok(text) = serde_json::from_str::<String>(json) {
+        return parse_iso(&text);
+    }
+    let number = serde_json::from_str::<f64>(json).ok()?;
+    // Past this, a number of milliseconds is no date that a calendar knows.
+    if !(0.0..=253_402_300_799_999.0).contains(&number) {
+        return None;
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "in range, checked above")]
+    let millis = number as i64;
+    known(millis)
+}
+
+/// A time in ISO 8601, as RFC 3339 narrows it.
+pub(crate) fn parse_iso(text: &str) -> Option<Timestamp> {
+    let nanos = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()?
+        .unix_timestamp_nanos();
+    known(i64::try_from(nanos / 1_000_000).ok()?)
+}
+
+fn known(millis: i64) -> Option<Timestamp> {
     (millis > 0).then_some(Timestamp(millis))
 }
 

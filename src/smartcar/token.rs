@@ -1,122 +1,131 @@
-//! One access token for the whole application, fetched once and kept until
-//! shortly before it expires.
+//! One access token for the whole application, which nobody notices.
 //!
 //! Smartcar's application tokens live for an hour and have no refresh token.
 //! They are looked for in the instance first, then in the key-value store, which
-//! all instances share, and only then asked for at the identity server.
+//! all instances share, and only then asked for at the identity server. Well
+//! before one expires somebody fetches the next, while all go on with the old.
 
 use crate::{
-    AccessToken, ClientId, ClientSecret, Credentials, Platform, Sent, Timestamp, TransportError,
-    Turn, seal,
+    AccessToken, Credentials, Platform, Timestamp, Turn,
+    grant::{self, TokenError},
+    lease::Lease,
+    vault::Vault,
 };
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use zeroize::Zeroizing;
 
 /// A token is not used in the last part of its life, so that it does not expire
 /// on its way: this long, or a tenth of its life where that is less.
 const SKEW: Duration = Duration::from_secs(30);
 
-/// How long the identity server may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// A token is refreshed early from this long before it expires, or from half its
+/// life on where that is less.
+const EARLY: Duration = Duration::from_secs(15 * 60);
 
-/// No access token could be had.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenError {
-    /// No credentials are configured.
-    #[error(
-        "no Smartcar credentials: set the variables smartcar_client_id and smartcar_client_secret"
-    )]
-    NoCredentials,
-    /// The identity server does not know the credentials.
-    #[error(
-        "Smartcar's identity server refused the credentials ({code}): check the variables \
-         smartcar_client_id (for API v3 it starts with client_; the Application ID and v2 \
-         client ids are other values) and smartcar_client_secret"
-    )]
-    InvalidClient {
-        /// OAuth's error code.
-        code: String,
-    },
-    /// The identity server answered with something else than a token.
-    #[error("Smartcar's identity server answered {status} ({code})")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// OAuth's error code, or what was wrong with the answer.
-        code: String,
-    },
-    /// The identity server gave no answer.
-    #[error("failed to reach Smartcar's identity server: {0}")]
-    Transport(TransportError),
+/// After a failed early refresh, the next is tried after this long, more or less
+/// a quarter of it.
+const NEXT_TRY: Duration = Duration::from_secs(30);
+
+/// Refused credentials are not shown again to the identity server for this long.
+const REFUSED: Duration = Duration::from_secs(60);
+
+/// Where things are kept in the vault: the token, that the credentials were
+/// refused, and until when nobody tries an early refresh.
+const TOKEN: &str = "token";
+const REFUSAL: &str = "refusal";
+const PAUSE: &str = "pause";
+
+/// A token and when to do what about it.
+#[derive(Clone)]
+struct Token {
+    secret: AccessToken,
+    times: Times,
 }
 
-impl TokenError {
-    /// Whether a later attempt can succeed without anything being changed.
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            Self::NoCredentials | Self::InvalidClient { .. } => false,
-            Self::Refused { status, .. } => *status >= 500 || *status == 429,
-            Self::Transport(_) => true,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Times {
+    /// From here on it may be refreshed early.
+    early_from: Timestamp,
+    /// From here on we stop using it.
+    stale_from: Timestamp,
+    /// From here on Smartcar refuses it.
+    expires_at: Timestamp,
+}
+
+impl Times {
+    /// Of a token that was asked for at `asked_at`. It was granted later, so it
+    /// is good for at least as long as this says.
+    fn new(asked_at: Timestamp, life: Duration) -> Self {
+        let expires_at = asked_at.after(life);
+        Self {
+            early_from: expires_at.before(EARLY.min(life / 2)),
+            stale_from: expires_at.before(SKEW.min(life / 10)),
+            expires_at,
         }
     }
-}
 
-/// A token and how long it may be used.
-#[derive(Clone)]
-struct Lease {
-    token: AccessToken,
-    /// When it stops being valid, as the identity server said.
-    expires_at: Timestamp,
-    /// When we stop using it.
-    fresh_until: Timestamp,
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+    /// Whether a caller who draws `chance`, from 0 to 1, refreshes early now.
+    ///
+    /// XFetch: each caller adds an exponentially distributed time to the clock
+    /// and refreshes if that passes the due time, so that one of many does it
+    /// and none has to know of the others. (A. Vattani, F. Chierichetti,
+    /// K. Lowenstein: Optimal Probabilistic Cache Stampede Prevention, VLDB
+    /// 2015, <https://doi.org/10.14778/2757807.2757813>.) It is due after an
+    /// eighth of the early time, so that almost all of that is left for an
+    /// identity server that is away for a while.
+    fn is_early_refresh(&self, now: Timestamp, chance: f64) -> bool {
+        let due_after = self.expires_at.since(self.early_from) / 8;
+        let head_start = (due_after / 5).mul_f64(-chance.clamp(1e-9, 1.0).ln());
+        now >= self.early_from && now.after(head_start) >= self.early_from.after(due_after)
     }
 }
 
-/// What is kept in the key-value store, sealed.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.times.fmt(f)
+    }
+}
+
+/// A token as it is kept in the vault.
 #[derive(Serialize, Deserialize)]
-struct Kept<'a> {
-    #[serde(borrow)]
-    token: std::borrow::Cow<'a, str>,
-    expires_at: Timestamp,
-    fresh_until: Timestamp,
+struct Kept {
+    secret: String,
+    times: Times,
 }
 
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    expires_in: u64,
+/// That the identity server refused the credentials.
+#[derive(Clone, Serialize, Deserialize)]
+struct Refusal {
+    code: String,
+    until: Timestamp,
 }
 
-#[derive(Deserialize)]
-struct OAuthError {
-    error: Option<String>,
-}
+/// The application's access token. Copies of it are the same cache.
+#[derive(Clone)]
+pub struct TokenCache(Arc<Cache>);
 
-/// The application's access token.
-pub struct TokenCache {
-    credentials: Credentials,
+struct Cache {
+    vault: Vault,
     url: String,
-    key: String,
-    /// The copy in this instance.
-    here: Mutex<Option<Lease>>,
+    state: Mutex<State>,
     /// Held while a token is looked for elsewhere: the others in this instance
     /// wait for it instead of doing the same. Who gives up drops it, and the
     /// next one goes on.
     search: Turn,
+}
+
+/// What this instance knows.
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    refusal: Option<Refusal>,
+    is_refreshing: bool,
+    /// No early refresh before this.
+    next_refresh: Option<Timestamp>,
 }
 
 impl TokenCache {
@@ -124,319 +133,222 @@ impl TokenCache {
     /// (`https://iam.smartcar.com`).
     pub fn new(credentials: Credentials, origin: &str) -> Self {
         let url = format!("{}/oauth2/token", origin.trim_end_matches('/'));
-        let mut name = Sha256::new();
-        name.update(credentials.client_id.0.as_bytes());
-        name.update(b"\n");
-        name.update(url.as_bytes());
-        let name: String = hex::encode(name.finalize()).chars().take(32).collect();
-        Self {
-            credentials,
+        Self(Arc::new(Cache {
+            vault: Vault::new(credentials, &url),
             url,
-            key: format!("smartcar/token/{name}"),
-            here: Mutex::new(None),
+            state: Mutex::default(),
             search: Turn::new(),
-        }
+        }))
     }
 
     /// A token that is valid now.
-    pub async fn get(&self, platform: &impl Platform) -> Result<AccessToken, TokenError> {
-        let now = platform.now();
-        if let Some(token) = self.fresh_here(now) {
-            return Ok(token);
-        }
-        let _search = self.search.take(platform).await;
-        if let Some(token) = self.fresh_here(now) {
-            return Ok(token);
-        }
-        let lease = match self.kept(platform, now).await {
-            Some(lease) => lease,
-            None => self.request(platform).await?,
+    pub async fn get<P: Platform>(&self, platform: &P) -> Result<AccessToken, TokenError> {
+        let token = match self.0.fresh(platform.now()) {
+            Some(token) => token,
+            None => self.0.find(platform).await?,
         };
-        let token = lease.token.clone();
-        *self.here() = Some(lease);
-        Ok(token)
+        let now = platform.now();
+        if token.times.is_early_refresh(now, platform.unit()) && self.0.begin_refresh(now) {
+            let (refresh, host) = (Refresh(self.0.clone()), platform.clone());
+            platform.spawn(async move { refresh.run(&host).await });
+        }
+        Ok(token.secret)
     }
 
     /// The API refused `token` although it should be valid: forget it, unless
     /// another one has taken its place already.
     pub async fn refused(&self, platform: &impl Platform, token: &AccessToken) {
-        let _search = self.search.take(platform).await;
-        self.here().take_if(|lease| lease.token.is(token));
-        let kept = self.kept(platform, platform.now()).await;
-        if kept.is_some_and(|lease| lease.token.is(token)) {
-            // Where this fails the store is down, and the next search passes it by.
-            let _ = platform.delete(&self.key).await;
+        let _search = self.0.search.take(platform).await;
+        self.0.state().token.take_if(|held| held.secret.is(token));
+        let kept = self.0.kept(platform).await;
+        if kept.is_some_and(|kept| kept.secret.is(token)) {
+            self.0.vault.remove(platform, TOKEN).await;
         }
     }
 
     /// Until when the token known to this instance or to the store is valid.
     pub async fn expires_at(&self, platform: &impl Platform) -> Option<Timestamp> {
-        let here = self.here().as_ref().map(|lease| lease.expires_at);
-        match here {
-            Some(at) if at > platform.now() => Some(at),
-            _ => self
-                .kept(platform, platform.now())
-                .await
-                .map(|lease| lease.expires_at),
-        }
+        let held = self.0.fresh(platform.now());
+        let known = match held {
+            Some(token) => Some(token),
+            None => self.0.kept(platform).await,
+        };
+        known.map(|token| token.times.expires_at)
     }
 
-    fn here(&self) -> std::sync::MutexGuard<'_, Option<Lease>> {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+}
+
+impl Cache {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh_here(&self, now: Timestamp) -> Option<AccessToken> {
-        self.here()
-            .as_ref()
-            .filter(|lease| now < lease.fresh_until)
-            .map(|l| l.token.clone())
+    /// The token of this instance, while it is to be used.
+    fn fresh(&self, now: Timestamp) -> Option<Token> {
+        let state = self.state();
+        let token = state.token.as_ref();
+        token.filter(|token| now < token.times.stale_from).cloned()
     }
 
-    /// The token in the key-value store, if it is there, readable and fresh.
-    async fn kept(&self, platform: &impl Platform, now: Timestamp) -> Option<Lease> {
-        let value = platform.get(&self.key).await.ok()??;
-        let plain = seal::open(&self.credentials, &self.key, &value)?;
-        let kept: Kept<'_> = serde_json::from_slice(&plain).ok()?;
-        (now < kept.fresh_until).then(|| Lease {
-            token: AccessToken::new(kept.token),
-            expires_at: kept.expires_at,
-            fresh_until: kept.fresh_until,
+    /// The token in the vault, while it is to be used.
+    async fn kept(&self, platform: &impl Platform) -> Option<Token> {
+        let kept: Kept = self.vault.read(platform, TOKEN).await?;
+        (platform.now() < kept.times.stale_from).then(|| Token {
+            secret: AccessToken::new(kept.secret),
+            times: kept.times,
         })
     }
 
-    async fn keep(&self, platform: &impl Platform, lease: &Lease) {
-        let kept = Kept {
-            token: lease.token.expose().into(),
-            expires_at: lease.expires_at,
-            fresh_until: lease.fresh_until,
+    /// Looks for a token in the vault, then at the identity server. One task of
+    /// an instance does, and of the instances one if it can be helped.
+    async fn find(&self, platform: &impl Platform) -> Result<Token, TokenError> {
+        let _search = self.search.take(platform).await;
+        if let Some(token) = self.fresh(platform.now()) {
+            return Ok(token);
+        }
+        if let Some(token) = self.kept(platform).await {
+            return Ok(self.adopt(token));
+        }
+        if let Some(refusal) = self.refusal(platform).await {
+            return Err(TokenError::InvalidClient { code: refusal.code });
+        }
+        let lease = match Lease::take(platform, &self.vault).await {
+            Some(lease) => lease,
+            None => match self.wait_for_another(platform).await {
+                Some(token) => return Ok(self.adopt(token)),
+                None => Lease::none(),
+            },
         };
-        let Ok(plain) = serde_json::to_vec(&kept).map(Zeroizing::new) else {
-            return;
-        };
-        if let Some(value) = seal::seal(&self.credentials, &self.key, &plain) {
-            // A token that could not be kept is a good token all the same.
-            let _ = platform.set(&self.key, &value).await;
+        let result = self.fetch(platform).await;
+        lease.release(platform, &self.vault).await;
+        result.or_else(|error| self.last_resort(platform.now()).ok_or(error))
+    }
+
+    /// Another instance is fetching a token: gives it two seconds.
+    async fn wait_for_another(&self, platform: &impl Platform) -> Option<Token> {
+        for pause in [50, 100, 200, 200, 200, 200, 200, 200, 200, 200, 200, 50] {
+            platform.sleep(Duration::from_millis(pause)).await;
+            if let Some(token) = self.kept(platform).await {
+                return Some(token);
+            }
+        }
+        None
+    }
+
+    /// In the last seconds of its life a token may expire on its way. That is
+    /// better than none.
+    fn last_resort(&self, now: Timestamp) -> Option<Token> {
+        let state = self.state();
+        let token = state.token.as_ref();
+        token.filter(|token| now < token.times.expires_at).cloned()
+    }
+
+    /// Asks the identity server, and keeps what it says.
+    async fn fetch(&self, platform: &impl Platform) -> Result<Token, TokenError> {
+        // A token's life began no earlier than this, however long the answer takes.
+        let asked_at = platform.now();
+        match grant::request(platform, &self.url, self.vault.credentials()).await {
+            Ok(granted) => {
+                let times = Times::new(asked_at, granted.life);
+                let secret = granted.token;
+                let kept = Kept {
+                    secret: secret.expose().to_owned(),
+                    times,
+                };
+                // A token that could not be kept is a good token all the same.
+                self.vault.write(platform, TOKEN, &kept).await;
+                Ok(self.adopt(Token { secret, times }))
+            }
+            Err(TokenError::InvalidClient { code }) => {
+                let refusal = Refusal {
+                    code: code.clone(),
+                    until: platform.now().after(REFUSED),
+                };
+                self.vault.write(platform, REFUSAL, &refusal).await;
+                self.state().refusal = Some(refusal);
+                Err(TokenError::InvalidClient { code })
+            }
+            Err(error) => Err(error),
         }
     }
 
-    /// Asks the identity server for a token.
-    ///
-    /// Source: <https://smartcar.com/docs/api-reference/authorization/request-access-token>
-    async fn request(&self, platform: &impl Platform) -> Result<Lease, TokenError> {
-        let Credentials {
-            client_id: ClientId(id),
-            client_secret,
-        } = &self.credentials;
-        if id.is_empty() || client_secret.expose().is_empty() {
-            return Err(TokenError::NoCredentials);
-        }
-        // The time before the request: a token's life began no earlier than this,
-        // however long the answer takes.
-        let asked_at = platform.now();
-        let request = http::Request::post(&self.url)
-            .header(
-                http::header::CONTENT_TYPE,
-                "application/x-www-form-urlencoded",
-            )
-            .header(http::header::ACCEPT, "application/json")
-            .body(form(id, client_secret))
-            .map_err(|_| {
-                TokenError::Transport(TransportError {
-                    sent: Sent::No,
-                    detail: "the variable smartcar_iam_origin is no origin".to_owned(),
-                })
-            })?;
-        let response = platform
-            .send(request, DEADLINE)
-            .await
-            .map_err(TokenError::Transport)?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            let code = serde_json::from_slice::<OAuthError>(response.body())
-                .ok()
-                .and_then(|body| body.error)
-                .unwrap_or_else(|| "no OAuth error code".to_owned());
-            return Err(if status == 401 || code == "invalid_client" {
-                TokenError::InvalidClient { code }
-            } else {
-                TokenError::Refused { status, code }
-            });
-        }
-        let granted: Granted =
-            serde_json::from_slice(response.body()).map_err(|_| TokenError::Refused {
-                status,
-                code: "the answer holds no access_token".to_owned(),
-            })?;
-        let life = Duration::from_secs(granted.expires_in);
-        let expires_at = asked_at.after(life);
-        let lease = Lease {
-            token: AccessToken::new(granted.access_token),
-            expires_at,
-            fresh_until: expires_at.before(SKEW.min(life / 10)),
+    /// Uses `token` from now on in this instance.
+    fn adopt(&self, token: Token) -> Token {
+        let mut state = self.state();
+        state.token = Some(token.clone());
+        state.refusal = None;
+        state.next_refresh = None;
+        token
+    }
+
+    /// The refusal of these credentials that is still remembered.
+    async fn refusal(&self, platform: &impl Platform) -> Option<Refusal> {
+        let here = self.state().refusal.clone();
+        let refusal = match here {
+            Some(refusal) => Some(refusal),
+            None => self.vault.read(platform, REFUSAL).await,
         };
-        self.keep(platform, &lease).await;
-        Ok(lease)
+        refusal.filter(|refusal| platform.now() < refusal.until)
+    }
+
+    /// Whether it is this caller who refreshes early.
+    fn begin_refresh(&self, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let may = !state.is_refreshing && state.next_refresh.is_none_or(|next| next <= now);
+        state.is_refreshing |= may;
+        may
     }
 }
 
-fn form(id: &str, secret: &ClientSecret) -> Bytes {
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", id)
-        .append_pair("client_secret", secret.expose())
-        .finish();
-    Bytes::from(form)
+/// An early refresh under way. Dropped before its end, another can begin.
+struct Refresh(Arc<Cache>);
+
+impl Refresh {
+    /// A failure stays unseen: the old token is valid still.
+    async fn run(&self, platform: &impl Platform) {
+        let cache = &*self.0;
+        let held = cache.state().token.as_ref().map(|token| token.times);
+        // Another instance may have done it already.
+        if let Some(kept) = cache.kept(platform).await
+            && held.is_none_or(|held| held.expires_at < kept.times.expires_at)
+        {
+            cache.adopt(kept);
+            return;
+        }
+        // So that instances which live for one call do not try with each call.
+        if let Some(until) = cache.vault.read::<Timestamp>(platform, PAUSE).await
+            && platform.now() < until
+        {
+            cache.state().next_refresh = Some(until);
+            return;
+        }
+        let done = match Lease::take(platform, &cache.vault).await {
+            Some(lease) => {
+                let is_refused = cache.refusal(platform).await.is_some();
+                let done = !is_refused && cache.fetch(platform).await.is_ok();
+                lease.release(platform, &cache.vault).await;
+                done
+            }
+            None => false,
+        };
+        if !done {
+            let wait = NEXT_TRY.mul_f64(0.75 + 0.5 * platform.unit().clamp(0.0, 1.0));
+            let until = platform.now().after(wait);
+            cache.state().next_refresh = Some(until);
+            cache.vault.write(platform, PAUSE, &until).await;
+        }
+    }
+}
+
+impl Drop for Refresh {
+    fn drop(&mut self) {
+        self.0.state().is_refreshing = false;
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{Fake, block_on, credentials};
-    use futures::future::join_all;
-
-    fn cache() -> TokenCache {
-        TokenCache::new(credentials("secret"), "https://iam.example.com/")
-    }
-
-    #[test]
-    fn the_request_is_a_form_with_the_credentials_in_its_body() {
-        let fake = Fake::new();
-        block_on(cache().get(&fake)).unwrap();
-        let request = fake.requests().remove(0);
-        assert_eq!(request.uri(), "https://iam.example.com/oauth2/token");
-        assert_eq!(
-            request.headers()["content-type"],
-            "application/x-www-form-urlencoded"
-        );
-        assert_eq!(
-            &request.body()[..],
-            b"grant_type=client_credentials&client_id=client_test&client_secret=secret"
-        );
-    }
-
-    #[test]
-    fn a_token_is_fetched_once_until_thirty_seconds_before_it_expires() {
-        let fake = Fake::new();
-        let cache = cache();
-        let first = block_on(cache.get(&fake)).unwrap();
-        fake.advance(Duration::from_millis(3_569_999));
-        assert!(block_on(cache.get(&fake)).unwrap().is(&first));
-        assert_eq!(fake.token_requests(), 1);
-        fake.advance(Duration::from_millis(1));
-        assert!(!block_on(cache.get(&fake)).unwrap().is(&first));
-        assert_eq!(fake.token_requests(), 2);
-    }
-
-    #[test]
-    fn a_short_lived_token_is_used_for_nine_tenths_of_its_life() {
-        let fake = Fake::new();
-        fake.token_life(100);
-        let cache = cache();
-        block_on(cache.get(&fake)).unwrap();
-        fake.advance(Duration::from_secs(89));
-        block_on(cache.get(&fake)).unwrap();
-        assert_eq!(fake.token_requests(), 1);
-        fake.advance(Duration::from_secs(1));
-        block_on(cache.get(&fake)).unwrap();
-        assert_eq!(fake.token_requests(), 2);
-    }
-
-    #[test]
-    fn another_instance_finds_the_token_in_the_store() {
-        let fake = Fake::new();
-        let first = block_on(cache().get(&fake)).unwrap();
-        assert!(block_on(cache().get(&fake)).unwrap().is(&first));
-        assert_eq!(fake.token_requests(), 1);
-    }
-
-    #[test]
-    fn the_store_holds_nothing_that_shows_the_token_or_the_secret() {
-        let fake = Fake::new();
-        let token = block_on(cache().get(&fake)).unwrap();
-        for (key, value) in fake.stored() {
-            let held = format!("{key} {}", String::from_utf8_lossy(&value));
-            assert!(
-                !held.contains(token.expose()) && !held.contains("secret"),
-                "{held}"
-            );
-        }
-        // A rotated secret makes the kept token a miss, not an error.
-        let rotated = TokenCache::new(credentials("rotated"), "https://iam.example.com");
-        block_on(rotated.get(&fake)).unwrap();
-        assert_eq!(fake.token_requests(), 2);
-    }
-
-    #[test]
-    fn callers_at_the_same_time_share_one_request() {
-        let fake = Fake::new();
-        let cache = cache();
-        let tokens = block_on(join_all((0..100).map(|_| cache.get(&fake))));
-        assert!(tokens.iter().all(Result::is_ok));
-        assert_eq!(fake.token_requests(), 1);
-    }
-
-    #[test]
-    fn a_store_that_is_down_does_not_cost_the_token() {
-        let fake = Fake::new();
-        fake.break_store();
-        block_on(cache().get(&fake)).unwrap();
-        assert_eq!(fake.token_requests(), 1);
-    }
-
-    #[test]
-    fn a_refused_token_is_forgotten_and_a_newer_one_is_not() {
-        let fake = Fake::new();
-        let cache = cache();
-        let old = block_on(cache.get(&fake)).unwrap();
-        block_on(cache.refused(&fake, &old));
-        let new = block_on(cache.get(&fake)).unwrap();
-        assert!(!new.is(&old));
-        // A straggler reports the old one again.
-        block_on(cache.refused(&fake, &old));
-        assert!(block_on(cache.get(&fake)).unwrap().is(&new));
-        assert_eq!(fake.token_requests(), 2);
-    }
-
-    #[test]
-    fn wrong_credentials_name_the_variables_and_not_the_secret() {
-        let fake = Fake::new();
-        fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
-        let error = block_on(cache().get(&fake)).unwrap_err();
-        let said = format!("{error} {error:?}");
-        assert!(
-            said.contains("smartcar_client_id") && said.contains("client_"),
-            "{said}"
-        );
-        assert!(!said.contains("=secret") && !error.is_temporary(), "{said}");
-    }
-
-    #[test]
-    fn an_answer_that_is_no_token_is_an_error() {
-        for body in [
-            "",
-            "<html>",
-            "{}",
-            r#"{"access_token":"t"}"#,
-            r#"{"access_token":7,"expires_in":1}"#,
-        ] {
-            let fake = Fake::new();
-            fake.answer("/oauth2/token", 200, body);
-            let error = block_on(cache().get(&fake)).unwrap_err();
-            assert!(
-                matches!(error, TokenError::Refused { status: 200, .. }),
-                "{body} {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn without_credentials_nothing_is_asked() {
-        let fake = Fake::new();
-        let cache = TokenCache::new(credentials(""), "https://iam.example.com");
-        assert!(matches!(
-            block_on(cache.get(&fake)),
-            Err(TokenError::NoCredentials)
-        ));
-        assert_eq!(fake.requests().len(), 0);
-    }
-}
+#[path = "token_tests.rs"]
+mod tests;

@@ -47,7 +47,7 @@ impl Drop for TurnGuard<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fake, block_on};
+    use crate::testing::Fake;
     use futures::future::{join_all, poll_immediate};
     use std::cell::Cell;
 
@@ -55,7 +55,7 @@ mod tests {
     fn one_task_has_it_at_a_time_and_each_gets_it() {
         let (clock, turn) = (Fake::new(), Turn::new());
         let (inside, done) = (Cell::new(0), Cell::new(0));
-        block_on(join_all((0..10).map(|_| async {
+        clock.run(join_all((0..10).map(|_| async {
             let _turn = turn.take(&clock).await;
             inside.set(inside.get() + 1);
             assert_eq!(inside.get(), 1);
@@ -73,7 +73,7 @@ mod tests {
             let _turn = turn.take(&clock).await;
             std::future::pending::<()>().await;
         };
-        assert_eq!(block_on(poll_immediate(holder)), None);
-        assert!(block_on(poll_immediate(turn.take(&clock))).is_some());
+        assert_eq!(clock.run(poll_immediate(holder)), None);
+        assert!(clock.run(poll_immediate(turn.take(&clock))).is_some());
     }
 }

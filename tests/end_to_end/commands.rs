@@ -1,8 +1,9 @@
 //! Commands and reads through the gateway.
 
-use end_to_end::{App, Options};
+use end_to_end::{App, Options, eventually};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
+use std::time::Duration;
 
 const LOCK: &str = "security/lock";
 const TOKEN: &str = "/oauth2/token";
@@ -141,7 +142,7 @@ fn smartcar_s_own_errors_arrive_as_they_are() {
 }
 
 #[test]
-fn a_limit_s_retry_after_is_handed_on() {
+fn a_limit_is_handed_on_and_then_answered_here() {
     let app = App::start();
     let route = "/v3/vehicles/{vehicleId}/commands/security/lock";
     let body = r#"{"type":"RATE_LIMIT","code":"VEHICLE","statusCode":429}"#;
@@ -150,6 +151,38 @@ fn a_limit_s_retry_after_is_handed_on() {
     let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
     assert_eq!((answer.status, answer.body.as_str()), (429, body));
     assert_eq!(answer.headers["retry-after"], "120");
+
+    // Smartcar would serve the next one: that it is not asked shows.
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(answer.error(), (429, "EDGE".into(), "RATE_LIMITED".into()));
+    let seconds: u32 = answer.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((60..=120).contains(&seconds), "{seconds}");
+    assert_eq!(app.smartcar.count(LOCK, 200), 0);
+    // The limit is that vehicle's alone.
+    let other = app.command(COMBUSTION_VEHICLE, FIRST_USER, LOCK, "");
+    assert_eq!(other.status, 200);
+}
+
+#[test]
+fn a_token_is_renewed_before_it_expires_and_no_caller_waits_for_it() {
+    // Of eight seconds, the last four are for an early refresh, due after half a
+    // second of them; the last 0.8 s are not used.
+    let app = App::start_with(Options {
+        simulator: &["--token-life", "8"],
+        ..Options::default()
+    });
+    assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
+    std::thread::sleep(Duration::from_millis(4600));
+    app.smartcar.fault(TOKEN, json!({"latencyMs": 1500}));
+    assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
+    assert_eq!(app.smartcar.count(TOKEN, 200), 1, "the answer came first");
+    eventually("the token is renewed", || {
+        (app.smartcar.count(TOKEN, 200) == 2).then_some(())
+    });
 }
 
 #[test]

@@ -1,0 +1,232 @@
+//! A call to Smartcar's API, and its answer.
+
+use crate::{
+    Error, Policy, Timestamp, UserId, VehicleId, endpoints::Endpoint, error::ApiError, ids::Id,
+    timestamp::parse_iso,
+};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use std::time::Duration;
+
+/// How long a call may take in all, retries included.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a command may take. Smartcar keeps the connection of a slow command
+/// open and streams the outcome on it; its own SDK waits this long.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(310);
+
+/// The units of numbers in an answer. Smartcar's default is metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitSystem {
+    /// Kilometres, litres, degrees Celsius.
+    Metric,
+    /// Miles, gallons, degrees Fahrenheit.
+    Imperial,
+}
+
+impl UnitSystem {
+    /// As the header `SC-Unit-System` has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Metric => "metric",
+            Self::Imperial => "imperial",
+        }
+    }
+}
+
+/// A call to Smartcar's API.
+///
+/// ```
+/// use smartcar::{Call, UnitSystem, UserId, VehicleId, endpoints};
+///
+/// let vehicle = VehicleId::parse("36ab27d0-0000-4000-8000-000000000001")?;
+/// let call = Call::to(&endpoints::LIST_SIGNALS, &[&vehicle])
+///     .on_behalf_of(UserId::parse("218eda3b-0000-4000-8000-000000000001")?)
+///     .units(UnitSystem::Imperial);
+/// # Ok::<(), smartcar::InvalidId>(())
+/// ```
+#[derive(Clone)]
+pub struct Call {
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) path: String,
+    pub(crate) vehicle: Option<VehicleId>,
+    pub(crate) user: Option<UserId>,
+    pub(crate) units: Option<UnitSystem>,
+    pub(crate) body: Bytes,
+    pub(crate) deadline: Duration,
+    query: String,
+}
+
+impl Call {
+    /// A call to `endpoint`; `ids` take the place of the names in its path, in
+    /// their order.
+    pub fn to(endpoint: &'static Endpoint, ids: &[&dyn Id]) -> Self {
+        let values: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/{vehicleId}");
+        Self {
+            endpoint,
+            path: endpoint.path_to(&values),
+            vehicle: values
+                .first()
+                .filter(|_| of_a_vehicle)
+                .and_then(|id| VehicleId::parse(id).ok()),
+            user: None,
+            units: None,
+            body: Bytes::new(),
+            deadline: if endpoint.is_idempotent {
+                DEADLINE
+            } else {
+                COMMAND_DEADLINE
+            },
+            query: String::new(),
+        }
+    }
+
+    /// On whose behalf the call is made (`sc-user-id`).
+    #[must_use]
+    pub fn on_behalf_of(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// The units of numbers in the answer (`SC-Unit-System`).
+    #[must_use]
+    pub fn units(mut self, units: UnitSystem) -> Self {
+        self.units = Some(units);
+        self
+    }
+
+    /// Adds a query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query = form_urlencoded::Serializer::new(self.query)
+            .append_pair(name, value)
+            .finish();
+        self
+    }
+
+    /// The body, sent as it is; JSON.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// How long the call may take in all: 10 s for most, 310 s for commands.
+    #[must_use]
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::of(self.endpoint)
+    }
+
+    pub(crate) fn path_and_query(&self) -> String {
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+}
+
+/// A body can say where somebody is going.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.endpoint.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer of Smartcar's API, whatever its status.
+#[derive(Clone)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, as received.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A header's value, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `SC-Request-Id`: Smartcar's id of the request, to be given to its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.header("sc-request-id")
+    }
+
+    /// `SC-Data-Age`: when the vehicle recorded the data.
+    pub fn data_age(&self) -> Option<Timestamp> {
+        parse_iso(self.header("sc-data-age")?)
+    }
+
+    /// `SC-Fetched-At`: when Smartcar fetched the data.
+    pub fn fetched_at(&self) -> Option<Timestamp> {
+        parse_iso(self.header("sc-fetched-at")?)
+    }
+
+    /// `Retry-After`, in seconds as Smartcar sends it.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("retry-after")?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// The answer if it tells of success, else the error that it tells of.
+    pub fn into_result(self) -> Result<Self, Error> {
+        if self.status.is_success() {
+            Ok(self)
+        } else {
+            Err(Error::Api(Box::new(ApiError::from_response(&self))))
+        }
+    }
+}
+
+/// A body can hold where a car stands.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoints;
+
+    #[test]
+    fn what_an_answer_says_of_itself_is_readable() {
+        let headers = [
+            ("sc-request-id", "r-1"),
+            ("sc-data-age", "2026-06-29T23:55:53Z"),
+            ("sc-fetched-at", "2026-06-29T23:55:54.5Z"),
+            ("retry-after", "17"),
+        ];
+        let response = Response::for_tests(200, &headers, "");
+        assert_eq!(response.request_id(), Some("r-1"));
+        assert_eq!(response.data_age(), Some(Timestamp(1_782_777_353_000)));
+        assert_eq!(response.fetched_at(), Some(Timestamp(1_782_777_354_500)));
+        assert_eq!(response.retry_after(), Some(Duration::from_secs(17)));
+        let silent = Response::for_tests(200, &[("retry-after", "soon")], "");
+        assert_eq!((silent.retry_after(), silent.data_age()), (None, None));
+    }
+
+    #[test]
+    fn query_parameters_are_encoded() {
+        let call = Call::to(&endpoints::LIST_WEBHOOKS, &[])
+            .query("filter[name]", "a&b=c")
+            .query("page[number]", "2");
+        let expected = "/v3/webhooks?filter%5Bname%5D=a%26b%3Dc&page%5Bnumber%5D=2";
+        assert_eq!(call.path_and_query(), expected);
+    }
+}

@@ -1,0 +1,293 @@
+//! What goes out, what is repeated and what never is.
+
+use super::*;
+use crate::{
+    Call, Clock, Limit, LimitScope, UnitSystem, UserId, VehicleId, endpoints,
+    testing::{Fake, Reply, Used, client},
+};
+use futures::future::join_all;
+
+const LOCK: &str = "/v3/vehicles/v-1/commands/security/lock";
+const SIGNALS: &str = "/v3/vehicles/v-1/signals";
+
+fn vehicle(id: &str) -> VehicleId {
+    VehicleId::parse(id).unwrap()
+}
+
+fn user() -> UserId {
+    UserId::parse("u-1").unwrap()
+}
+
+fn lock() -> Call {
+    Call::to(&endpoints::LOCK, &[&vehicle("v-1")]).on_behalf_of(user())
+}
+
+fn signals(of: &str) -> Call {
+    Call::to(&endpoints::LIST_SIGNALS, &[&vehicle(of)]).on_behalf_of(user())
+}
+
+fn limit(code: &str, retry_after: Option<&str>) -> Reply {
+    let headers = retry_after.map(|seconds| ("retry-after", seconds.to_owned()));
+    let body = format!(r#"{{"type":"RATE_LIMIT","code":"{code}"}}"#);
+    Reply::Answer(429, headers.into_iter().collect(), body)
+}
+
+#[test]
+fn a_call_goes_out_as_documented() {
+    let fake = Fake::new();
+    fake.answer(SIGNALS, 200, "{}");
+    let call = signals("v-1").units(UnitSystem::Imperial);
+    assert_eq!(fake.run(client(&fake).call(&call)).unwrap().body, "{}");
+    let request = fake.requests().remove(1);
+    assert_eq!(
+        request.uri(),
+        "https://vehicle.example.com/v3/vehicles/v-1/signals"
+    );
+    assert_eq!(request.headers()["authorization"], "Bearer token-1");
+    assert!(request.headers()["authorization"].is_sensitive());
+    assert_eq!(request.headers()["sc-user-id"], "u-1");
+    assert_eq!(request.headers()["sc-unit-system"], "imperial");
+    assert!(!request.headers().contains_key("content-type"));
+}
+
+#[test]
+fn each_api_has_its_host_and_the_open_one_gets_no_token() {
+    let fake = Fake::new();
+    fake.answer("/v3/webhooks", 200, "{}");
+    fake.answer("/v3/compatible-vehicles", 200, "{}");
+    let client = client(&fake);
+    for endpoint in [
+        &endpoints::LIST_COMPATIBLE_VEHICLES,
+        &endpoints::LIST_WEBHOOKS,
+    ] {
+        fake.run(client.call(&Call::to(endpoint, &[]))).unwrap();
+    }
+    let requests = fake.requests();
+    assert_eq!(requests[0].uri().host(), Some("compatibility.example.com"));
+    assert!(!requests[0].headers().contains_key("authorization"));
+    assert_eq!(
+        requests[2].uri(),
+        "https://management.example.com/v3/webhooks"
+    );
+    assert!(requests[2].headers().contains_key("authorization"));
+    assert_eq!(fake.used().len(), 1, "only one of them used the token");
+}
+
+#[test]
+fn a_refused_token_is_replaced_once_and_the_call_made_once_more() {
+    let fake = Fake::new();
+    fake.refuse_token("token-1");
+    fake.answer(LOCK, 200, "{}");
+    assert!(fake.run(client(&fake).call(&lock())).is_ok());
+    assert_eq!((fake.token_requests(), fake.requests_to(LOCK)), (2, 2));
+}
+
+#[test]
+fn a_hundred_calls_with_a_revoked_token_fetch_one_new_token() {
+    let fake = Fake::new();
+    fake.answer(SIGNALS, 200, "{}");
+    let client = client(&fake);
+    let call = signals("v-1");
+    fake.run(client.call(&call)).unwrap();
+    fake.refuse_token("token-1");
+    let answers = fake.run(join_all((0..100).map(|_| client.call(&call))));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.as_ref().unwrap().status == 200)
+    );
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn a_call_that_stays_refused_ends() {
+    let fake = Fake::new();
+    fake.answer(LOCK, 401, "");
+    let answer = fake.run(client(&fake).call(&lock())).unwrap();
+    assert_eq!((answer.status.as_u16(), fake.requests_to(LOCK)), (401, 2));
+}
+
+#[test]
+fn a_read_is_made_again_twice_after_what_passes() {
+    let away = |status| Reply::Answer(status, Vec::new(), String::new());
+    for reply in [
+        away(502),
+        away(503),
+        away(504),
+        Reply::Silence(Sent::Maybe),
+        Reply::Silence(Sent::No),
+    ] {
+        let fake = Fake::new();
+        fake.reply(SIGNALS, reply.clone());
+        fake.reply(SIGNALS, reply.clone());
+        fake.answer(SIGNALS, 200, "{}");
+        let answer = fake.run(client(&fake).call(&signals("v-1"))).unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), fake.requests_to(SIGNALS)),
+            (200, 3)
+        );
+
+        let fake = Fake::new();
+        fake.reply(SIGNALS, reply);
+        let answer = fake.run(client(&fake).call(&signals("v-1")));
+        assert!(!answer.is_ok_and(|answer| answer.status == 200));
+        assert_eq!(fake.requests_to(SIGNALS), 3);
+    }
+}
+
+#[test]
+fn what_does_not_pass_is_not_asked_again() {
+    for status in [400, 403, 404, 409, 429, 430, 500, 501] {
+        let fake = Fake::new();
+        fake.answer(SIGNALS, status, "");
+        let answer = fake.run(client(&fake).call(&signals("v-1"))).unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), fake.requests_to(SIGNALS)),
+            (status, 1)
+        );
+    }
+}
+
+#[test]
+fn retries_stay_inside_the_deadline() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(4));
+    fake.answer(SIGNALS, 503, "");
+    let before = fake.now();
+    // The token takes 4 s of the 10, the first attempt 4 more, the second gets
+    // what is left.
+    let answer = fake.run(client(&fake).call(&signals("v-1")));
+    assert!(matches!(answer, Err(Error::Transport(_))), "{answer:?}");
+    let took = fake.now().since(before);
+    assert!(took <= Duration::from_millis(10_100), "{took:?}");
+    assert_eq!(fake.requests_to(SIGNALS), 2);
+}
+
+#[test]
+fn a_command_is_sent_again_only_if_it_certainly_was_not_sent() {
+    let fake = Fake::new();
+    fake.fail(LOCK, Sent::No);
+    fake.answer(LOCK, 200, "{}");
+    assert!(fake.run(client(&fake).call(&lock())).is_ok());
+    assert_eq!(fake.requests_to(LOCK), 2);
+
+    for reply in [
+        Reply::Silence(Sent::Maybe),
+        Reply::Answer(502, Vec::new(), String::new()),
+        Reply::Answer(504, Vec::new(), String::new()),
+    ] {
+        let fake = Fake::new();
+        fake.reply(LOCK, reply);
+        let result = fake.run(client(&fake).call(&lock()));
+        let open = result.and_then(Response::into_result).unwrap_err();
+        assert!(open.may_have_happened(), "{open}");
+        assert_eq!(fake.requests_to(LOCK), 1);
+    }
+}
+
+#[test]
+fn a_slow_command_gets_its_310_seconds_and_no_more() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.answer(LOCK, 200, "{}");
+    fake.run(client.call(&lock())).unwrap();
+    fake.latency(Duration::from_secs(300));
+    assert!(fake.run(client.call(&lock())).is_ok());
+    fake.latency(Duration::from_secs(400));
+    let before = fake.now();
+    let error = fake.run(client.call(&lock())).unwrap_err();
+    assert!(error.may_have_happened());
+    assert!(fake.now().since(before) <= Duration::from_secs(311));
+}
+
+#[test]
+fn a_limit_is_answered_here_until_it_is_over() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.reply(SIGNALS, limit("SMARTCAR_API", Some("17")));
+    fake.answer(SIGNALS, 200, "{}");
+    let call = signals("v-1");
+    assert_eq!(fake.run(client.call(&call)).unwrap().status, 429);
+    fake.advance(Duration::from_millis(4500));
+    let Err(Error::Limited(limit)) = fake.run(client.call(&call)) else {
+        panic!("the limit was forgotten");
+    };
+    assert_eq!(
+        (limit.scope.clone(), limit.retry_after()),
+        (LimitScope::Application, 13)
+    );
+    assert_eq!(fake.requests_to(SIGNALS), 1);
+    fake.advance(limit.remaining);
+    assert_eq!(fake.run(client.call(&call)).unwrap().status, 200);
+}
+
+#[test]
+fn other_instances_share_a_limit() {
+    let fake = Fake::new();
+    fake.reply(SIGNALS, limit("SMARTCAR_API", Some("60")));
+    fake.run(client(&fake).call(&signals("v-1"))).unwrap();
+    let elsewhere = fake.run(client(&fake).call(&signals("v-2")));
+    assert!(matches!(elsewhere, Err(Error::Limited(_))));
+}
+
+#[test]
+fn the_limit_of_one_vehicle_is_not_that_of_another() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.reply(SIGNALS, limit("VEHICLE", Some("120")));
+    fake.answer("/v3/vehicles/v-2/signals", 200, "{}");
+    fake.run(client.call(&signals("v-1"))).unwrap();
+    assert!(fake.run(client.call(&signals("v-2"))).is_ok());
+    let Err(Error::Limited(Limit { scope, .. })) = fake.run(client.call(&signals("v-1"))) else {
+        panic!("the limit was forgotten");
+    };
+    assert_eq!(scope, LimitScope::Vehicle(vehicle("v-1")));
+}
+
+#[test]
+fn a_limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
+    for (said, seconds) in [(None, 30), (Some("later"), 30), (Some("99999999999"), 3600)] {
+        let fake = Fake::new();
+        let client = client(&fake);
+        fake.reply(SIGNALS, limit("SMARTCAR_API", said));
+        fake.answer(SIGNALS, 200, "{}");
+        fake.run(client.call(&signals("v-1"))).unwrap();
+        fake.advance(Duration::from_secs(seconds - 1));
+        assert!(fake.run(client.call(&signals("v-1"))).is_err());
+        fake.advance(Duration::from_secs(2));
+        assert!(fake.run(client.call(&signals("v-1"))).is_ok());
+    }
+}
+
+#[test]
+fn every_use_of_the_token_is_accounted_for() {
+    let fake = Fake::new();
+    let headers = vec![("sc-request-id", "r-1".to_owned())];
+    fake.reply(SIGNALS, Reply::Silence(Sent::Maybe));
+    fake.reply(SIGNALS, Reply::Answer(200, headers, "{}".into()));
+    fake.run(client(&fake).call(&signals("v-1"))).unwrap();
+    let used = |status, request_id: Option<&str>| Used {
+        path: "/v3/vehicles/{vehicleId}/signals",
+        vehicle: Some("v-1".into()),
+        user: Some("u-1".into()),
+        status,
+        request_id: request_id.map(str::to_owned),
+        millis: 100,
+    };
+    assert_eq!(
+        fake.used(),
+        [used(None, None), used(Some(200), Some("r-1"))]
+    );
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    let fake = Fake::new();
+    fake.fail(LOCK, Sent::Maybe);
+    let call = lock().body(r#"{"latitude":47.5}"#);
+    let error = fake.run(client(&fake).call(&call)).unwrap_err();
+    let said = format!("{error} {error:?} {call:?}");
+    for secret in ["token-1", "secret", "47.5"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+}

@@ -1,0 +1,62 @@
+//! When a call is made again, and after which wait.
+
+use crate::{Error, Random, Response, Sent, endpoints::Endpoint};
+use http::{Method, StatusCode};
+use std::time::Duration;
+
+/// How often a call is made again at the most.
+const RETRIES: u32 = 2;
+
+/// The longest wait before the first retry; it doubles with each.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
+/// Under which circumstances a call is made again. A limit (429, 430) and an
+/// error of the caller's (4xx) never are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Reading changes nothing: again after 502, 503, 504, and where no answer came.
+    Read,
+    /// Happens at most once: again only where the request certainly was not sent.
+    Once,
+}
+
+impl Policy {
+    /// The policy for an endpoint.
+    pub fn of(endpoint: &Endpoint) -> Self {
+        if endpoint.method == Method::GET {
+            Self::Read
+        } else {
+            Self::Once
+        }
+    }
+
+    /// How long to wait before the call is made again, if it is to be.
+    ///
+    /// Full jitter: anything up to the back-off, so that those who failed
+    /// together do not come back together.
+    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+    pub(crate) fn wait(
+        self,
+        result: &Result<Response, Error>,
+        retries: u32,
+        chance: &impl Random,
+    ) -> Option<Duration> {
+        let again = match (self, result) {
+            (Self::Read, Ok(response)) => matches!(
+                response.status,
+                StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            ),
+            (Self::Read, Err(Error::Transport(_))) => true,
+            (Self::Once, Err(Error::Transport(error))) => error.sent == Sent::No,
+            _ => false,
+        };
+        (again && retries < RETRIES).then(|| back_off(retries, chance))
+    }
+}
+
+/// A wait before retry number `retries`, counted from 0.
+pub(crate) fn back_off(retries: u32, chance: &impl Random) -> Duration {
+    (BACK_OFF * 2_u32.saturating_pow(retries)).mul_f64(chance.unit().clamp(0.0, 1.0))
+}

@@ -1,0 +1,405 @@
+//! Each sentence about the life of a token is a test. Time only passes while
+//! everybody waits.
+
+use super::*;
+use crate::testing::{Fake, Reply, credentials, tokens};
+use crate::{Clock, Sent};
+use futures::future::join_all;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What an instance does in a while of steady traffic: a call every `pause`.
+/// Returns how many of them got no token.
+async fn traffic(fake: &Fake, cache: &TokenCache, pause: Duration, calls: usize) -> usize {
+    let mut failed = 0;
+    for _ in 0..calls {
+        failed += usize::from(cache.get(fake).await.is_err());
+        fake.sleep(pause).await;
+    }
+    failed
+}
+
+fn get(fake: &Fake, cache: &TokenCache) -> AccessToken {
+    fake.run(cache.get(fake)).unwrap()
+}
+
+#[test]
+fn the_request_is_a_form_with_the_credentials_in_its_body() {
+    let fake = Fake::new();
+    get(&fake, &tokens());
+    let request = fake.requests().remove(0);
+    assert_eq!(request.uri(), "https://iam.example.com/oauth2/token");
+    let content_type = &request.headers()["content-type"];
+    assert_eq!(content_type, "application/x-www-form-urlencoded");
+    assert_eq!(
+        &request.body()[..],
+        b"grant_type=client_credentials&client_id=client_test&client_secret=secret"
+    );
+}
+
+#[test]
+fn a_token_is_fresh_until_thirty_seconds_before_it_expires() {
+    let times = Times::new(Timestamp(0), Duration::from_secs(3600));
+    assert_eq!(times.stale_from, Timestamp(3_570_000));
+    assert_eq!(times.early_from, Timestamp(2_700_000));
+    assert_eq!(times.expires_at, Timestamp(3_600_000));
+}
+
+#[test]
+fn a_short_lived_token_is_used_for_nine_tenths_and_refreshed_from_half_its_life() {
+    let times = Times::new(Timestamp(0), Duration::from_secs(100));
+    assert_eq!(times.stale_from, Timestamp(90_000));
+    assert_eq!(times.early_from, Timestamp(50_000));
+    let nothing = Times::new(Timestamp(7), Duration::ZERO);
+    assert_eq!(
+        (nothing.early_from, nothing.stale_from),
+        (Timestamp(7), Timestamp(7))
+    );
+}
+
+#[test]
+fn the_life_of_a_token_begins_before_it_was_asked_for() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(4));
+    let (before, cache) = (fake.now(), tokens());
+    get(&fake, &cache);
+    let life = fake.run(cache.expires_at(&fake)).unwrap().since(before);
+    // The four seconds of the answer do not count, the look into the store does.
+    assert!(life < Duration::from_millis(3_600_100), "{life:?}");
+}
+
+#[test]
+fn nobody_refreshes_before_the_early_time_and_everybody_soon_after() {
+    let times = Times::new(Timestamp(0), Duration::from_secs(3600));
+    let at = |seconds: u64, chance| {
+        times.is_early_refresh(Timestamp(0).after(Duration::from_secs(seconds)), chance)
+    };
+    assert!(!at(2699, 0.0) && !at(2699, 1.0));
+    // The unluckiest caller of all refreshes from 112.5 s on, the average one
+    // some 22 s before that.
+    assert!(!at(2812, 1.0) && at(2813, 1.0));
+    assert!(!at(2785, 0.5) && at(2800, 0.5));
+    assert!(at(2701, 0.001));
+}
+
+#[test]
+fn a_thousand_cold_callers_make_one_request() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let got = fake.run(join_all((0..1000).map(|_| cache.get(&fake))));
+    assert!(got.iter().all(Result::is_ok));
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn sixteen_cold_instances_make_at_most_two_requests() {
+    for stagger in [0, 1, 2, 3, 5, 10, 50] {
+        let fake = Fake::new();
+        let instances: Vec<_> = (0..16).map(|_| tokens()).collect();
+        let calls = instances.iter().enumerate().map(|(index, cache)| {
+            let fake = &fake;
+            async move {
+                fake.sleep(Duration::from_millis(stagger * index as u64))
+                    .await;
+                cache.get(fake).await
+            }
+        });
+        let got = fake.run(join_all(calls));
+        assert!(got.iter().all(Result::is_ok));
+        assert!(
+            fake.token_requests() <= 2,
+            "{} at {stagger} ms",
+            fake.token_requests()
+        );
+    }
+}
+
+#[test]
+fn a_day_of_steady_traffic_on_sixteen_instances_makes_at_most_34_requests() {
+    for (pause, calls) in [
+        (Duration::from_secs(20), 4320),
+        (Duration::from_secs(3), 28_800),
+    ] {
+        let fake = Fake::new();
+        let instances: Vec<_> = (0..16).map(|_| tokens()).collect();
+        let day = instances
+            .iter()
+            .map(|cache| traffic(&fake, cache, pause, calls));
+        let failed: usize = fake.run(join_all(day)).iter().sum();
+        assert_eq!(failed, 0);
+        assert!(
+            fake.token_requests() <= 34,
+            "{} requests",
+            fake.token_requests()
+        );
+        assert!(
+            fake.token_requests() >= 24,
+            "{} requests",
+            fake.token_requests()
+        );
+    }
+}
+
+#[test]
+fn ten_minutes_without_the_identity_server_fail_no_call() {
+    for minute in 0..60 {
+        let fake = Fake::new();
+        let instances: Vec<_> = (0..4).map(|_| tokens()).collect();
+        let pause = Duration::from_secs(5);
+        let calls = 120 * 60 / 5;
+        let traffic = join_all(
+            instances
+                .iter()
+                .map(|cache| traffic(&fake, cache, pause, calls)),
+        );
+        let outage = async {
+            // After the first minute, when there is a token to begin with.
+            fake.sleep(MINUTE * (minute + 1)).await;
+            fake.identity_is_away(true);
+            fake.sleep(MINUTE * 10).await;
+            fake.identity_is_away(false);
+        };
+        let (failed, ()) = fake.run(futures::future::join(traffic, outage));
+        assert_eq!(
+            failed.iter().sum::<usize>(),
+            0,
+            "an outage from minute {minute} on"
+        );
+    }
+}
+
+#[test]
+fn an_early_refresh_runs_after_the_answer() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let old = get(&fake, &cache);
+    fake.advance(MINUTE * 50);
+    let before = fake.now();
+    let got = fake.run(async { (cache.get(&fake).await.unwrap(), fake.now()) });
+    assert!(got.0.is(&old) && got.1 == before, "the caller did not wait");
+    assert_eq!(fake.token_requests(), 2);
+    assert!(!get(&fake, &cache).is(&old));
+}
+
+#[test]
+fn instances_that_live_for_one_call_refresh_early_too() {
+    let fake = Fake::new();
+    get(&fake, &tokens());
+    fake.advance(MINUTE * 48);
+    get(&fake, &tokens());
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn a_failed_early_refresh_is_tried_again_after_half_a_minute_or_so() {
+    let (fake, cache) = (Fake::new(), tokens());
+    get(&fake, &cache);
+    fake.advance(MINUTE * 50);
+    fake.identity_is_away(true);
+    fake.run(traffic(&fake, &cache, Duration::from_secs(1), 120));
+    // Each try is up to three requests, and two minutes hold at most five tries.
+    let requests = fake.token_requests() - 1;
+    assert!((3..=18).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn instances_that_live_for_one_call_do_not_all_try() {
+    let fake = Fake::new();
+    get(&fake, &tokens());
+    fake.advance(MINUTE * 50);
+    fake.identity_is_away(true);
+    for _ in 0..120 {
+        get(&fake, &tokens());
+        fake.advance(Duration::from_secs(1));
+    }
+    let requests = fake.token_requests() - 1;
+    assert!((3..=18).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn refused_credentials_are_shown_once_a_minute() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
+    let failed = fake.run(traffic(&fake, &cache, Duration::from_secs(1), 150));
+    assert_eq!((failed, fake.token_requests()), (150, 3));
+    // The other instances need not find out for themselves.
+    let before = fake.token_requests();
+    let error = fake.run(tokens().get(&fake)).unwrap_err();
+    assert!(matches!(error, TokenError::InvalidClient { .. }));
+    assert_eq!(fake.token_requests(), before);
+}
+
+#[test]
+fn wrong_credentials_name_the_variables_and_not_the_secret() {
+    let fake = Fake::new();
+    fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
+    let error = fake.run(tokens().get(&fake)).unwrap_err();
+    let said = format!("{error} {error:?}");
+    assert!(
+        said.contains("smartcar_client_id") && said.contains("client_"),
+        "{said}"
+    );
+    assert!(!said.contains("=secret") && !error.is_temporary(), "{said}");
+}
+
+#[test]
+fn a_corrected_secret_is_tried_at_once() {
+    let fake = Fake::new();
+    fake.reply(
+        "/oauth2/token",
+        Reply::Answer(401, Vec::new(), r#"{"error":"invalid_client"}"#.into()),
+    );
+    fake.answer(
+        "/oauth2/token",
+        200,
+        r#"{"access_token":"t","expires_in":60}"#,
+    );
+    assert!(fake.run(tokens().get(&fake)).is_err());
+    let corrected = TokenCache::new(credentials("corrected"), "https://iam.example.com");
+    assert!(fake.run(corrected.get(&fake)).is_ok());
+}
+
+#[test]
+fn an_identity_server_that_is_away_for_a_moment_is_asked_again() {
+    for reply in [
+        Reply::Silence(Sent::Maybe),
+        Reply::Answer(503, Vec::new(), String::new()),
+    ] {
+        let fake = Fake::new();
+        fake.reply("/oauth2/token", reply);
+        fake.answer(
+            "/oauth2/token",
+            200,
+            r#"{"access_token":"t","expires_in":60}"#,
+        );
+        assert!(fake.run(tokens().get(&fake)).is_ok());
+        assert_eq!(fake.token_requests(), 2);
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_token_is_an_error() {
+    for body in [
+        "",
+        "<html>",
+        "{}",
+        r#"{"access_token":"t"}"#,
+        r#"{"access_token":7,"expires_in":1}"#,
+        r#"{"access_token":"t","expires_in":-1}"#,
+    ] {
+        let fake = Fake::new();
+        fake.answer("/oauth2/token", 200, body);
+        let error = fake.run(tokens().get(&fake)).unwrap_err();
+        assert!(
+            matches!(error, TokenError::Refused { status: 200, .. }),
+            "{body}: {error}"
+        );
+    }
+}
+
+#[test]
+fn without_credentials_nothing_is_asked() {
+    let fake = Fake::new();
+    let cache = TokenCache::new(credentials(""), "https://iam.example.com");
+    let error = fake.run(cache.get(&fake)).unwrap_err();
+    assert!(matches!(error, TokenError::NoCredentials));
+    assert_eq!(fake.requests().len(), 0);
+}
+
+#[test]
+fn another_instance_finds_the_token_in_the_store() {
+    let fake = Fake::new();
+    let first = get(&fake, &tokens());
+    assert!(get(&fake, &tokens()).is(&first));
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn the_store_holds_nothing_that_shows_the_token_or_the_secret() {
+    let fake = Fake::new();
+    let token = get(&fake, &tokens());
+    assert!(!fake.stored().is_empty());
+    for (key, value) in fake.stored() {
+        assert!(key.len() <= 255 && key.is_ascii());
+        let held = format!("{key} {}", String::from_utf8_lossy(&value));
+        assert!(
+            !held.contains(token.expose()) && !held.contains("secret"),
+            "{held}"
+        );
+    }
+    // A rotated secret makes the kept token a miss, not an error.
+    let rotated = TokenCache::new(credentials("rotated"), "https://iam.example.com");
+    get(&fake, &rotated);
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn whatever_stands_in_the_store_is_a_miss_at_worst() {
+    for garbage in [&b""[..], b"garbage", &[1; 40], &[0xff; 200]] {
+        let fake = Fake::new();
+        get(&fake, &tokens());
+        fake.damage_store(garbage);
+        get(&fake, &tokens());
+        assert_eq!(fake.token_requests(), 2);
+    }
+}
+
+#[test]
+fn a_store_that_is_down_does_not_cost_the_token() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.break_store();
+    get(&fake, &cache);
+    get(&fake, &cache);
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn a_caller_that_gives_up_strands_nobody() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.run(async {
+        let leader = std::pin::pin!(cache.get(&fake));
+        let impatience = std::pin::pin!(fake.sleep(Duration::from_millis(50)));
+        assert!(matches!(
+            futures::future::select(leader, impatience).await,
+            futures::future::Either::Right(_)
+        ));
+    });
+    get(&fake, &cache);
+}
+
+#[test]
+fn an_instance_that_died_while_it_fetched_holds_the_others_up_for_two_seconds() {
+    let fake = Fake::new();
+    let dead = tokens();
+    fake.run(async {
+        let leader = std::pin::pin!(dead.get(&fake));
+        let death = std::pin::pin!(fake.sleep(Duration::from_millis(50)));
+        futures::future::select(leader, death).await;
+    });
+    let before = fake.now();
+    get(&fake, &tokens());
+    let waited = fake.now().since(before);
+    assert!(waited <= Duration::from_millis(2300), "{waited:?}");
+}
+
+#[test]
+fn a_refused_token_is_forgotten_and_a_newer_one_is_not() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let old = get(&fake, &cache);
+    fake.run(cache.refused(&fake, &old));
+    let new = get(&fake, &cache);
+    assert!(!new.is(&old));
+    // A straggler reports the old one again.
+    fake.run(cache.refused(&fake, &old));
+    assert!(get(&fake, &cache).is(&new));
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn in_the_last_seconds_an_old_token_is_better_than_none() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let token = get(&fake, &cache);
+    fake.identity_is_away(true);
+    fake.advance(Duration::from_secs(3580));
+    assert!(get(&fake, &cache).is(&token));
+    fake.advance(Duration::from_secs(20));
+    assert!(fake.run(cache.get(&fake)).is_err());
+}
