@@ -30,8 +30,12 @@ components: target
 probes: target
 	@$(WASM) $(call packages,$(PROBES))
 
+# By the very command that runs the tests: cargo unites the features of what it
+# is asked for, and another request would compile the WebAssembly runtime anew.
+TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+
 natives:
-	@cargo build --locked -p edge-host -p simulator
+	@$(TEST) --no-run
 
 build: components natives ## Builds the components, the embedded host and the simulator
 
@@ -39,7 +43,7 @@ up: build ## Runs the app against the simulator and prints what to try
 	@PORT=$(PORT) SIMULATOR_PORT=$(SIMULATOR_PORT) sh scripts/up.sh
 
 test: build probes ## Builds and runs every test
-	@cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+	@$(TEST)
 
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
