@@ -15,12 +15,19 @@
 //! | read Smartcar's error answers | [`ApiError`] |
 //! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
 //! | know which signals there are | [`CATALOGUE`] |
+//! | list, read and remove connections, vehicles, webhooks, subscriptions | the methods of [`Client`] |
+//! | know which endpoints there are | [`endpoints::ALL`] |
 
+mod answer;
+mod applications;
 mod audit;
 mod call;
 mod client;
 mod clock;
 mod command;
+mod commands;
+mod compatibility;
+mod connections;
 pub mod delivery;
 pub mod endpoints;
 mod error;
@@ -32,24 +39,34 @@ mod ids;
 mod key_value;
 mod lease;
 mod limits;
+mod page;
 mod policy;
 mod random;
+#[cfg(test)]
+mod resources_tests;
+mod schedules;
 mod seal;
 mod secrets;
 mod signal;
 mod spawn;
+mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod timestamp;
 mod token;
 mod turn;
 mod vault;
+mod vehicles;
+mod webhooks;
 
+pub use answer::{Answer, RawJson};
 pub use audit::{Audit, TokenUse};
 pub use call::{Call, Response, UnitSystem};
 pub use client::{Client, Origins};
 pub use clock::Clock;
 pub use command::{Command, CommandError, CommandKind, Destination, Percent};
+pub use compatibility::{CompatibilityFilter, CompatibleVehicle, Region};
+pub use connections::{Connection, ConnectionFilter};
 pub use error::{ApiError, Error, Resolution};
 pub use execution::{CommandExecution, ExecutionStatus};
 pub use grant::TokenError;
@@ -60,17 +77,22 @@ pub use ids::{
 };
 pub use key_value::{KeyValue, KeyValueError};
 pub use limits::{Limit, LimitScope};
+pub use page::{Items, Page, PageRequest, UnreadableItem};
 pub use policy::Policy;
 pub use random::Random;
+pub use schedules::ScheduleKind;
 pub use secrets::{AccessToken, ClientId, ClientSecret, Credentials, ManagementToken};
 pub use signal::{
     CATALOGUE, NoSignals, Shape, Signal, SignalError, SignalInfo, SignalStatus, SignalValue,
     Signals, UnreadableSignal, signal_info, signal_permission, values,
 };
 pub use spawn::Spawn;
+pub use subscriptions::{Subscribed, Subscription, SubscriptionFilter};
 pub use timestamp::{Timestamp, parse_time, write_time};
 pub use token::TokenCache;
 pub use turn::{Turn, TurnGuard};
+pub use vehicles::{PowertrainType, SignalOptions, Vehicle, VehicleAttributes, VehicleMode};
+pub use webhooks::{Webhook, WebhookFilter, WebhookSignal};
 
 /// Everything that [`Client`] needs from the place where it runs.
 pub trait Platform: Http + KeyValue + Clock + Random + Spawn + Audit + Clone + 'static {}

@@ -13,10 +13,11 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use zeroize::Zeroize;
 
 /// A token is not used in the last part of its life, so that it does not expire
 /// on its way: this long, or a tenth of its life where that is less.
@@ -95,6 +96,12 @@ impl fmt::Debug for Token {
 struct Kept {
     secret: String,
     times: Times,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.secret.zeroize();
+    }
 }
 
 /// That the identity server refused the credentials.
@@ -195,9 +202,9 @@ impl Cache {
 
     /// The token in the vault, while it is to be used.
     async fn kept(&self, platform: &impl Platform) -> Option<Token> {
-        let kept: Kept = self.vault.read(platform, TOKEN).await?;
+        let mut kept: Kept = self.vault.read(platform, TOKEN).await?;
         (platform.now() < kept.times.stale_from).then(|| Token {
-            secret: AccessToken::new(kept.secret),
+            secret: AccessToken::new(mem::take(&mut kept.secret)),
             times: kept.times,
         })
     }

@@ -4,7 +4,7 @@ use crate::{Timestamp, fields::Fields};
 use std::borrow::Cow;
 
 /// Whether an event is about a real car.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// A car on the road, or a simulated one.
     Live,
