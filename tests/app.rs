@@ -3,10 +3,12 @@
 use crate::{
     Smartcar,
     client::{Answer, send, try_send},
+    delivery::post_delivery,
     eventually,
     process::{Process, free_address, repository},
 };
-use std::{collections::BTreeMap, process::Command};
+use rusqlite::Connection;
+use std::{collections::BTreeMap, process::Command, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// A key with every scope.
@@ -26,7 +28,7 @@ pub struct App {
     process: Option<Process>,
     past: String,
     address: String,
-    state: TempDir,
+    state: Arc<TempDir>,
     variables: BTreeMap<&'static str, String>,
     /// The simulator that it calls and that delivers to it.
     pub smartcar: Smartcar,
@@ -54,13 +56,16 @@ impl App {
             ("SMARTCAR_VEHICLE_ORIGIN", smartcar.origin()),
             ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
             ("API_KEYS", keys.to_owned()),
+            // Fixtures are as old as they are.
+            ("MAX_DELIVERY_AGE", "1000000000".to_owned()),
+            ("RETENTION_DAYS", "36500".to_owned()),
         ]);
         variables.extend(options.variables);
         let mut app = Self {
             process: None,
             past: String::new(),
             address: free_address(),
-            state: TempDir::new().unwrap(),
+            state: Arc::new(TempDir::new().unwrap()),
             variables,
             smartcar,
         };
@@ -87,6 +92,33 @@ impl App {
                 .filter(|a| a.status == 200)
         });
         self.process = Some(process);
+    }
+
+    /// A second host of the same application on the same store.
+    pub fn second_host(&self) -> Self {
+        let mut second = Self {
+            process: None,
+            past: String::new(),
+            address: free_address(),
+            state: Arc::clone(&self.state),
+            variables: self.variables.clone(),
+            smartcar: Smartcar::start(&[]),
+        };
+        second.run();
+        second
+    }
+
+    /// The database, as an operator would open it.
+    pub fn database(&self) -> Connection {
+        let database = Connection::open(self.state.path().join("sqlite_db.db")).unwrap();
+        database.busy_timeout(Duration::from_secs(30)).unwrap();
+        database
+    }
+
+    /// Posts a delivery of this body under the simulator's management token.
+    /// None where no answer came.
+    pub fn try_deliver(&self, body: &str) -> Option<Answer> {
+        post_delivery(&self.url("/webhooks"), body)
     }
 
     /// Kills it as a power cut would.

@@ -11,6 +11,8 @@ mod end_to_end {
     mod commands;
     mod components;
     mod deliveries;
+    mod durability;
+    mod figures;
     mod make_up;
     mod refusals;
     mod restarts;

@@ -13,12 +13,14 @@
 
 mod app;
 mod client;
+mod delivery;
 mod process;
 mod smartcar;
 mod up;
 
 pub use app::{App, KEY, Options};
 pub use client::{Answer, raw};
+pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};
 

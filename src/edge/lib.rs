@@ -5,6 +5,7 @@
 //! component needs: the database, variables, log lines, requests and answers.
 
 mod background;
+mod bell;
 mod clock;
 mod http;
 mod key_value;
@@ -20,5 +21,6 @@ pub mod variables;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Host;
 
+pub use bell::{Bell, Ring, bell};
 pub use once::Once;
 pub use respond::Response;

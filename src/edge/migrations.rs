@@ -4,7 +4,10 @@ use crate::sqlite::{Store, StoreError};
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 1] = [include_str!("migrations/0001-deliveries.sql")];
+pub const STEPS: [&str; 2] = [
+    include_str!("migrations/0001-deliveries.sql"),
+    include_str!("migrations/0002-errors-and-tallies.sql"),
+];
 
 /// The schema version of this application.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -22,9 +25,15 @@ pub fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
 /// Instances that start at the same time may all come here: the one that gets
 /// the write lock does the work, the others find it done.
 pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
-    // An acknowledged delivery survives a power cut. Where the database is not a
-    // file of this host's (libSQL), its server decides and may not know these.
-    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"] {
+    // An acknowledged delivery survives a power cut. Who waits for the write lock
+    // does so here and not in SQLite, whose own waiting blocks the connection and
+    // lets others overtake. Where the database is not a file of this host's
+    // (libSQL), its server decides and may not know these.
+    for pragma in [
+        "PRAGMA busy_timeout = 0",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+    ] {
         let _ = store.query(pragma, []).await;
     }
     if version(store).await? == VERSION {

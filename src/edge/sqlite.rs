@@ -1,7 +1,9 @@
 //! The host's SQLite database named `default`.
 
-use crate::{Once, migrations};
+use crate::{Host, Once, migrations};
+use smartcar::Clock;
 use spin_sdk::sqlite::{Connection, Error, RowResult};
+use std::time::{Duration, Instant};
 
 pub use spin_sdk::sqlite::Value;
 
@@ -82,13 +84,31 @@ pub async fn store() -> Result<&'static Store, StoreError> {
         .await
 }
 
+/// How long a statement waits for the write lock before it fails.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pause before it asks again; a write takes about as long.
+const PAUSE: Duration = Duration::from_micros(300);
+
 impl Store {
-    /// Runs one statement and returns its rows.
+    /// Runs one statement and returns its rows. Where another connection is
+    /// writing, asks again until it is done.
     pub async fn query(
         &self,
         sql: &str,
-        parameters: impl IntoIterator<Item = Value>,
+        parameters: impl Into<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
+        let parameters = parameters.into();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.once(sql, parameters.clone()).await {
+                Err(StoreError::Locked) if Instant::now() < until => Host.sleep(PAUSE).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn once(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let rows = self.0.execute(sql, parameters).await?.collect().await?;
         Ok(rows.into_iter().map(Row).collect())
     }

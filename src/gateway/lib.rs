@@ -7,9 +7,11 @@
 mod app;
 mod callers;
 mod commands;
+mod diagnosis;
 mod routes;
 mod signals;
 mod status;
+mod tally;
 
 use edge::{
     Response,

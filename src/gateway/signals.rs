@@ -187,10 +187,7 @@ fn literal(json: serde_json::Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(&json).unwrap_or_default()
 }
 
-async fn query(
-    sql: &str,
-    parameters: impl IntoIterator<Item = Value>,
-) -> Result<Vec<Row>, Problem> {
+async fn query(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<Vec<Row>, Problem> {
     let rows = async { sqlite::store().await?.query(sql, parameters).await }.await;
     rows.map_err(|error: StoreError| {
         log::line(Level::Error, "store")

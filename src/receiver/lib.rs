@@ -4,22 +4,27 @@
 //! has no Smartcar credentials and no outbound access: the worst that a flaw
 //! here could give away is what is in the database.
 
+mod batch;
+mod settings;
 mod store;
+mod sweep;
+mod tally;
 
 use edge::{
     Host, Response,
     log::{self, Level},
     request::{self, BodyError},
     respond::{self, Problem},
-    variables,
 };
 use http::{HeaderValue, Method, StatusCode, header};
+use settings::{Settings, settings};
 use smartcar::{
-    Clock, ManagementToken,
-    delivery::{self, Challenge, InvalidChallenge, Rejection},
+    Clock, ManagementToken, Timestamp,
+    delivery::{self, Challenge, Envelope, InvalidChallenge, Mode, Rejection},
 };
 use spin_sdk::{http::Request, http_service};
 use std::time::Instant;
+use tally::Kind;
 
 /// Smartcar tries again 25 s after a failure.
 const RETRY_AFTER: u32 = 25;
@@ -31,13 +36,12 @@ async fn handle(request: Request) -> Response {
 
 /// From the request to the answer. What is acknowledged has been stored.
 async fn receive(request: Request) -> Result<Response, Problem> {
-    let started = Instant::now();
+    let (started, received_at) = (Instant::now(), Host.now());
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
-    if path.trim_end_matches('/') != "/webhooks" {
-        // A refused request's body is read all the same: a client that is still
-        // sending would not see the answer.
-        let _ = request::body(body, delivery::MAX_BODY).await;
+    // A refused request's body is read all the same: a client that is still
+    // sending would not see the answer.
+    let body = request::body(body, delivery::MAX_BODY).await;
+    if parts.uri.path().trim_end_matches('/') != "/webhooks" {
         let detail = "deliveries are posted to /webhooks";
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -46,31 +50,42 @@ async fn receive(request: Request) -> Result<Response, Problem> {
         ));
     }
     if parts.method != Method::POST {
-        let _ = request::body(body, delivery::MAX_BODY).await;
         let detail = "deliveries are sent with POST";
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
         return Err(problem.with(header::ALLOW, HeaderValue::from_static("POST")));
     }
-    let body = request::body(body, delivery::MAX_BODY)
-        .await
-        .map_err(unreadable)?;
-    let tokens = management_tokens().await?;
-    let signatures = parts
-        .headers
-        .get_all("sc-signature")
-        .iter()
-        .map(HeaderValue::as_bytes);
-    match delivery::verify(&body, signatures, &tokens) {
+    let body = body.map_err(unreadable)?;
+    let settings = settings().await?;
+    let signatures = parts.headers.get_all("sc-signature").iter();
+    let signatures = signatures.map(HeaderValue::as_bytes);
+    match delivery::verify(&body, signatures, &settings.tokens) {
         Ok(verified) => match Challenge::in_body(&body) {
-            Some(challenge) => prove(challenge, tokens.get(verified.token())),
-            None => store::delivery(verified, Host.now(), started).await,
+            Some(challenge) => {
+                let token = settings.tokens.get(verified.token());
+                prove(challenge, token, received_at)
+            }
+            None => store::delivery(settings, verified, received_at, started).await,
         },
-        // VERIFY is not signed.
-        Err(rejection) => match Challenge::in_body(&body) {
-            Some(challenge) => prove(challenge, tokens.first()),
-            None => Err(refused(rejection)),
-        },
+        Err(rejection) => unverified(settings, &body, rejection, received_at),
     }
+}
+
+/// A request that carries no signature of Smartcar's. VERIFY is not signed.
+fn unverified(
+    settings: &Settings,
+    body: &[u8],
+    rejection: Rejection,
+    received_at: Timestamp,
+) -> Result<Response, Problem> {
+    if !settings.require_signed_verify
+        && let Some(challenge) = Challenge::in_body(body)
+    {
+        return prove(challenge, settings.tokens.first(), received_at);
+    }
+    // What it claims to be tells a wrong token from an attack.
+    let mode = Envelope::read(body).mode.unwrap_or(Mode::Live);
+    let detail = rejection.to_string();
+    Err(refuse(rejection.reason(), mode, received_at, &detail))
 }
 
 fn unreadable(error: BodyError) -> Problem {
@@ -86,55 +101,46 @@ fn unreadable(error: BodyError) -> Problem {
     }
 }
 
-async fn management_tokens() -> Result<Vec<ManagementToken>, Problem> {
-    let reason = match variables::management_tokens().await {
-        Ok(tokens) if !tokens.is_empty() => return Ok(tokens),
-        Ok(_) => "the variable management_tokens is not set".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    log::line(Level::Error, "not_configured")
-        .with("reason", reason)
-        .write();
-    let detail = "this receiver is not configured yet";
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail);
-    Err(problem.retry_after(RETRY_AFTER))
-}
-
 /// Answers VERIFY with the proof that we know the management token.
 fn prove(
     challenge: Result<Challenge, InvalidChallenge>,
     token: Option<&ManagementToken>,
+    received_at: Timestamp,
 ) -> Result<Response, Problem> {
-    let outcome = |outcome| {
-        log::line(Level::Info, "verify")
-            .with("outcome", outcome)
-            .write()
+    let (Ok(challenge), Some(token)) = (challenge, token) else {
+        let detail = InvalidChallenge.to_string();
+        count_refusal("INVALID_CHALLENGE", Mode::Live, received_at);
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "INVALID_CHALLENGE",
+            detail,
+        ));
     };
-    match (challenge, token) {
-        (Ok(challenge), Some(token)) => {
-            outcome("answered");
-            Ok(respond::json(StatusCode::OK, challenge.answer(token)))
-        }
-        _ => {
-            outcome("refused");
-            let detail = InvalidChallenge.to_string();
-            Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "INVALID_CHALLENGE",
-                detail,
-            ))
-        }
-    }
+    let kind = Kind {
+        outcome: "verify",
+        reason: String::new(),
+        event_type: "VERIFY".to_owned(),
+        mode: Mode::Live,
+    };
+    tally::count(received_at, kind);
+    log::line(Level::Info, "verify")
+        .with("outcome", "answered")
+        .write();
+    Ok(respond::json(StatusCode::OK, challenge.answer(token)))
 }
 
-fn refused(rejection: Rejection) -> Problem {
-    log::line(Level::Warn, "delivery")
-        .with("outcome", "refused")
-        .with("reason", rejection.reason())
-        .write();
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        rejection.reason(),
-        rejection.to_string(),
-    )
+/// Not taken for Smartcar's.
+fn refuse(reason: &'static str, mode: Mode, received_at: Timestamp, detail: &str) -> Problem {
+    count_refusal(reason, mode, received_at);
+    Problem::new(StatusCode::UNAUTHORIZED, reason, detail)
+}
+
+fn count_refusal(reason: &'static str, mode: Mode, received_at: Timestamp) {
+    let kind = Kind {
+        outcome: "refused",
+        reason: reason.to_owned(),
+        event_type: String::new(),
+        mode,
+    };
+    tally::count(received_at, kind);
 }

@@ -164,6 +164,72 @@ fn a_test_event_is_kept_and_changes_nothing() {
 }
 
 #[test]
+fn many_deliveries_at_once_are_all_stored() {
+    let app = App::start();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let order = json!({"vehicleId": FIRST_VEHICLE});
+                    app.smartcar.control("POST", "/deliveries", &order);
+                }
+            });
+        }
+    });
+    let deliveries = app.smartcar.delivered(200);
+    let attempts: usize = deliveries
+        .iter()
+        .map(|delivery| delivery["attempts"].as_array().unwrap().len())
+        .sum();
+    assert_eq!((app.stored(), attempts), (200, 200));
+}
+
+#[test]
+fn a_replay_cannot_outlive_the_memory_of_what_was_received() {
+    let app = App::start_with(Options {
+        variables: vec![
+            ("MAX_DELIVERY_AGE", "86400".into()),
+            ("RETENTION_DAYS", "7".into()),
+        ],
+        ..Options::default()
+    });
+    let (signature, body) = fixture!("vehicle-state-observed.json");
+    let answer = app.deliver(signature, body);
+    assert_eq!(
+        answer.error(),
+        (401, "EDGE".into(), "STALE_DELIVERY".into())
+    );
+    // Without a time of its own a delivery is taken.
+    let (signature, body) = fixture!("not-json.bin");
+    assert_eq!(app.deliver(signature, body).status, 200);
+    app.smartcar
+        .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
+    app.smartcar.delivered(1);
+    assert_eq!(app.stored(), 2);
+}
+
+#[test]
+fn an_age_that_outlives_the_memory_is_no_configuration() {
+    let mut app = App::start_with(Options {
+        variables: vec![("RETENTION_DAYS", "1".into())],
+        ..Options::default()
+    });
+    assert_eq!(app.deliver("", b"{}").status, 503);
+    app.kill();
+    assert!(app.said().contains("max_delivery_age"), "{}", app.said());
+}
+
+#[test]
+fn verify_can_be_required_to_be_signed() {
+    let app = App::start_with(Options {
+        variables: vec![("REQUIRE_SIGNED_VERIFY", "true".into())],
+        ..Options::default()
+    });
+    let verification = app.smartcar.control("POST", "/verify", &Value::Null);
+    assert_eq!(verification["status"], 401);
+}
+
+#[test]
 fn a_new_callback_uri_is_verified() {
     let app = App::start();
     let verification = app.smartcar.control("POST", "/verify", &Value::Null);

@@ -244,3 +244,81 @@ fn a_vehicle_keeps_what_a_later_delivery_does_not_say() {
     );
     assert_eq!(known.unwrap(), "u-1MX2026");
 }
+
+#[test]
+fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
+    let told = |state: &str| {
+        json!({"data": {"errors": [
+            {"type": "VEHICLE_STATE", "code": "UNREACHABLE", "state": state, "signals": ["A.B", {"code": "c"}]},
+            {"type": "PERMISSION", "code": null, "state": "ERROR"},
+            {"code": "no type"}, 7, null,
+        ]}})
+        .to_string()
+    };
+    let deliveries = [
+        (10, "ERROR"),
+        (20, "RESOLVED"),
+        (30, "ERROR"),
+        (40, "RESOLVED"),
+    ];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+        let database = database();
+        for index in order {
+            let (at, state) = deliveries[index];
+            database
+                .execute(
+                    "INSERT INTO delivery VALUES (?1, 'VEHICLE_ERROR', 'LIVE', 'v-1', 'u-1', ?2, 1, ?3)",
+                    params![at.to_string(), at, told(state)],
+                )
+                .unwrap();
+        }
+        let errors: Vec<(String, String, bool, i64)> = database
+            .prepare(
+                "SELECT type, code, error_at > coalesce(resolved_at, 0), error_at
+                 FROM vehicle_error ORDER BY type",
+            )
+            .unwrap()
+            .query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let expected = [
+            ("PERMISSION".to_owned(), String::new(), true, 40),
+            (
+                "VEHICLE_STATE".to_owned(),
+                "UNREACHABLE".to_owned(),
+                false,
+                30,
+            ),
+        ];
+        assert_eq!(errors, expected);
+    }
+}
+
+#[test]
+fn each_step_takes_the_one_before_it_further() {
+    let database = Connection::open_in_memory().unwrap();
+    for statement in statements(STEPS[0]) {
+        database.execute_batch(statement).unwrap();
+    }
+    deliver(
+        &database,
+        "e-1",
+        "LIVE",
+        10,
+        &state(json!([percent(1, 1, 1)])),
+    );
+    for statement in STEPS[1..].iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+    deliver(
+        &database,
+        "e-2",
+        "LIVE",
+        20,
+        &state(json!([percent(2, 2, 2)])),
+    );
+    assert_eq!(signals(&database)[0][1]["value"], 2);
+}

@@ -66,6 +66,7 @@ impl Challenge {
 mod tests {
     use super::*;
     use crate::delivery::{Rejection, verify};
+    use proptest::prelude::*;
 
     fn in_body(body: &str) -> Option<Result<String, InvalidChallenge>> {
         Challenge::in_body(body.as_bytes()).map(|result| result.map(|challenge| challenge.0))
@@ -126,28 +127,27 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_answer_is_never_the_signature_of_a_delivery() {
-        let token = ManagementToken::new("management-token-1");
-        for text in [
-            "12345678",
-            "1234.5e-10",
-            "-1234567",
-            "true.false",
-            &"a".repeat(128),
-        ] {
-            let body = format!(r#"{{"eventType":"VERIFY","data":{{"challenge":"{text}"}}}}"#);
-            let answer = Challenge::in_body(body.as_bytes())
-                .unwrap()
-                .unwrap()
-                .answer(&token);
-            let hmac = &answer[14..78];
-            let result = verify(
-                text.as_bytes(),
-                [hmac.as_bytes()],
-                std::slice::from_ref(&token),
-            );
-            assert_eq!(result.unwrap_err(), Rejection::Challenge, "{text}");
+    proptest! {
+        /// Whatever is asked for: an answer signs nothing but the challenge, and
+        /// a body equal to a challenge is no delivery.
+        #[test]
+        fn an_answer_is_never_the_signature_of_a_delivery(
+            text in prop_oneof!["[A-Za-z0-9._-]{0,140}", "\\PC{0,40}", "-?[0-9]{7,20}(\\.[0-9]+)?"],
+        ) {
+            let token = ManagementToken::new("management-token-1");
+            let body = serde_json::json!({"eventType": "VERIFY", "data": {"challenge": text}});
+            if let Ok(challenge) = Challenge::in_body(body.to_string().as_bytes()).unwrap() {
+                let answer = challenge.answer(&token);
+                let hmac = &answer[14..78];
+                let result = verify(text.as_bytes(), [hmac.as_bytes()], std::slice::from_ref(&token));
+                prop_assert_eq!(result.unwrap_err(), Rejection::Challenge);
+            }
+        }
+
+        #[test]
+        fn no_body_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Challenge::in_body(&body);
+            let _ = crate::delivery::Envelope::read(&body);
         }
     }
 }

@@ -1,0 +1,113 @@
+//! What the figures of the receiver mean, in a sentence, for the failures that
+//! users of Smartcar's webhooks have met.
+
+use crate::tally::Tally;
+
+/// What is wrong with deliveries, and what to do; nothing where all is well.
+pub(crate) fn of(day: &Tally, ever_accepted: bool) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let live_mismatch = day.refused("SIGNATURE_MISMATCH", "LIVE");
+    let live_accepted = day.accepted("LIVE");
+    if live_mismatch > 0 && live_accepted == 0 {
+        found.push(if day.accepted("TEST") > 0 {
+            TEST_ONLY
+        } else if day.of("verify") > 0 {
+            VERIFY_ONLY
+        } else {
+            WRONG_TOKEN
+        });
+    } else if live_mismatch > live_accepted {
+        found.push(MOSTLY_FORGED);
+    }
+    if day.refused("STALE_DELIVERY", "LIVE") + day.refused("STALE_DELIVERY", "TEST") > 0 {
+        found.push(STALE);
+    }
+    if day.reason("clock ahead") > 0 {
+        found.push(CLOCK);
+    }
+    if day.of("failed") > 0 {
+        found.push(STORE);
+    }
+    if live_accepted == 0 && live_mismatch == 0 {
+        found.push(if ever_accepted { SILENT } else { NEVER });
+    }
+    found
+}
+
+const TEST_ONLY: &str = "Test events are accepted and live ones are not: the live ones are signed with another \
+     management token. Add the application's first token to the variable management_tokens; Smartcar has \
+     been seen to go on signing with it after a new one was made.";
+const VERIFY_ONLY: &str = "The callback URI is verified, but the signature of no live delivery matches. Compare the \
+     variable management_tokens with the dashboard, and add the application's first token if a new one was made: \
+     Smartcar has been seen to go on signing with it. Where no token helps, a new Smartcar application did.";
+const WRONG_TOKEN: &str = "The signature of no delivery matches: the variable management_tokens is not this \
+     application's Application Management Token, or something on the way changes the body.";
+const MOSTLY_FORGED: &str = "Most requests to /webhooks are not signed by Smartcar. If they are not somebody else's, \
+     a management token is missing in the variable management_tokens.";
+const STALE: &str = "Deliveries were refused because they were sent too long ago: somebody replays them, or this \
+     host's clock is ahead (see the variable max_delivery_age).";
+const CLOCK: &str = "Deliveries seem to come from the future: this host's clock is behind.";
+const STORE: &str = "Deliveries could not be stored and were answered 503: the receiver's log says why. Smartcar \
+     drops an event after three more attempts.";
+const NEVER: &str = "No live delivery has ever been accepted: check in Smartcar's dashboard that the webhook is \
+     enabled and verified and that vehicles are subscribed to it.";
+const SILENT: &str = "No live delivery was accepted in the last day: cars may be asleep, or the webhook may be \
+     disabled or its subscriptions gone; Smartcar's dashboard tells.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(rows: &[(&str, &str, &str)]) -> Tally {
+        Tally::of_rows(
+            rows.iter()
+                .map(|(outcome, reason, mode)| (*outcome, *reason, "VEHICLE_STATE", *mode, 3)),
+        )
+    }
+
+    const ACCEPTED: (&str, &str, &str) = ("stored", "token 0", "LIVE");
+    const MISMATCH: (&str, &str, &str) = ("refused", "SIGNATURE_MISMATCH", "LIVE");
+
+    #[test]
+    fn where_deliveries_are_accepted_nothing_is_said() {
+        assert!(of(&day(&[ACCEPTED]), true).is_empty());
+        let forged_now_and_then = day(&[ACCEPTED, ("duplicate", "token 0", "LIVE"), MISMATCH]);
+        assert!(of(&forged_now_and_then, true).is_empty());
+    }
+
+    #[test]
+    fn a_wrong_management_token_is_told_apart_by_what_works() {
+        assert_eq!(of(&day(&[MISMATCH]), false), [WRONG_TOKEN]);
+        assert_eq!(
+            of(&day(&[MISMATCH, ("verify", "", "LIVE")]), true),
+            [VERIFY_ONLY]
+        );
+        let test_works = [
+            MISMATCH,
+            ("verify", "", "LIVE"),
+            ("stored", "token 0", "TEST"),
+        ];
+        assert_eq!(of(&day(&test_works), true), [TEST_ONLY]);
+    }
+
+    #[test]
+    fn silence_stale_deliveries_and_a_failing_store_are_named() {
+        assert_eq!(of(&day(&[]), false), [NEVER]);
+        assert_eq!(of(&day(&[("stored", "token 0", "TEST")]), true), [SILENT]);
+        assert_eq!(
+            of(
+                &day(&[ACCEPTED, ("refused", "STALE_DELIVERY", "LIVE")]),
+                true
+            ),
+            [STALE]
+        );
+        assert_eq!(
+            of(&day(&[ACCEPTED, ("failed", "token 0", "LIVE")]), true),
+            [STORE]
+        );
+        assert_eq!(
+            of(&day(&[ACCEPTED, ("noted", "clock ahead", "LIVE")]), true),
+            [CLOCK]
+        );
+    }
+}
