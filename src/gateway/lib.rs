@@ -54,6 +54,10 @@ async fn answer(request: Request) -> Result<Response, Problem> {
             caller.require("read_status")?;
             status::read(app).await
         }
+        Route::Catalogue => {
+            caller.require_any("read_")?;
+            Ok(signals::catalogue())
+        }
         Route::Command(kind) => {
             // Smartcar documents no permission for the charge port.
             caller.require(kind.endpoint().permission.unwrap_or("control_charge"))?;

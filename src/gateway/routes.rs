@@ -15,6 +15,8 @@ pub(crate) enum Route {
     Signals,
     /// One signal of a vehicle.
     Signal,
+    /// Which signals there are.
+    Catalogue,
     /// How the application is doing.
     Status,
     /// Whether this component answers.
@@ -27,7 +29,7 @@ impl Route {
             Self::Command(kind) => kind.endpoint().method.clone(),
             Self::Signals => endpoints::LIST_SIGNALS.method,
             Self::Signal => endpoints::GET_SIGNAL.method,
-            Self::Status | Self::Health => Method::GET,
+            Self::Catalogue | Self::Status | Self::Health => Method::GET,
         }
     }
 }
@@ -46,6 +48,7 @@ fn router() -> &'static Router<Route> {
         let fixed = [
             ("/healthz", Route::Health),
             ("/status", Route::Status),
+            ("/v3/signals", Route::Catalogue),
             (endpoints::LIST_SIGNALS.path, Route::Signals),
             (endpoints::GET_SIGNAL.path, Route::Signal),
         ];
@@ -93,6 +96,7 @@ mod tests {
         let mut paths = vec![
             ("/healthz".to_owned(), Route::Health),
             ("/status".to_owned(), Route::Status),
+            ("/v3/signals".to_owned(), Route::Catalogue),
             ("/v3/vehicles/v-1/signals".to_owned(), Route::Signals),
             (
                 "/v3/vehicles/v-1/signals/odometer-traveleddistance".to_owned(),
@@ -110,7 +114,7 @@ mod tests {
             assert_eq!(found, route, "{path}");
             assert_eq!(
                 parts.vehicle,
-                if path.starts_with("/v3") { "v-1" } else { "" }
+                if path.contains("/v-1/") { "v-1" } else { "" }
             );
             assert_eq!(parts.signal.is_some(), route == Route::Signal);
             let refused = find(&Method::DELETE, &path).unwrap_err();

@@ -12,7 +12,7 @@ use edge::{
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
-use smartcar::{Timestamp, VehicleId, signal_permission, write_time};
+use smartcar::{CATALOGUE, SignalInfo, Timestamp, VehicleId, signal_permission, write_time};
 
 const VEHICLE: &str = "SELECT make, model, year, powertrain_type, mode FROM vehicle WHERE id = ?";
 
@@ -34,6 +34,11 @@ struct List {
 struct One {
     data: Signal,
     included: serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct Catalogue {
+    data: &'static [SignalInfo],
 }
 
 #[derive(Serialize)]
@@ -67,6 +72,13 @@ struct Meta {
     retrieved_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oem_updated_at: Option<String>,
+}
+
+/// Every signal that Smartcar knows, with its shape, unit and permission.
+pub(crate) fn catalogue() -> Response {
+    // Serialising constants into memory does not fail.
+    let body = serde_json::to_vec(&Catalogue { data: &CATALOGUE }).unwrap_or_default();
+    respond::json(StatusCode::OK, body)
 }
 
 /// The signals of a vehicle, or one of them.

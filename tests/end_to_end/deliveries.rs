@@ -129,6 +129,27 @@ fn signals_have_the_shape_of_smartcar_s_api() {
 }
 
 #[test]
+fn the_catalogue_tells_which_signals_there_are() {
+    let app = App::start();
+    let catalogue = app.call("GET", "/v3/signals", &[], "").json();
+    let signals = catalogue["data"].as_array().unwrap();
+    assert_eq!(signals.len(), 93);
+    let battery = signals
+        .iter()
+        .find(|signal| signal["code"] == "tractionbattery-stateofcharge")
+        .unwrap();
+    let told = (&battery["unit"], &battery["permission"], &battery["name"]);
+    assert_eq!(
+        told,
+        (
+            &json!("percent"),
+            &json!("read_battery"),
+            &json!("StateOfCharge")
+        )
+    );
+}
+
+#[test]
 fn whatever_smartcar_signed_is_kept() {
     let app = App::start();
     for (signature, body) in [
