@@ -40,7 +40,7 @@ natives:
 build: components natives ## Builds the components, the embedded host and the simulator
 
 up: build ## Runs the app against the simulator and prints what to try
-	@PORT=$(PORT) SIMULATOR_PORT=$(SIMULATOR_PORT) sh scripts/up.sh
+	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
@@ -55,8 +55,11 @@ lint: target ## Formatting, clippy (native and wasm) and documentation, warnings
 fmt: ## Formats everything
 	@cargo fmt --all
 
-key: ## A new API key: make key NAME=ops SCOPES=control_security,read_*
-	@sh scripts/key.sh "$(NAME)" "$(SCOPES)"
+# The values reach the script by the environment, as they are.
+key: export KEY_NAME = $(NAME)
+key: export KEY_SCOPES = $(SCOPES)
+key: ## A new API key: make key NAME=ops SCOPES='control_security,read_*'
+	@sh scripts/key.sh
 
 clean: ## Removes what was built and the local state
 	@cargo clean

@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 app=http://127.0.0.1:$PORT
 simulator=http://127.0.0.1:$SIMULATOR_PORT
-state=${STATE_DIR:-$root/.spin/up}
+state=${STATE_DIR:-$root/.spin/up-$PORT}
 which=$(sh scripts/host.sh --which)
 children=
 
@@ -14,6 +14,14 @@ stop() {
     trap - EXIT INT TERM HUP
     for child in $children; do
         kill "$child" 2>/dev/null || true
+    done
+    for child in $children; do
+        tries=0
+        while kill -0 "$child" 2>/dev/null; do
+            tries=$((tries + 1))
+            [ $tries -lt 50 ] || kill -KILL "$child" 2>/dev/null || true
+            sleep 0.1
+        done
     done
     wait
 }
@@ -26,11 +34,16 @@ fail() {
     exit 1
 }
 
+# What runs here is not reached through a proxy, nor with somebody's .curlrc.
+get() {
+    curl -q -s -o /dev/null --noproxy '*' "$@"
+}
+
 # Waits until the URL answers, or says which of the two ended before it did.
 await() {
     name=$1 url=$2 child=$3
     tries=0
-    until curl -s -o /dev/null "$url"; do
+    until get -f "$url" && kill -0 "$child" 2>/dev/null; do
         kill -0 "$child" 2>/dev/null || fail "$name did not start; what it said stands above"
         tries=$((tries + 1))
         [ $tries -lt 300 ] || fail "$name does not answer at $url"
@@ -39,7 +52,14 @@ await() {
 }
 
 for port in "$PORT" "$SIMULATOR_PORT"; do
-    if curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port" || [ $? -ne 7 ]; then
+    case $port in
+    '' | *[!0-9]* | ??????*) fail "'$port' is no port" ;;
+    esac
+    [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || fail "'$port' is no port"
+done
+[ "$PORT" -ne "$SIMULATOR_PORT" ] || fail "the app and the simulator cannot share port $PORT"
+for port in "$PORT" "$SIMULATOR_PORT"; do
+    if get --max-time 2 "http://127.0.0.1:$port" || [ $? -ne 7 ]; then
         fail "port $port is in use; make up PORT=… SIMULATOR_PORT=… takes others"
     fi
 done
@@ -55,9 +75,9 @@ export SPIN_VARIABLE_SMARTCAR_VEHICLE_ORIGIN=$simulator
 export SPIN_VARIABLE_MANAGEMENT_TOKENS=simulator-management-token
 export SPIN_VARIABLE_API_KEYS="[{\"name\":\"try-me\",\"sha256\":\"$hash\",\"scopes\":[\"*\"]}]"
 
-# A try begins with an empty store.
-rm -rf "$state"
+# A try begins with an empty store. Nothing else in that place is touched.
 mkdir -p "$state"
+rm -f "$state"/sqlite_db.db* "$state"/sqlite_key_value.db*
 
 target/debug/simulator --listen "127.0.0.1:$SIMULATOR_PORT" --deliver-to "$app/webhooks" &
 simulator_pid=$!

@@ -28,19 +28,22 @@ works() {
 
 [ -d "$lib/lib" ] && works && exit 0
 
-# What was compiled against another copy of the standard library does not fit.
-rm -rf "$(dirname "$0")/../target/$target"
-
 release=$(rustc --version | awk '{print $2}')
 reasons=
+
+# What was compiled against another copy of the standard library does not fit.
+ready() {
+    rm -rf "$(dirname "$0")/../target/$target"
+    echo "the Rust target $target is ready"
+    exit 0
+}
 
 if command -v rustup >/dev/null 2>&1; then
     echo "adding the Rust target $target with rustup"
     # A server that cannot be reached must not hold the build for minutes.
-    if RUSTUP_MAX_RETRIES=1 timeout 300 rustup target add $target >/dev/null 2>&1 && works; then
-        exit 0
-    fi
-    reasons="rustup could not add it (is its server reachable?)"
+    limit=$(command -v timeout >/dev/null 2>&1 && echo "timeout 300" || true)
+    said=$(RUSTUP_MAX_RETRIES=1 $limit rustup target add $target 2>&1) && works && ready
+    reasons="rustup could not add it: $(printf '%s' "$said" | tail -n 1)"
 else
     reasons="rustup is not installed"
 fi
@@ -123,4 +126,4 @@ rm -rf "$lib"
 mv "$new" "$lib"
 
 works || fail "the target was built but a program does not link with it"
-echo "the Rust target $target is ready"
+ready

@@ -21,6 +21,8 @@ pub struct Options {
     pub variables: Vec<(&'static str, String)>,
     /// Flags of the simulator.
     pub simulator: &'static [&'static str],
+    /// Whether nobody reads the log.
+    pub is_unheard: bool,
 }
 
 /// The application in front of a simulator of its own, with a store of its own.
@@ -30,6 +32,7 @@ pub struct App {
     address: String,
     state: Arc<TempDir>,
     variables: BTreeMap<&'static str, String>,
+    is_unheard: bool,
     /// The simulator that it calls and that delivers to it.
     pub smartcar: Smartcar,
 }
@@ -67,6 +70,7 @@ impl App {
             address: free_address(),
             state: Arc::new(TempDir::new().unwrap()),
             variables,
+            is_unheard: options.is_unheard,
             smartcar,
         };
         app.smartcar.deliver_to(&app.url("/webhooks"));
@@ -84,7 +88,11 @@ impl App {
         for (name, value) in &self.variables {
             command.env(format!("SPIN_VARIABLE_{name}"), value);
         }
-        let mut process = Process::start(&mut command);
+        let mut process = if self.is_unheard {
+            Process::start_unheard(&mut command)
+        } else {
+            Process::start(&mut command)
+        };
         eventually("the app answers", || {
             assert!(!process.has_ended(), "the host ended: {}", process.said());
             try_send("GET", &self.url("/healthz"), &[], b"")
@@ -102,6 +110,7 @@ impl App {
             address: free_address(),
             state: Arc::clone(&self.state),
             variables: self.variables.clone(),
+            is_unheard: self.is_unheard,
             smartcar: Smartcar::start(&[]),
         };
         second.run();

@@ -53,6 +53,23 @@ impl Process {
         }
     }
 
+    /// Starts it with nobody who reads what it says.
+    pub(crate) fn start_unheard(command: &mut Command) -> Self {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stderr.take());
+        Self {
+            child,
+            said: Arc::default(),
+            listeners: Vec::new(),
+        }
+    }
+
     /// Everything said so far, on both outputs.
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()

@@ -4,7 +4,8 @@ use crate::{
     eventually,
     process::{Process, free_address, repository},
 };
-use std::process::Command;
+use std::{path::Path, process::Command, sync::Arc};
+use tempfile::TempDir;
 
 /// What `make up` runs, on free ports.
 pub struct Up {
@@ -13,6 +14,7 @@ pub struct Up {
     pub port: String,
     /// Where the simulator is to listen.
     pub simulator_port: String,
+    state: Arc<TempDir>,
 }
 
 impl Up {
@@ -23,18 +25,32 @@ impl Up {
 
     /// Starts it on these ports.
     pub fn start_on(port: &str, simulator_port: &str) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), port, simulator_port)
+    }
+
+    /// Another one, on other ports, with the same state.
+    pub fn again(&self) -> Self {
+        Self::start_in(Arc::clone(&self.state), &free_port(), &free_port())
+    }
+
+    fn start_in(state: Arc<TempDir>, port: &str, simulator_port: &str) -> Self {
         let mut command = Command::new("sh");
-        let state = repository().join(format!("target/up-{port}"));
         command
             .current_dir(repository())
             .arg("scripts/up.sh")
             .envs([("PORT", port), ("SIMULATOR_PORT", simulator_port)])
-            .env("STATE_DIR", state);
+            .env("STATE_DIR", state.path());
         Self {
             process: Process::start(&mut command),
             port: port.to_owned(),
             simulator_port: simulator_port.to_owned(),
+            state,
         }
+    }
+
+    /// Where it keeps its state.
+    pub fn state(&self) -> &Path {
+        self.state.path()
     }
 
     /// Everything it printed.

@@ -6,6 +6,7 @@
 use crate::Host;
 use serde_json::{Map, Value};
 use smartcar::Clock;
+use std::io::Write;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +46,11 @@ impl Line {
         self
     }
 
-    /// Writes the line.
+    /// Writes the line: in one piece, since other instances write to the same
+    /// place, and without a word where nobody reads the log. Work that was done
+    /// is not undone by that.
     pub fn write(self) {
-        eprintln!("{}", Value::Object(self.0));
+        let line = format!("{}\n", Value::Object(self.0));
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }

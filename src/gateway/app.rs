@@ -18,32 +18,70 @@ pub(crate) struct App {
     client: Client<Host>,
 }
 
+/// What the gateway cannot be set up with.
+enum Flaw {
+    Variable(VariableError),
+    Origin(&'static str),
+}
+
+impl From<VariableError> for Flaw {
+    fn from(error: VariableError) -> Self {
+        Self::Variable(error)
+    }
+}
+
 static APP: Once<App> = Once::new();
 
 /// The gateway of this instance, set up by its first request.
 pub(crate) async fn app() -> Result<&'static App, Problem> {
-    APP.get_or_try_init(set_up)
-        .await
-        .map_err(|error: VariableError| {
-            log::line(Level::Error, "not_configured")
-                .with("reason", error.to_string())
-                .write();
-            not_configured()
-        })
+    APP.get_or_try_init(set_up).await.map_err(|flaw| {
+        let reason = match flaw {
+            Flaw::Variable(error) => error.to_string(),
+            Flaw::Origin(name) => {
+                format!("the variable {name} is no origin, for example https://host")
+            }
+        };
+        log::line(Level::Error, "not_configured")
+            .with("reason", reason)
+            .write();
+        not_configured()
+    })
 }
 
-async fn set_up() -> Result<App, VariableError> {
+/// An origin: a scheme and a host.
+async fn origin(name: &'static str) -> Result<String, Flaw> {
+    let text = variables::text(name).await?;
+    let uri: Option<http::Uri> = text.trim().parse().ok();
+    let is_origin = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path() == "/"
+            && uri.query().is_none()
+    });
+    if is_origin {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(Flaw::Origin(name))
+    }
+}
+
+async fn set_up() -> Result<App, Flaw> {
     let credentials = Credentials {
-        client_id: ClientId(variables::text("smartcar_client_id").await?),
+        client_id: ClientId(
+            variables::text("smartcar_client_id")
+                .await?
+                .trim()
+                .to_owned(),
+        ),
         client_secret: ClientSecret::new(
             variables::secret("smartcar_client_secret")
                 .await?
-                .expose_secret(),
+                .expose_secret()
+                .trim(),
         ),
     };
     let origins = Origins {
-        iam: variables::text("smartcar_iam_origin").await?,
-        vehicle: variables::text("smartcar_vehicle_origin").await?,
+        iam: origin("smartcar_iam_origin").await?,
+        vehicle: origin("smartcar_vehicle_origin").await?,
         ..Origins::default()
     };
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());

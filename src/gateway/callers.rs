@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use smartcar::{UserId, VehicleId};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 use subtle::ConstantTimeEq;
 
 /// All callers that have a key.
@@ -60,11 +60,11 @@ impl Callers {
             return Err("the variable api_keys holds no key".to_owned());
         }
         let scope = |scope: &String| {
-            !scope.is_empty()
-                && scope
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b"_*".contains(&b))
+            // A star stands at the end alone.
+            let name = scope.strip_suffix('*').unwrap_or(scope);
+            !scope.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
         };
+        let mut hashes = BTreeSet::new();
         for caller in &callers {
             if caller.name.is_empty() {
                 return Err("the variable api_keys holds a key without a name".to_owned());
@@ -74,6 +74,9 @@ impl Callers {
                     "the key {} in the variable api_keys has no valid scopes",
                     caller.name
                 ));
+            }
+            if !hashes.insert(caller.sha256) {
+                return Err("the variable api_keys holds one key twice".to_owned());
             }
         }
         Ok(Self(callers))
@@ -145,7 +148,18 @@ impl Caller {
 
     /// Refuses a key that is not for this user.
     pub(crate) fn require_user(&self, user: &UserId) -> Result<(), Problem> {
-        holds(&self.users, user.as_str(), "USER_NOT_ALLOWED", "user")
+        self.require_owner(Some(user.as_str()))
+    }
+
+    /// Refuses a key that is not for the user who owns a vehicle. An owner that
+    /// nobody has named is somebody else's.
+    pub(crate) fn require_owner(&self, user: Option<&str>) -> Result<(), Problem> {
+        holds(
+            &self.users,
+            user.unwrap_or_default(),
+            "USER_NOT_ALLOWED",
+            "user",
+        )
     }
 }
 
@@ -251,6 +265,10 @@ mod tests {
             format!(r#"[{{"name":"n","sha256":"{hash}"}}]"#),
             format!(r#"[{{"name":"n","sha256":"{hash}","scopes":[]}}]"#),
             format!(r#"[{{"name":"n","sha256":"{hash}","scopes":["Planted!"]}}]"#),
+            format!(r#"[{{"name":"n","sha256":"{hash}","scopes":["a*b"]}}]"#),
+            format!(
+                r#"[{{"name":"n","sha256":"{hash}","scopes":["a"]}},{{"name":"m","sha256":"{hash}","scopes":["b"]}}]"#
+            ),
             format!(r#"[{{"name":"","sha256":"{hash}","scopes":["a"]}}]"#),
             format!(r#"[{{"name":"n","sha256":"{hash}","scopes":["a"],"vehicle":["planted"]}}]"#),
         ] {

@@ -1,12 +1,12 @@
 //! Commands: from a caller to the vehicle, once.
 
-use crate::{app::App, callers::Caller, invalid};
+use crate::{app::App, callers::Caller, invalid, single, store};
 use bytes::Bytes;
 use edge::{
     Response,
     log::{self, Level},
     respond::{self, Problem},
-    sqlite::{self, Value},
+    sqlite::Value,
 };
 use http::{HeaderMap, StatusCode, header};
 use smartcar::{Call, CommandKind, Error, TokenError, UserId, VehicleId};
@@ -62,30 +62,33 @@ pub(crate) async fn run(
 
 /// On whose behalf: the header, else the owner that a stored delivery names.
 async fn user(vehicle: &VehicleId, headers: &HeaderMap) -> Result<UserId, Problem> {
-    if let Some(header) = headers.get("sc-user-id") {
-        let id = header.to_str().unwrap_or_default();
+    if let Some(id) = single(headers, "sc-user-id")? {
         return UserId::parse(id).map_err(|error| invalid(error.to_string()));
     }
-    owner(vehicle).await.ok_or_else(|| {
+    owner(vehicle).await?.ok_or_else(|| {
         let detail = "send the header sc-user-id: no delivery has named this vehicle's owner yet";
         Problem::new(StatusCode::BAD_REQUEST, "MISSING_USER_ID", detail)
     })
 }
 
-async fn owner(vehicle: &VehicleId) -> Option<UserId> {
+async fn owner(vehicle: &VehicleId) -> Result<Option<UserId>, Problem> {
     let sql = "SELECT user_id FROM vehicle WHERE id = ?";
-    let rows = sqlite::store()
-        .await
-        .ok()?
-        .query(sql, [Value::from(vehicle.as_str())])
-        .await
-        .ok()?;
-    UserId::parse(rows.first()?.text(0)?).ok()
+    let rows = store::query(sql, [Value::from(vehicle.as_str())]).await?;
+    let named = rows.first().and_then(|row| row.text(0));
+    Ok(named.and_then(|id| UserId::parse(id).ok()))
 }
 
 /// Smartcar's answer, with the headers that mean something to a caller.
 fn hand_on(answer: smartcar::Response) -> Response {
     let mut response = respond::json(answer.status, answer.body);
+    if matches!(
+        answer.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
+        // These have no body, and RFC 9110 (8.6) wants no length of it.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
     for (name, value) in &answer.headers {
         let smartcar_s = name.as_str().starts_with("sc-");
         if smartcar_s || *name == header::RETRY_AFTER || *name == header::CONTENT_TYPE {

@@ -11,6 +11,7 @@ mod diagnosis;
 mod routes;
 mod signals;
 mod status;
+mod store;
 mod tally;
 
 use edge::{
@@ -48,7 +49,7 @@ async fn answer(request: Request) -> Result<Response, Problem> {
         return Ok(respond::json(StatusCode::OK, r#"{"status":"ok"}"#));
     }
     let app = app::app().await?;
-    let caller = app.callers()?.identify(bearer(&headers))?;
+    let caller = app.callers()?.identify(bearer(&headers)?)?;
     match route {
         Route::Health | Route::Status => {
             caller.require("read_status")?;
@@ -97,11 +98,23 @@ fn invalid(detail: impl Into<String>) -> Problem {
 }
 
 /// What follows `Bearer` in the header `Authorization`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, key) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let bearer = single(headers, header::AUTHORIZATION.as_str())?.and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    Ok(bearer)
+}
+
+/// The value of a header; empty where it is no text. Of two, one reader could
+/// take the first and another the second.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        return Err(invalid(format!(
+            "the header {name} is there more than once"
+        )));
+    }
+    Ok(value.map(|value| value.to_str().unwrap_or_default()))
 }

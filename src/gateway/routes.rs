@@ -70,14 +70,13 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Pr
     })?;
     let route = *found.value;
     let wanted = route.method();
-    if *method != wanted {
+    // Whoever may GET may look without taking (RFC 9110, 9.3.2).
+    let is_read = wanted == Method::GET;
+    if *method != wanted && !(is_read && *method == Method::HEAD) {
         let detail = format!("this path takes {wanted}");
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
-        let allow = HeaderValue::from_str(wanted.as_str());
-        return Err(match allow {
-            Ok(allow) => problem.with(header::ALLOW, allow),
-            Err(_) => problem,
-        });
+        let allow = if is_read { "GET, HEAD" } else { "POST" };
+        return Err(problem.with(header::ALLOW, HeaderValue::from_static(allow)));
     }
     let part = |name| found.params.get(name).map(str::to_owned);
     let parts = PathParts {

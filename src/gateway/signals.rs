@@ -2,19 +2,19 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
-use crate::callers::Caller;
+use crate::{callers::Caller, store};
 use edge::{
     Response,
-    log::{self, Level},
     respond::{self, Problem},
-    sqlite::{self, Row, StoreError, Value},
+    sqlite::{Row, Value},
 };
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use smartcar::{CATALOGUE, SignalInfo, Timestamp, VehicleId, signal_permission, write_time};
 
-const VEHICLE: &str = "SELECT make, model, year, powertrain_type, mode FROM vehicle WHERE id = ?";
+const VEHICLE: &str =
+    "SELECT make, model, year, powertrain_type, mode, user_id FROM vehicle WHERE id = ?";
 
 /// The columns are those of [`stored`].
 const SIGNALS: &str =
@@ -90,9 +90,9 @@ pub(crate) async fn read(
     if let Some(code) = code {
         caller.require(signal_permission(code))?;
     }
-    let included = included(vehicle).await?;
+    let included = included(caller, vehicle).await?;
     let parameters = [Value::from(vehicle.as_str()), Value::from(code)];
-    let rows = query(SIGNALS, parameters).await?;
+    let rows = store::query(SIGNALS, parameters).await?;
     let data: Vec<Signal> = rows
         .iter()
         .filter_map(|row| stored(row, vehicle))
@@ -120,14 +120,15 @@ pub(crate) async fn read(
 }
 
 /// The vehicle's attributes, which come with every answer of Smartcar's.
-async fn included(vehicle: &VehicleId) -> Result<serde_json::Value, Problem> {
-    let rows = query(VEHICLE, [Value::from(vehicle.as_str())]).await?;
+async fn included(caller: &Caller, vehicle: &VehicleId) -> Result<serde_json::Value, Problem> {
+    let rows = store::query(VEHICLE, [Value::from(vehicle.as_str())]).await?;
     let row = rows.first().ok_or_else(|| {
         not_found(
             "VEHICLE_NOT_FOUND",
             "no delivery has told of this vehicle yet",
         )
     })?;
+    caller.require_owner(row.text(5))?;
     Ok(json!({"vehicle": {
         "id": vehicle.as_str(),
         "type": "vehicle",
@@ -197,17 +198,6 @@ fn shown(caller: &Caller, signal: Signal) -> Signal {
 fn literal(json: serde_json::Value) -> Box<RawValue> {
     // A JSON value is JSON: the default is never taken.
     serde_json::value::to_raw_value(&json).unwrap_or_default()
-}
-
-async fn query(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<Vec<Row>, Problem> {
-    let rows = async { sqlite::store().await?.query(sql, parameters).await }.await;
-    rows.map_err(|error: StoreError| {
-        log::line(Level::Error, "store")
-            .with("error", error.to_string())
-            .write();
-        let detail = "the database could not be read: try again";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail).retry_after(5)
-    })
 }
 
 fn not_found(code: &'static str, detail: &str) -> Problem {

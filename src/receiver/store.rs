@@ -64,15 +64,15 @@ pub(crate) async fn delivery(
         Kind {
             outcome: name,
             reason: format!("token {}", verified.token()),
-            event_type: event_type.chars().take(64).collect(),
+            event_type: short(event_type),
             mode,
         },
     );
     log::line(level, "delivery")
         .with("outcome", name)
-        .with("event_id", event_id)
-        .with("event_type", event_type)
-        .with("vehicle_id", envelope.vehicle_id.as_deref())
+        .with("event_id", short(&event_id))
+        .with("event_type", short(event_type))
+        .with("vehicle_id", envelope.vehicle_id.as_deref().map(short))
         .with("token", verified.token())
         .with(
             "micros",
@@ -94,6 +94,11 @@ const STALE: &str = "the delivery was sent too long ago";
 
 /// Clocks differ; beyond this it is worth a note.
 const SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// As much of a name as a log line or a counter needs.
+fn short(name: &str) -> String {
+    name.chars().take(128).collect()
+}
 
 /// The type of an event that does not say.
 const UNKNOWN: &str = "UNKNOWN";

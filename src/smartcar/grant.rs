@@ -129,11 +129,15 @@ async fn attempt(
         .map_err(TokenError::Transport)?;
     let status = response.status().as_u16();
     if status == 200 {
-        let no_token = |_| TokenError::Refused {
+        let no_token = || TokenError::Refused {
             status,
             code: "the answer holds no access_token".to_owned(),
         };
-        let answer: Answer = serde_json::from_slice(response.body()).map_err(no_token)?;
+        let answer: Answer = serde_json::from_slice(response.body()).map_err(|_| no_token())?;
+        // One that does not fit into a header could never be used.
+        if http::HeaderValue::try_from(&answer.access_token).is_err() {
+            return Err(no_token());
+        }
         return Ok(Granted {
             token: AccessToken::new(answer.access_token),
             life: Duration::from_secs(answer.expires_in),

@@ -284,6 +284,7 @@ fn an_answer_that_is_no_token_is_an_error() {
         r#"{"access_token":"t"}"#,
         r#"{"access_token":7,"expires_in":1}"#,
         r#"{"access_token":"t","expires_in":-1}"#,
+        r#"{"access_token":"t\nu: v","expires_in":60}"#,
     ] {
         let fake = Fake::new();
         fake.answer("/oauth2/token", 200, body);
@@ -402,4 +403,38 @@ fn in_the_last_seconds_an_old_token_is_better_than_none() {
     assert!(get(&fake, &cache).is(&token));
     fake.advance(Duration::from_secs(20));
     assert!(fake.run(cache.get(&fake)).is_err());
+}
+
+#[test]
+fn a_refusal_is_remembered_without_a_store_too() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.break_store();
+    fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
+    fake.run(traffic(&fake, &cache, Duration::from_secs(1), 50));
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn a_straggler_s_refusal_costs_the_new_token_neither_here_nor_elsewhere() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let old = get(&fake, &cache);
+    fake.run(cache.refused(&fake, &old));
+    let new = get(&fake, &cache);
+    fake.run(cache.refused(&fake, &old));
+    assert!(get(&fake, &tokens()).is(&new), "it is still in the store");
+    fake.break_store();
+    fake.run(cache.refused(&fake, &old));
+    assert!(get(&fake, &cache).is(&new), "it is still in the instance");
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn one_early_refresh_does_not_stay_the_only_one() {
+    let (fake, cache) = (Fake::new(), tokens());
+    get(&fake, &cache);
+    for requests in 2..5 {
+        fake.advance(MINUTE * 48);
+        get(&fake, &cache);
+        assert_eq!(fake.token_requests(), requests);
+    }
 }

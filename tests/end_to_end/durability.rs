@@ -1,8 +1,9 @@
 //! What is acknowledged is stored, whatever happens in between.
 
-use end_to_end::{App, deliver_to, eventually, signal, vehicle_state};
+use end_to_end::{App, Options, deliver_to, eventually, signal, vehicle_state};
 use rusqlite::TransactionBehavior;
 use serde_json::json;
+use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -278,6 +279,18 @@ fn ten_thousand_deliveries_survive_five_power_cuts() {
         queue.len(),
         retries.load(Ordering::Relaxed)
     );
+}
+
+#[test]
+fn what_is_done_is_answered_although_nobody_reads_the_log() {
+    let app = App::start_with(Options {
+        is_unheard: true,
+        ..Options::default()
+    });
+    let body = vehicle_state("event", VEHICLE, AT, &[]);
+    assert_eq!(app.try_deliver(&body).unwrap().status, 200);
+    let answer = app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "");
+    assert_eq!(answer.status, 200);
 }
 
 #[test]

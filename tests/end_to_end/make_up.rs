@@ -76,6 +76,31 @@ fn ctrl_c_ends_everything() {
 }
 
 #[test]
+fn a_try_leaves_other_files_in_its_place() {
+    let mut up = Up::start();
+    let precious = up.state().join("precious.txt");
+    std::fs::write(&precious, "data").unwrap();
+    up.lines();
+    let mut again = up.again();
+    again.lines();
+    assert!(precious.exists());
+}
+
+#[test]
+fn what_is_no_port_is_said() {
+    for (app, simulator, said) in [
+        ("abc", "1", "'abc' is no port"),
+        ("70000", "1", "'70000' is no port"),
+        ("0", "1", "'0' is no port"),
+        ("5", "5", "cannot share port 5"),
+    ] {
+        let mut up = Up::start_on(app, simulator);
+        up.ended();
+        eventually(said, || up.said().contains(said).then_some(()));
+    }
+}
+
+#[test]
 fn a_busy_port_is_named_and_nothing_stays_behind() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = busy.local_addr().unwrap().port().to_string();

@@ -1,6 +1,6 @@
 //! What is not as it should be is refused, and says why.
 
-use end_to_end::{App, KEY, Options, raw};
+use end_to_end::{App, KEY, Options, raw, vehicle_state};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 
 const LIMIT: usize = 64 * 1024;
@@ -117,9 +117,9 @@ fn a_wrong_method_is_told_the_right_one() {
         ("GET", "/webhooks", "POST"),
         ("DELETE", "/webhooks", "POST"),
         ("GET", "/v3/vehicles/v/commands/security/lock", "POST"),
-        ("POST", "/v3/vehicles/v/signals", "GET"),
-        ("POST", "/status", "GET"),
-        ("PUT", "/healthz", "GET"),
+        ("POST", "/v3/vehicles/v/signals", "GET, HEAD"),
+        ("POST", "/status", "GET, HEAD"),
+        ("PUT", "/healthz", "GET, HEAD"),
     ];
     for (method, path, allow) in cases {
         let answer = app.call(method, path, &[], "");
@@ -143,6 +143,10 @@ fn a_wrong_path_is_not_found() {
         "/v3/vehicles/v/commands/security/lock/now",
         "/v3/vehicles/a%2fb/signals/x/y",
         "/webhooks/other",
+        "/",
+        "/nope",
+        "/healthz/x",
+        "/V3/vehicles/v/signals",
     ] {
         assert_eq!(
             app.call("GET", path, &[], "").error(),
@@ -213,6 +217,16 @@ fn a_key_opens_what_its_scopes_vehicles_and_users_name() {
     let other = send("one-key", "POST", &lock("third-vehicle"), FIRST_USER);
     assert_eq!(other.error(), edge(403, "VEHICLE_NOT_ALLOWED"));
     let other = send("one-key", "POST", &lock(FIRST_VEHICLE), "other-user");
+    assert_eq!(other.error(), edge(403, "USER_NOT_ALLOWED"));
+    // Nor are the signals of a car that is somebody else's.
+    app.try_deliver(&vehicle_state(
+        "e-1",
+        "other-vehicle",
+        1_790_000_000_000,
+        &[],
+    ));
+    let path = "/v3/vehicles/other-vehicle/signals";
+    let other = send("one-key", "GET", path, "");
     assert_eq!(other.error(), edge(403, "USER_NOT_ALLOWED"));
 
     app.smartcar.delivered(1);
@@ -285,6 +299,41 @@ fn bad_input_does_not_reach_smartcar() {
     let unknown = app.signal("no-such-vehicle", "closure-islocked");
     assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
     assert_eq!(app.smartcar.count("", 200), 0, "Smartcar was never asked");
+}
+
+#[test]
+fn a_header_that_two_readers_could_read_differently_is_refused() {
+    let app = App::start();
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
+    let users = [("sc-user-id", FIRST_USER), ("sc-user-id", "other-user")];
+    let answer = app.call("POST", &path, &users, "");
+    assert_eq!(answer.error(), edge(400, "INVALID_INPUT"));
+    let keys = [("authorization", "Bearer other")];
+    assert_eq!(app.call("GET", "/status", &keys, "").status, 400);
+    assert_eq!(app.smartcar.count("", 200), 0, "Smartcar was never asked");
+}
+
+#[test]
+fn whoever_may_get_may_look_without_taking() {
+    let app = App::start();
+    let answer = app.send("HEAD", "/healthz", &[], b"");
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+}
+
+#[test]
+fn an_origin_that_is_none_is_no_configuration() {
+    let mut app = App::start_with(Options {
+        variables: vec![("SMARTCAR_VEHICLE_ORIGIN", String::new())],
+        ..Options::default()
+    });
+    let answer = app.call("GET", "/status", &[], "");
+    assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
+    app.kill();
+    assert!(
+        app.said().contains("smartcar_vehicle_origin"),
+        "{}",
+        app.said()
+    );
 }
 
 #[test]

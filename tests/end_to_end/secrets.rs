@@ -17,6 +17,7 @@ fn planted_secrets_appear_in_no_output() {
             "--management-token",
             "planted-management-token",
         ],
+        ..Options::default()
     });
     let mut answers = Vec::new();
     let place = r#"{"data":{"attributes":{"latitude":47.1234567,"longitude":"8.7654321"}}}"#;

@@ -77,12 +77,17 @@ SELECT
             THEN CAST(round(unixepoch(json_extract(item, '$.meta.fetchedAt'), 'subsec') * 1000) AS INTEGER)
     END AS retrieved_at,
     delivered_at,
+    latest,
     item
 FROM (
     SELECT
         delivery.event_id,
         delivery.vehicle_id,
-        coalesce(delivery.delivered_at, delivery.received_at) AS delivered_at,
+        min(coalesce(delivery.delivered_at, delivery.received_at), delivery.received_at + 300000)
+            AS delivered_at,
+        -- A time from the future, beyond what clocks differ, is no time: a car
+        -- whose clock is ahead would keep its signals from ever changing again.
+        delivery.received_at + 300000 AS latest,
         CASE each.type WHEN 'object' THEN each.value ELSE '{}' END AS item
     FROM delivery, json_each(
         CASE WHEN typeof(delivery.body) = 'text' AND json_valid(delivery.body)
@@ -132,8 +137,8 @@ WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
 BEGIN
     INSERT INTO signal (vehicle_id, code, name, group_name, body, observed_at, retrieved_at, delivered_at)
     SELECT vehicle_id, code, name, group_name, body,
-        CASE WHEN observed_at BETWEEN 1 AND 253402300799999 THEN observed_at END,
-        CASE WHEN retrieved_at BETWEEN 1 AND 253402300799999 THEN retrieved_at END,
+        CASE WHEN observed_at BETWEEN 1 AND latest THEN observed_at END,
+        CASE WHEN retrieved_at BETWEEN 1 AND latest THEN retrieved_at END,
         delivered_at
     FROM delivered_signal WHERE event_id = NEW.event_id AND NOT is_error
     ON CONFLICT (vehicle_id, code) DO UPDATE SET

@@ -15,7 +15,7 @@ fn database() -> Connection {
 fn deliver(database: &Connection, event: &str, mode: &str, delivered_at: i64, body: &str) -> usize {
     database
         .execute(
-            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', ?2, 'v-1', 'u-1', ?3, 1, ?4)
+            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', ?2, 'v-1', 'u-1', ?3, 1800000000000, ?4)
              ON CONFLICT (event_id) DO NOTHING",
             params![event, mode, delivered_at, body],
         )
@@ -154,6 +154,27 @@ fn both_ways_of_writing_a_time_and_both_names_are_read() {
     assert_eq!(times[1], json!([null, 1_782_777_353_000_i64, 77]));
     assert_eq!(times[2], json!([null, null, 77]));
     assert_eq!(times[3], json!([null, null, 77]));
+}
+
+#[test]
+fn a_car_whose_clock_is_ahead_does_not_freeze_its_signals() {
+    let database = database();
+    let tomorrow = 1_800_086_400_000;
+    deliver(
+        &database,
+        "e-1",
+        "LIVE",
+        10,
+        &state(json!([percent(1, tomorrow, tomorrow)])),
+    );
+    deliver(
+        &database,
+        "e-2",
+        "LIVE",
+        20,
+        &state(json!([percent(2, 15, 15)])),
+    );
+    assert_eq!(signals(&database)[0][1]["value"], 2);
 }
 
 #[test]
