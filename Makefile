@@ -16,7 +16,7 @@ PROBES := host-probe host-probe-dependency
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test lint fmt key clean
+.PHONY: help target components probes natives build up test lint fmt fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ lint: target ## Formatting, clippy (native and wasm) and documentation, warnings
 
 fmt: ## Formats everything
 	@cargo fmt --all
+
+fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
+	@sh scripts/fuzz.sh
 
 # The values reach the script by the environment, as they are.
 key: export KEY_NAME = $(NAME)
