@@ -12,11 +12,11 @@ export EDGE_HOST
 unexport CARGO_TARGET_DIR
 
 COMPONENTS := receiver gateway
-PROBES := host-probe host-probe-dependency
+PROBES := host-probe host-probe-dependency bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test lint fmt fuzz key clean
+.PHONY: help target components probes natives build up test wrk bench lint fmt fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,18 @@ up: build ## Runs the app against the simulator and prints what to try
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
+
+wrk:
+	@command -v wrk >/dev/null || { echo "make bench needs wrk (https://github.com/wg/wrk), which is not on PATH" >&2; exit 1; }
+
+# The host's own code is not optimised elsewhere, and what it costs would hide
+# what the components cost. Selecting tests builds the programs beside them.
+BENCH := $(TEST) --no-run --test probe --test instructions \
+	--config profile.dev.package.edge-host.opt-level=2
+
+bench: wrk components probes ## Measures and writes BENCHMARKS.md: make bench BENCH_SECONDS=5
+	@$(BENCH)
+	@BENCH_SECONDS=$(BENCH_SECONDS) target/debug/bench
 
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check

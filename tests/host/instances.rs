@@ -1,6 +1,7 @@
 //! Instances of one component: made when needed, reused as Spin reuses them,
 //! dropped when idle or after a trap.
 
+use crate::fuel::{self, Meter};
 use crate::guest::{Grants, Guest, SharedState};
 use crate::headers::add_spin_headers;
 use crate::outbound::Outbound;
@@ -10,6 +11,7 @@ use http_body_util::{BodyExt as _, Empty};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -38,6 +40,7 @@ pub(crate) struct ComponentState {
     pub(crate) shared: Arc<SharedState>,
     pub(crate) neighbours: Arc<Neighbours>,
     pub(crate) reuse: Reuse,
+    pub(crate) count_fuel: bool,
 }
 
 /// The components that answer HTTP, known to each other for service chaining.
@@ -45,6 +48,7 @@ pub(crate) struct ComponentState {
 pub(crate) struct Neighbours {
     handlers: OnceLock<HashMap<String, ProxyHandler<ComponentState>>>,
     address: OnceLock<SocketAddr>,
+    requests: AtomicU64,
 }
 
 impl Neighbours {
@@ -75,7 +79,8 @@ impl Neighbours {
         let handler = self.handlers.get()?.get(matched.component)?;
         let uri = request.uri().clone();
         add_spin_headers(request.headers_mut(), &uri, matched, client);
-        Some(match handler.handle((), request).await {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        Some(match handler.handle(number, request).await {
             Ok(response) => response,
             Err(error) => {
                 report(matched.component, &error);
@@ -126,6 +131,9 @@ impl HandlerState for ComponentState {
         let outbound = Outbound::new(self.grants.clone(), self.neighbours.clone());
         let guest = Guest::new(self.grants.clone(), self.shared.clone(), outbound);
         let mut store = Store::new(&self.engine, guest);
+        if self.count_fuel {
+            store.set_fuel(fuel::FULL)?;
+        }
         let proxy = self.pre.instantiate_async(&mut store).await?;
         let reuse = match self.pre {
             // A component of WASI 0.2 serves one request an instance, as in Spin.
@@ -147,6 +155,7 @@ impl HandlerState for ComponentState {
             state: Lifetime {
                 component: self.grants.id.clone(),
                 reuse,
+                meter: self.count_fuel.then(|| Meter::new(&self.grants.id)),
             },
         })
     }
@@ -183,11 +192,13 @@ impl WorkerExpiration for Expiration {
 pub(crate) struct Lifetime {
     component: String,
     reuse: Reuse,
+    meter: Option<Meter>,
 }
 
 impl WorkerState for Lifetime {
     type StoreData = Guest;
-    type RequestData = ();
+    /// Its number, over all components.
+    type RequestData = u64;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= self.reuse.requests {
@@ -201,14 +212,20 @@ impl WorkerState for Lifetime {
 
     fn on_request_start(
         &self,
-        _: StoreContextMut<'_, Guest>,
-        (): (),
+        store: StoreContextMut<'_, Guest>,
+        number: u64,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        if let Some(meter) = &self.meter {
+            meter.starts(number, &store);
+        }
         Box::pin(std::future::pending())
     }
 
-    fn drop(&self, _: Store<Guest>, result: Result<(), wasmtime::Error>) {
+    fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
+        if let Some(meter) = &self.meter {
+            meter.ends(store.get_fuel().unwrap_or(0));
+        }
         if let Err(error) = result {
             eprintln!(
                 "edge-host: component {:?} trapped: {}",

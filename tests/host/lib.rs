@@ -11,6 +11,7 @@ mod capabilities;
 mod components;
 mod compose;
 mod denied;
+mod fuel;
 mod guest;
 mod headers;
 mod instances;

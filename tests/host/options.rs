@@ -36,6 +36,11 @@ pub struct Options {
     #[arg(long, default_value = "1s", value_parser = duration)]
     pub idle_instance_timeout: Duration,
 
+    /// Print the instructions (wasmtime's fuel) that each request takes, on
+    /// standard error. For tests; counting makes components slower.
+    #[arg(long)]
+    pub count_fuel: bool,
+
     /// A variable of the application; wins over `SPIN_VARIABLE_NAME`.
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = assignment)]
     pub variables: Vec<Assignment>,

@@ -21,7 +21,7 @@ pub(crate) fn error(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 
-pub(crate) fn engine(cache_directory: &Path) -> Result<Engine> {
+pub(crate) fn engine(cache_directory: &Path, count_fuel: bool) -> Result<Engine> {
     let mut cache = CacheConfig::new();
     cache.with_directory(cache_directory);
     let cache = Cache::new(cache)
@@ -34,6 +34,7 @@ pub(crate) fn engine(cache_directory: &Path) -> Result<Engine> {
         .wasm_component_model_async(true)
         // How a denied interface is imported a second time (`compose.rs`).
         .wasm_component_model_implements(true)
+        .consume_fuel(count_fuel)
         .cache(Some(cache))
         .allocation_strategy(pooling());
     if let Ok(engine) = Engine::new(&config) {

@@ -98,7 +98,7 @@ fn handlers(
         Some(directory) => std::path::absolute(directory)?,
         None => std::path::absolute(state_directory)?.join("edge-host-cache"),
     };
-    let engine = runtime::engine(&cache)?;
+    let engine = runtime::engine(&cache, options.count_fuel)?;
     let linker = runtime::linker(&engine).map_err(runtime::error)?;
     let mut prepared = components::prepare(manifest, &ids, &engine, &linker)?;
 
@@ -121,6 +121,7 @@ fn handlers(
                 shared: shared.clone(),
                 neighbours: neighbours.clone(),
                 reuse,
+                count_fuel: options.count_fuel,
             };
             Some((id.to_owned(), ProxyHandler::new(state)))
         })

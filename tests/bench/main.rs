@@ -1,0 +1,199 @@
+//! `make bench`: see BENCHMARKS.md.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bench::{
+    deliveries::{Delivery, VEHICLES, get, vehicle},
+    host::{Host, KEY},
+    instructions,
+    load::{Expected, Load, Measured},
+    report::{Case, Report, Row},
+    repository,
+};
+use std::{
+    io::Write as _,
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("make bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let seconds = match std::env::var("BENCH_SECONDS").unwrap_or_default().as_str() {
+        "" => 5,
+        text => text
+            .parse()
+            .ok()
+            .filter(|seconds| *seconds > 0)
+            .context("the variable BENCH_SECONDS must be a whole number of seconds above 0")?,
+    };
+    let mut rows = Vec::new();
+    for connections in [32, 64] {
+        rows.extend(round(connections, seconds)?);
+    }
+    let report = Report {
+        seconds,
+        host: host()?,
+        rows,
+        durable_write: durable_write()?,
+        instructions: instructions::measure()?,
+    };
+    println!("{}", report.table());
+    report.write()
+}
+
+/// Everything, over so many connections, on stores that were empty before.
+fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
+    let noop = Host::start("tests/bench/noop/spin.toml")?;
+    let app = Host::start("spin.toml")?;
+    let load = Load {
+        connections,
+        seconds,
+        once: false,
+        expected: Expected::Success,
+    };
+    let refused = Load {
+        expected: Expected::Refusal,
+        ..load
+    };
+    let nothing = || [get("/", "")];
+    let stored = Delivery::new(0);
+    let forged = stored.clone().forged();
+    expect(&app.deliver(&forged)?, 401, "SIGNATURE_MISMATCH")?;
+    expect(&app.deliver(&stored)?, 200, "stored")?;
+    expect(&app.deliver(&stored)?, 200, "duplicate")?;
+    // Caches, connections and the processor's clock settle first.
+    Load { seconds: 1, ..load }.send(&noop, nothing())?;
+    Load {
+        seconds: 1,
+        ..refused
+    }
+    .send(&app, [forged.request()])?;
+
+    say(connections, "no-op");
+    let before = load.send(&noop, nothing())?;
+    let reads = load.send(&noop, [stored.request()])?;
+    say(connections, "forged");
+    let forged = refused.send(&app, [forged.request()])?;
+    say(connections, "duplicates");
+    let duplicates = load.send(&app, [stored.request()])?;
+    say(connections, "accepted");
+    let accepted = accepted(&app, load, before.throughput)?;
+    say(connections, "signals");
+    let signals = load.send(&app, signals())?;
+    let after = load.send(&noop, nothing())?;
+
+    for host in [&noop, &app] {
+        let said = host.said();
+        let trap = said.lines().find(|line| line.contains("trapped"));
+        ensure!(trap.is_none(), "a component trapped: {trap:?}");
+    }
+    let base = f64::midpoint(before.throughput, after.throughput);
+    let row = |case, measured: Measured| Row {
+        case,
+        connections,
+        measured,
+        ratio: measured.throughput / base,
+    };
+    Ok(vec![
+        row(Case::Noop, before),
+        row(Case::Noop, after),
+        row(Case::NoopReads, reads),
+        row(Case::Forged, forged),
+        row(Case::Duplicate, duplicates),
+        row(Case::Accepted, accepted),
+        row(Case::Signal, signals),
+    ])
+}
+
+/// Sends deliveries that are all new, and holds the store to its word: as many
+/// are stored as were answered with 200.
+fn accepted(app: &Host, load: Load, most: f64) -> Result<Measured> {
+    let before = app.stored()?;
+    let seconds = u32::try_from(load.seconds)?;
+    // Reading a body and storing it takes more than half of the time.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of requests"
+    )]
+    let enough = (most * f64::from(seconds) * 0.6) as usize;
+    let requests = (1..=enough).map(|number| Delivery::new(number).request());
+    let once = Load { once: true, ..load };
+    let measured = once.send(app, requests)?;
+    let stored = app.stored()? - before;
+    let Measured {
+        sent,
+        answers,
+        errors,
+        ..
+    } = measured;
+    if sent == answers && errors == 0 {
+        ensure!(
+            stored == answers,
+            "{answers} deliveries were acknowledged and {stored} are stored"
+        );
+        println!("  {answers} acknowledged, {stored} stored");
+    } else {
+        // What was not acknowledged may or may not be stored.
+        let acknowledged = answers.saturating_sub(errors);
+        ensure!(
+            (acknowledged..=sent).contains(&stored),
+            "{acknowledged} deliveries were acknowledged, {stored} are stored"
+        );
+        println!("  {sent} sent, {acknowledged} acknowledged, {stored} stored");
+    }
+    Ok(measured)
+}
+
+/// A request for a signal of each car.
+fn signals() -> impl Iterator<Item = Vec<u8>> {
+    (0..VEHICLES).map(|number| {
+        let vehicle = vehicle(number);
+        let path = format!("/v3/vehicles/{vehicle}/signals/tractionbattery-stateofcharge");
+        get(&path, &format!("Authorization: Bearer {KEY}\r\n"))
+    })
+}
+
+fn expect(answer: &(u16, String), status: u16, word: &str) -> Result<()> {
+    if answer.0 == status && answer.1.contains(word) {
+        return Ok(());
+    }
+    bail!("expected {status} with {word}: {answer:?}")
+}
+
+fn say(connections: usize, what: &str) {
+    println!("{connections} connections: {what}");
+}
+
+/// Which host scripts/host.sh takes.
+fn host() -> Result<String> {
+    let output = Command::new("sh")
+        .args(["scripts/host.sh", "--which"])
+        .current_dir(repository())
+        .output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// How long it takes to keep 4 KB so that they survive a power cut, in
+/// microseconds: the median of a hundred.
+fn durable_write() -> Result<u64> {
+    let mut file = tempfile::tempfile_in(repository().join("target"))?;
+    let mut times = Vec::new();
+    for _ in 0..101 {
+        let started = Instant::now();
+        file.write_all(&[1; 4096])?;
+        file.sync_data()?;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok(u64::try_from(median.as_micros())?)
+}

@@ -1,0 +1,191 @@
+//! The figures as text: on the terminal and in BENCHMARKS.md.
+
+use crate::{
+    instructions::{CASES, Instructions},
+    load::Measured,
+    repository,
+};
+use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// A component that does nothing.
+    Noop,
+    /// The same, reading a body of 4 KB first.
+    NoopReads,
+    /// A delivery under a wrong signature.
+    Forged,
+    /// A delivery that is stored already.
+    Duplicate,
+    /// A new delivery, stored durably.
+    Accepted,
+    /// A signal from the store, through the gateway.
+    Signal,
+}
+
+impl Case {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Noop => "no-op",
+            Self::NoopReads => "no-op that reads 4 KB",
+            Self::Forged => "forged, refused",
+            Self::Duplicate => "duplicate",
+            Self::Accepted => "accepted durably",
+            Self::Signal => "signal read from the store",
+        }
+    }
+}
+
+/// One measurement.
+pub struct Row {
+    /// What was measured.
+    pub case: Case,
+    /// Over how many connections.
+    pub connections: usize,
+    /// What came of it.
+    pub measured: Measured,
+    /// Its throughput, as a share of the no-op's over as many connections.
+    pub ratio: f64,
+}
+
+impl Row {
+    /// The targets that it is held to, and whether it meets them.
+    fn targets(&self) -> Vec<(&'static str, bool)> {
+        let at_least = |ratio| self.ratio >= ratio;
+        let Measured { p50, p90, p99, .. } = self.measured;
+        match (self.case, self.connections) {
+            (Case::Forged, _) => vec![
+                ("ratio ≥ 0.75", at_least(0.75)),
+                ("p90 ≤ 2 × p50", p90 <= 2 * p50),
+            ],
+            (Case::Duplicate, _) => vec![("ratio ≥ 0.45", at_least(0.45))],
+            (Case::Accepted, 64) => vec![
+                ("ratio ≥ 0.20", at_least(0.20)),
+                ("p99 ≤ 100 ms", p99 <= 100_000),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Everything that one run measured.
+pub struct Report {
+    /// For how many seconds each load was sent.
+    pub seconds: usize,
+    /// `spin` or `embedded`.
+    pub host: String,
+    /// The measurements.
+    pub rows: Vec<Row>,
+    /// How long this disk takes to keep 4 KB (`fdatasync`), in microseconds.
+    pub durable_write: u64,
+    /// The instructions of one delivery.
+    pub instructions: Instructions,
+}
+
+impl Report {
+    /// The measurements as a table.
+    pub fn table(&self) -> String {
+        let mut table = String::from(
+            "| what | connections | per second | ratio | p50 ms | p90 ms | p99 ms | errors | target | met |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---|---|\n",
+        );
+        for row in &self.rows {
+            let (targets, met): (Vec<_>, Vec<_>) = row
+                .targets()
+                .into_iter()
+                .map(|(target, is_met)| (target, if is_met { "yes" } else { "**no**" }))
+                .unzip();
+            let Measured {
+                throughput,
+                p50,
+                p90,
+                p99,
+                errors,
+                ..
+            } = row.measured;
+            // Writing into a string does not fail.
+            let _ = writeln!(
+                table,
+                "| {} | {} | {throughput:.0} | {:.2} | {} | {} | {} | {errors} | {} | {} |",
+                row.case.name(),
+                row.connections,
+                row.ratio,
+                milliseconds(p50),
+                milliseconds(p90),
+                milliseconds(p99),
+                targets.join("; "),
+                met.join("; "),
+            );
+        }
+        table
+    }
+
+    /// Puts the figures into BENCHMARKS.md, between its two marks.
+    ///
+    /// # Errors
+    /// The file or one of the marks is not there.
+    pub fn write(&self) -> Result<()> {
+        const BEGIN: &str = "<!-- figures: written by make bench -->\n";
+        const END: &str = "<!-- end of figures -->\n";
+        let file = repository().join("BENCHMARKS.md");
+        let text = std::fs::read_to_string(&file).context("failed to read BENCHMARKS.md")?;
+        let (before, rest) = text.split_once(BEGIN).context("BENCHMARKS.md: no mark")?;
+        let (_, after) = rest.split_once(END).context("BENCHMARKS.md: no end mark")?;
+        let figures = self.figures()?;
+        std::fs::write(file, format!("{before}{BEGIN}\n{figures}\n{END}{after}"))?;
+        Ok(())
+    }
+
+    fn figures(&self) -> Result<String> {
+        let host = match self.host.as_str() {
+            "spin" => "Spin",
+            _ => "the embedded host (`tests/host`)",
+        };
+        let mut text = format!(
+            "`make bench BENCH_SECONDS={}` on {host}, {}. The no-op of each ratio is the mean of two runs, before and \
+             after the others. A durable write of 4 KB (`fdatasync`) takes this disk {} ms.\n\n{}\n",
+            self.seconds,
+            machine(),
+            milliseconds(self.durable_write),
+            self.table(),
+        );
+        text += "| component | bytes |\n|---|---:|\n";
+        for component in ["receiver", "gateway", "bench_noop"] {
+            let _ = writeln!(text, "| `{component}` | {} |", size(component)?);
+        }
+        text += "\n| instructions of one delivery | count |\n|---|---:|\n";
+        for case in CASES {
+            let count = self.instructions.get(case).copied().unwrap_or_default();
+            let _ = writeln!(text, "| {case} | {count} |");
+        }
+        Ok(text)
+    }
+}
+
+fn size(component: &str) -> Result<u64> {
+    let file = format!("target/wasm32-wasip2/release/{component}.wasm");
+    Ok(std::fs::metadata(repository().join(file))?.len())
+}
+
+/// The kind of machine: never its name.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kilobytes: Option<u64> = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|rest| rest.trim().split(' ').next()?.parse().ok());
+    let system = std::env::consts::OS;
+    let architecture = std::env::consts::ARCH;
+    let memory = kilobytes.map_or(String::new(), |kilobytes| {
+        format!(" and {} GB of memory", kilobytes >> 20)
+    });
+    format!("{system} on {architecture} with {cores} cores{memory}, which wrk shares")
+}
+
+#[allow(clippy::cast_precision_loss, reason = "the numbers are small")]
+fn milliseconds(microseconds: u64) -> String {
+    format!("{:.1}", microseconds as f64 / 1000.0)
+}
