@@ -71,56 +71,56 @@ mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/n
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r $keyring ] || fail "$keyring (package debian-archive-keyring) is missing"
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
-chmod 755 "$work"
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/debs" "$work/root"
+chmod 755 "$dir"
+mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/debs" "$dir/unpacked"
 for suite in stable stable-backports testing sid; do
     echo "deb [signed-by=$keyring] $mirror $suite main"
-done >"$work/sources.list"
+done >"$dir/sources.list"
 
 apt() {
     command=$1
     shift
     "$command" -qq \
-        -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=- \
+        -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
         -o Dir::Etc::preferencesparts=- -o Dir::Etc::preferences=- \
-        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" \
+        -o Dir::State::Lists="$dir/lists" -o Dir::Cache="$dir/cache" \
         -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
 }
 
 echo "building the Rust target $target from Debian's rust-src $release (about a minute)"
-apt apt-get update >"$work/log" 2>&1 || fail "apt-get update failed: $(tail -n 1 "$work/log")"
+apt apt-get update >"$dir/log" 2>&1 || fail "apt-get update failed: $(tail -n 1 "$dir/log")"
 
 # The standard library must be of exactly the compiler's release.
 version=$(apt apt-cache madison rust-src | awk -F'|' '{gsub(/ /, "", $2); print $2}' |
     grep -E "^$(echo "$release" | sed 's/\./\\./g')[+~-]" | head -n 1)
 [ -n "$version" ] || fail "Debian has no rust-src of release $release"
-(cd "$work/debs" && apt apt-get download "rust-src=$version" wasi-libc) >"$work/log" 2>&1 ||
-    fail "download failed: $(tail -n 1 "$work/log")"
-for deb in "$work"/debs/*.deb; do
-    dpkg -x "$deb" "$work/root"
+(cd "$dir/debs" && apt apt-get download "rust-src=$version" wasi-libc) >"$dir/log" 2>&1 ||
+    fail "download failed: $(tail -n 1 "$dir/log")"
+for deb in "$dir"/debs/*.deb; do
+    dpkg -x "$deb" "$dir/unpacked"
 done
 
-source=$(echo "$work"/root/usr/src/rustc-*/library/sysroot)
-libc=$work/root/usr/lib/$target
-[ -f "$libc/libc.a" ] || libc=$(dirname "$(find "$work/root/usr/lib" -path "*$target*/libc.a" | head -n 1)")
+source=$(echo "$dir"/unpacked/usr/src/rustc-*/library/sysroot)
+libc=$dir/unpacked/usr/lib/$target
+[ -f "$libc/libc.a" ] || libc=$(dirname "$(find "$dir/unpacked/usr/lib" -path "*$target*/libc.a" | head -n 1)")
 [ -f "$source/Cargo.toml" ] && [ -f "$libc/libc.a" ] || fail "the Debian packages are laid out in an unknown way"
 
 # The flags are those of Rust's own bootstrap for a standard library.
 if ! env -u RUSTC_WRAPPER -u CARGO_BUILD_TARGET -u CARGO_ENCODED_RUSTFLAGS \
-    CARGO_TARGET_DIR="$work/target" RUSTC_BOOTSTRAP=1 \
+    CARGO_TARGET_DIR="$dir/target" RUSTC_BOOTSTRAP=1 \
     RUSTFLAGS="-Cembed-bitcode=yes -Zforce-unstable-if-unmarked -L native=$libc" \
     cargo build --manifest-path "$source/Cargo.toml" --release --target $target \
-    --features panic-unwind >"$work/log" 2>&1; then
-    fail "building std failed: $(grep -m 1 '^error' "$work/log" || tail -n 1 "$work/log")"
+    --features panic-unwind >"$dir/log" 2>&1; then
+    fail "building std failed: $(grep -m 1 '^error' "$dir/log" || tail -n 1 "$dir/log")"
 fi
 
 # Into place by one rename, so that an interrupted run leaves nothing half done.
 new=$sysroot/lib/rustlib/.$target.$$
 mkdir -p "$new/lib/self-contained" || fail "$sysroot is not writable"
-cp "$work/target/$target/release/deps/"*.rlib "$new/lib/"
+cp "$dir/target/$target/release/deps/"*.rlib "$new/lib/"
 cp "$libc/crt1-command.o" "$libc/crt1-reactor.o" "$libc/libc.a" "$new/lib/self-contained/"
 rm -rf "$lib"
 mv "$new" "$lib"

@@ -1,37 +1,39 @@
 //! Reading a request's body, no further than it may go.
 
+use crate::respond::Problem;
 use bytes::Bytes;
+use http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-
-/// A body that was not read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyError {
-    /// It is longer than allowed.
-    TooLarge,
-    /// The connection broke.
-    Broken,
-}
 
 /// Reads `body` if it is not longer than `limit` bytes, whether or not its
 /// length was announced. Of a longer one, no more than the limit is held.
-pub async fn body<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
+pub async fn body<B>(body: B, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // An announced length can be refused before the first byte is read.
-    if body
-        .size_hint()
-        .upper()
-        .is_some_and(|length| length > limit as u64)
-    {
-        return Err(BodyError::TooLarge);
+    let announced = body.size_hint().upper();
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
     }
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Err(_) => Err(BodyError::Broken),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Err(_) => {
+            let detail = "the body ended before its announced length";
+            Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "BODY_INCOMPLETE",
+                detail,
+            ))
+        }
     }
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("a body has at most {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
 }
 
 #[cfg(test)]
@@ -40,6 +42,16 @@ mod tests {
     use futures::{executor::block_on, stream};
     use http_body::Frame;
     use http_body_util::{Full, StreamBody};
+
+    /// How much was read, or the code of the refusal.
+    fn read<B>(of: B, limit: usize) -> Result<usize, &'static str>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let read = block_on(body(of, limit));
+        read.map(|body| body.len()).map_err(|problem| problem.code)
+    }
 
     fn chunks(sizes: &[usize]) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> {
         let frames: Vec<_> = sizes
@@ -51,21 +63,15 @@ mod tests {
 
     #[test]
     fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
-        let read = |size| block_on(body(Full::new(Bytes::from(vec![b'x'; size])), 10));
-        assert_eq!(read(10).map(|body| body.len()), Ok(10));
-        assert_eq!(read(11), Err(BodyError::TooLarge));
+        let of = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 10);
+        assert_eq!(of(10), Ok(10));
+        assert_eq!(of(11), Err("BODY_TOO_LARGE"));
     }
 
     #[test]
     fn a_body_of_unknown_length_is_held_to_the_limit_too() {
-        assert_eq!(
-            block_on(body(chunks(&[4, 6]), 10)).map(|body| body.len()),
-            Ok(10)
-        );
-        assert_eq!(
-            block_on(body(chunks(&[4, 6, 1]), 10)),
-            Err(BodyError::TooLarge)
-        );
+        assert_eq!(read(chunks(&[4, 6]), 10), Ok(10));
+        assert_eq!(read(chunks(&[4, 6, 1]), 10), Err("BODY_TOO_LARGE"));
     }
 
     #[test]
@@ -75,6 +81,6 @@ mod tests {
             Err(std::io::Error::other("cut")),
         ];
         let broken = StreamBody::new(stream::iter(frames));
-        assert_eq!(block_on(body(broken, 10)), Err(BodyError::Broken));
+        assert_eq!(read(broken, 10), Err("BODY_INCOMPLETE"));
     }
 }

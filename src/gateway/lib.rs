@@ -15,8 +15,7 @@ mod store;
 mod tally;
 
 use edge::{
-    Response,
-    request::{self, BodyError},
+    Response, request,
     respond::{self, Problem},
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
@@ -37,7 +36,7 @@ async fn answer(request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
     // still sending would not see the answer.
-    let body = request::body(body, MAX_BODY).await.map_err(unreadable)?;
+    let body = request::body(body, MAX_BODY).await?;
     let Parts {
         method,
         uri,
@@ -71,19 +70,6 @@ async fn answer(request: Request) -> Result<Response, Problem> {
             let vehicle = vehicle(&path.vehicle)?;
             caller.require_vehicle(&vehicle)?;
             signals::read(caller, &vehicle, path.signal.as_deref()).await
-        }
-    }
-}
-
-fn unreadable(error: BodyError) -> Problem {
-    match error {
-        BodyError::TooLarge => {
-            let detail = format!("a request has at most {MAX_BODY} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
-        }
-        BodyError::Broken => {
-            let detail = "the body ended before its announced length";
-            Problem::new(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", detail)
         }
     }
 }

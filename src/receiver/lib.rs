@@ -13,7 +13,7 @@ mod tally;
 use edge::{
     Host, Response,
     log::{self, Level},
-    request::{self, BodyError},
+    request,
     respond::{self, Problem},
 };
 use http::{HeaderValue, Method, StatusCode, header};
@@ -55,7 +55,7 @@ async fn receive(request: Request) -> Result<Response, Problem> {
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
         return Err(problem.with(header::ALLOW, HeaderValue::from_static("POST")));
     }
-    let body = body.map_err(unreadable)?;
+    let body = body?;
     let settings = settings().await?;
     let signatures = parts.headers.get_all("sc-signature").iter();
     let signatures = signatures.map(HeaderValue::as_bytes);
@@ -110,19 +110,6 @@ fn claimed_mode(body: &[u8]) -> Mode {
         value.starts_with(b"\"TEST\"")
     });
     if is_test { Mode::Test } else { Mode::Live }
-}
-
-fn unreadable(error: BodyError) -> Problem {
-    match error {
-        BodyError::TooLarge => {
-            let detail = format!("a delivery has at most {} bytes", delivery::MAX_BODY);
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
-        }
-        BodyError::Broken => {
-            let detail = "the body ended before its announced length";
-            Problem::new(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", detail)
-        }
-    }
 }
 
 /// Answers VERIFY with the proof that we know the management token.

@@ -104,16 +104,6 @@ id! {
     SignalCode, "a signal code"
 }
 
-/// An event: the same over all attempts to deliver it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventId(pub String);
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

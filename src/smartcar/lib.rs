@@ -72,8 +72,8 @@ pub use execution::{CommandExecution, ExecutionStatus};
 pub use grant::TokenError;
 pub use http::{Http, Sent, TransportError};
 pub use ids::{
-    ApplicationId, ConnectionId, EventId, Id, InvalidId, ScheduleId, SignalCode, SubscriptionId,
-    UserId, VehicleId, WebhookId,
+    ApplicationId, ConnectionId, Id, InvalidId, ScheduleId, SignalCode, SubscriptionId, UserId,
+    VehicleId, WebhookId,
 };
 pub use key_value::{KeyValue, KeyValueError};
 pub use limits::{Limit, LimitScope};

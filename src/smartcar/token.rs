@@ -78,10 +78,13 @@ impl Times {
     /// 2015, <https://doi.org/10.14778/2757807.2757813>.) It is due after an
     /// eighth of the early time, so that almost all of that is left for an
     /// identity server that is away for a while.
-    fn is_early_refresh(&self, now: Timestamp, chance: f64) -> bool {
+    fn is_early_refresh(&self, now: Timestamp, chance: impl FnOnce() -> f64) -> bool {
+        if now < self.early_from {
+            return false;
+        }
         let due_after = self.expires_at.since(self.early_from) / 8;
-        let head_start = (due_after / 5).mul_f64(-chance.clamp(1e-9, 1.0).ln());
-        now >= self.early_from && now.after(head_start) >= self.early_from.after(due_after)
+        let head_start = (due_after / 5).mul_f64(-chance().clamp(1e-9, 1.0).ln());
+        now.after(head_start) >= self.early_from.after(due_after)
     }
 }
 
@@ -155,7 +158,7 @@ impl TokenCache {
             None => self.0.find(platform).await?,
         };
         let now = platform.now();
-        if token.times.is_early_refresh(now, platform.unit()) && self.0.begin_refresh(now) {
+        if token.times.is_early_refresh(now, || platform.unit()) && self.0.begin_refresh(now) {
             let (refresh, host) = (Refresh(self.0.clone()), platform.clone());
             platform.spawn(async move { refresh.run(&host).await });
         }

@@ -72,7 +72,8 @@ fn the_life_of_a_token_begins_before_it_was_asked_for() {
 fn nobody_refreshes_before_the_early_time_and_everybody_soon_after() {
     let times = Times::new(Timestamp(0), Duration::from_secs(3600));
     let at = |seconds: u64, chance| {
-        times.is_early_refresh(Timestamp(0).after(Duration::from_secs(seconds)), chance)
+        let now = Timestamp(0).after(Duration::from_secs(seconds));
+        times.is_early_refresh(now, || chance)
     };
     assert!(!at(2699, 0.0) && !at(2699, 1.0));
     // The unluckiest caller of all refreshes from 112.5 s on, the average one

@@ -110,7 +110,7 @@ BEGIN
         CASE json_type(about, '$.year') WHEN 'integer' THEN json_extract(about, '$.year') END,
         CASE json_type(about, '$.powertrainType') WHEN 'text' THEN json_extract(about, '$.powertrainType') END,
         CASE json_type(about, '$.mode') WHEN 'text' THEN json_extract(about, '$.mode') END,
-        coalesce(NEW.delivered_at, NEW.received_at)
+        min(coalesce(NEW.delivered_at, NEW.received_at), NEW.received_at + 300000)
     FROM (
         SELECT CASE
             WHEN typeof(NEW.body) = 'text' AND json_valid(NEW.body)

@@ -26,7 +26,9 @@ FROM (
     SELECT
         delivery.event_id,
         delivery.vehicle_id,
-        coalesce(delivery.delivered_at, delivery.received_at) AS delivered_at,
+        -- As for signals, a time from the future is none.
+        min(coalesce(delivery.delivered_at, delivery.received_at), delivery.received_at + 300000)
+            AS delivered_at,
         CASE each.type WHEN 'object' THEN each.value ELSE '{}' END AS item
     FROM delivery, json_each(
         CASE WHEN typeof(delivery.body) = 'text' AND json_valid(delivery.body)

@@ -288,7 +288,7 @@ fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
             let (at, state) = deliveries[index];
             database
                 .execute(
-                    "INSERT INTO delivery VALUES (?1, 'VEHICLE_ERROR', 'LIVE', 'v-1', 'u-1', ?2, 1, ?3)",
+                    "INSERT INTO delivery VALUES (?1, 'VEHICLE_ERROR', 'LIVE', 'v-1', 'u-1', ?2, 1800000000000, ?3)",
                     params![at.to_string(), at, told(state)],
                 )
                 .unwrap();
