@@ -3,40 +3,69 @@
 use crate::Host;
 use bytes::Bytes;
 use futures::future::{Either, select};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use smartcar::{Http, Sent, TransportError};
+use http_body_util::{BodyExt, Full};
+use smartcar::{Http, Pieces, Sent, TransportError};
 use spin_sdk::wasip3::{
     http::types::{ErrorCode, RequestOptions},
-    http_compat::RequestOptionsExtension,
+    http_compat::{IncomingResponseBody, RequestOptionsExtension},
 };
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 /// A host that cannot be connected to in this time is not there.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The most that an answer may weigh, so that no answer fills the memory. A
-/// vehicle with every signal is some 60 KB.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// The body of an answer, which has to arrive before the time is up.
+pub struct Body {
+    body: IncomingResponseBody,
+    time: Pin<Box<dyn Future<Output = ()>>>,
+}
 
-impl Http for Host {
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-        deadline: Duration,
-    ) -> Result<http::Response<Bytes>, TransportError> {
-        let answer = pin!(exchange(request, deadline));
-        let time = pin!(spin_sdk::time::sleep(deadline));
-        match select(answer, time).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(((), _)) => Err(maybe("the time for an answer ran out")),
+impl Pieces for Body {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        loop {
+            let frame = match select(self.body.frame(), self.time.as_mut()).await {
+                Either::Left((frame, _)) => frame?,
+                Either::Right(((), _)) => return Some(Err(maybe(TIME_RAN_OUT))),
+            };
+            let Ok(frame) = frame else {
+                return Some(Err(maybe("the answer broke off")));
+            };
+            // What is no data are trailers, which mean nothing here.
+            if let Ok(data) = frame.into_data() {
+                return Some(Ok(data));
+            }
         }
     }
 }
 
-async fn exchange(
+impl Http for Host {
+    type Body = Body;
+
+    async fn open(
+        &self,
+        request: http::Request<Bytes>,
+        deadline: Duration,
+    ) -> Result<http::Response<Body>, TransportError> {
+        let mut time: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(spin_sdk::time::sleep(deadline));
+        let answer = pin!(headers(request, deadline));
+        let answer = match select(answer, time.as_mut()).await {
+            Either::Left((answer, _)) => answer?,
+            Either::Right(((), _)) => return Err(maybe(TIME_RAN_OUT)),
+        };
+        Ok(answer.map(|body| Body { body, time }))
+    }
+}
+
+const TIME_RAN_OUT: &str = "the time for an answer ran out";
+
+async fn headers(
     request: http::Request<Bytes>,
     deadline: Duration,
-) -> Result<http::Response<Bytes>, TransportError> {
+) -> Result<http::Response<IncomingResponseBody>, TransportError> {
     let (mut parts, body) = request.into_parts();
     // The host sets none by itself and would send the body in chunks.
     parts
@@ -46,19 +75,7 @@ async fn exchange(
         .extensions
         .insert(RequestOptionsExtension(time_outs(deadline)));
     let request = http::Request::from_parts(parts, Full::new(body));
-    let response = spin_sdk::http::send(request).await.map_err(failed)?;
-    let (parts, body) = response.into_parts();
-    let body = Limited::new(body, MAX_ANSWER)
-        .collect()
-        .await
-        .map_err(|error| {
-            maybe(if error.is::<LengthLimitError>() {
-                "the answer is too long"
-            } else {
-                "the answer broke off"
-            })
-        })?;
-    Ok(http::Response::from_parts(parts, body.to_bytes()))
+    spin_sdk::http::send(request).await.map_err(failed)
 }
 
 /// The host's own time-outs are 600 s each. A time-out that the host cannot set
@@ -102,7 +119,7 @@ fn failed(code: ErrorCode) -> TransportError {
         }
         ErrorCode::HttpResponseTimeout
         | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout => (Sent::Maybe, "the time for an answer ran out"),
+        | ErrorCode::ConnectionWriteTimeout => (Sent::Maybe, TIME_RAN_OUT),
         ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
             (Sent::Maybe, "the connection was cut")
         }

@@ -1,7 +1,10 @@
 //! A call to Smartcar's API, and its answer.
 
 use crate::{
-    Error, Policy, Timestamp, UserId, VehicleId, endpoints::Endpoint, error::ApiError, ids::Id,
+    Error, InvalidId, Policy, Timestamp, UserId, VehicleId,
+    endpoints::Endpoint,
+    error::ApiError,
+    ids::{self, Id},
     timestamp::parse_iso,
 };
 use bytes::Bytes;
@@ -62,10 +65,23 @@ impl Call {
     /// their order.
     pub fn to(endpoint: &'static Endpoint, ids: &[&dyn Id]) -> Self {
         let values: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        Self::new(endpoint, &values)
+    }
+
+    /// Like [`to`](Self::to), for who hands a path on and has its parts as text:
+    /// each is checked to be an identifier.
+    pub fn at(endpoint: &'static Endpoint, parts: &[&str]) -> Result<Self, InvalidId> {
+        for part in parts {
+            ids::check("an identifier in a path", part)?;
+        }
+        Ok(Self::new(endpoint, parts))
+    }
+
+    fn new(endpoint: &'static Endpoint, values: &[&str]) -> Self {
         let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/{vehicleId}");
         Self {
             endpoint,
-            path: endpoint.path_to(&values),
+            path: endpoint.path_to(values),
             vehicle: values
                 .first()
                 .filter(|_| of_a_vehicle)
@@ -102,6 +118,14 @@ impl Call {
         self.query = form_urlencoded::Serializer::new(self.query)
             .append_pair(name, value)
             .finish();
+        self
+    }
+
+    /// The whole query in the place of what was added to it, encoded as it stands
+    /// in a URL.
+    #[must_use]
+    pub fn raw_query(mut self, query: &str) -> Self {
+        query.clone_into(&mut self.query);
         self
     }
 
@@ -219,6 +243,18 @@ mod tests {
         assert_eq!(response.retry_after(), Some(Duration::from_secs(17)));
         let silent = Response::for_tests(200, &[("retry-after", "soon")], "");
         assert_eq!((silent.retry_after(), silent.data_age()), (None, None));
+    }
+
+    #[test]
+    fn parts_of_a_path_are_checked_and_a_query_is_handed_on() {
+        let call = Call::at(&endpoints::GET_WEBHOOK, &["w-1"]).unwrap();
+        assert_eq!(
+            call.raw_query("a=%5B&b").path_and_query(),
+            "/v3/webhooks/w-1?a=%5B&b"
+        );
+        assert!(Call::at(&endpoints::GET_WEBHOOK, &["../users"]).is_err());
+        let of_a_vehicle = Call::at(&endpoints::LOCK, &["v-1"]).unwrap();
+        assert_eq!(of_a_vehicle.vehicle, VehicleId::parse("v-1").ok());
     }
 
     #[test]

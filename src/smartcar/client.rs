@@ -1,8 +1,8 @@
 //! Calls to Smartcar's API, with the application's token.
 
 use crate::{
-    Call, Error, Platform, Response, Sent, TokenCache, TokenUse, TransportError, endpoints::Api,
-    error::ApiError, limits::Limits,
+    Call, Error, Limit, Opened, Platform, Response, Sent, TokenCache, TokenUse, TransportError,
+    endpoints::Api, error::ApiError, limits::Limits,
 };
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -45,6 +45,13 @@ impl Origins {
     }
 }
 
+/// How far an answer is read before it is returned, or the call made again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Headers,
+    End,
+}
+
 /// Smartcar's API, called with a token that is fetched when it is needed.
 pub struct Client<P> {
     platform: P,
@@ -74,6 +81,11 @@ impl<P: Platform> Client<P> {
         &self.tokens
     }
 
+    /// The limits that Smartcar told of and that are still in force.
+    pub async fn limits(&self) -> Vec<Limit> {
+        self.limits.all(&self.platform, self.tokens.vault()).await
+    }
+
     /// Makes a call and returns Smartcar's answer, whatever its status.
     ///
     /// A call that is refused for its token (401) did not run; it is made once
@@ -81,7 +93,18 @@ impl<P: Platform> Client<P> {
     /// says what is repeated. While a limit is in force that Smartcar told of,
     /// nothing is sent.
     pub async fn call(&self, call: &Call) -> Result<Response, Error> {
-        let until = self.platform.now().after(call.deadline);
+        let opened = self.repeat(call, Until::End).await?;
+        Ok(opened.read().await?)
+    }
+
+    /// Like [`call`](Self::call), but returns when the answer's headers are there.
+    /// A body that breaks off is not asked for again.
+    pub async fn open(&self, call: &Call) -> Result<Opened<P::Body>, Error> {
+        self.repeat(call, Until::Headers).await
+    }
+
+    async fn repeat(&self, call: &Call, until: Until) -> Result<Opened<P::Body>, Error> {
+        let end = self.platform.now().after(call.deadline);
         let vault = self.tokens.vault();
         let vehicle = call.vehicle.as_ref();
         let limit = self.limits.in_force(&self.platform, vault, vehicle).await;
@@ -90,18 +113,19 @@ impl<P: Platform> Client<P> {
         }
         let mut retries = 0;
         loop {
-            let time = until.since(self.platform.now());
-            let result = self.attempt(call, time).await;
-            if let Ok(response) = &result
-                && response.status == StatusCode::TOO_MANY_REQUESTS
-            {
-                let error = ApiError::from_response(response);
+            let time = end.since(self.platform.now());
+            let result = self.attempt(call, time, until).await;
+            let status = result.as_ref().map(|opened| opened.status);
+            if let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
+                let response = result?.read().await?;
+                let error = ApiError::from_response(&response);
                 self.limits
                     .remember(&self.platform, vault, vehicle, &error)
                     .await;
+                return Ok(response.into());
             }
-            match call.policy().wait(&result, retries, &self.platform) {
-                Some(wait) if self.platform.now().after(wait) < until => {
+            match call.policy().wait(status, retries, &self.platform) {
+                Some(wait) if self.platform.now().after(wait) < end => {
                     self.platform.sleep(wait).await;
                     retries += 1;
                 }
@@ -111,18 +135,23 @@ impl<P: Platform> Client<P> {
     }
 
     /// One attempt; two requests where the first was refused for its token.
-    async fn attempt(&self, call: &Call, time: Duration) -> Result<Response, Error> {
+    async fn attempt(
+        &self,
+        call: &Call,
+        time: Duration,
+        until: Until,
+    ) -> Result<Opened<P::Body>, Error> {
         if call.endpoint.api == Api::Compatibility {
-            return self.send(call, None, time).await;
+            return self.send(call, None, time, until).await;
         }
         let token = self.tokens.get(&self.platform).await?;
-        let response = self.send(call, Some(token.expose()), time).await?;
-        if response.status != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+        let opened = self.send(call, Some(token.expose()), time, until).await?;
+        if opened.status != StatusCode::UNAUTHORIZED {
+            return Ok(opened);
         }
         self.tokens.refused(&self.platform, &token).await;
         let token = self.tokens.get(&self.platform).await?;
-        self.send(call, Some(token.expose()), time).await
+        self.send(call, Some(token.expose()), time, until).await
     }
 
     async fn send(
@@ -130,20 +159,19 @@ impl<P: Platform> Client<P> {
         call: &Call,
         token: Option<&str>,
         time: Duration,
-    ) -> Result<Response, Error> {
+        until: Until,
+    ) -> Result<Opened<P::Body>, Error> {
         let request = self.request(call, token).map_err(|detail| TransportError {
             sent: Sent::No,
             detail: detail.to_owned(),
         })?;
         let started = self.platform.now();
-        let result = self.platform.send(request, time).await.map(|response| {
-            let (parts, body) = response.into_parts();
-            Response {
-                status: parts.status,
-                headers: parts.headers,
-                body,
-            }
-        });
+        let mut result = self.platform.open(request, time).await.map(Opened::from);
+        if until == Until::End
+            && let Ok(opened) = result
+        {
+            result = opened.read().await.map(Opened::from);
+        }
         if token.is_some() {
             let answer = result.as_ref().ok();
             self.platform.token_used(&TokenUse {
@@ -151,7 +179,7 @@ impl<P: Platform> Client<P> {
                 vehicle: call.vehicle.as_ref(),
                 user: call.user.as_ref(),
                 status: answer.map(|answer| answer.status.as_u16()),
-                request_id: answer.and_then(Response::request_id),
+                request_id: answer.and_then(Opened::request_id),
                 duration: self.platform.now().since(started),
             });
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Call, Clock, Limit, LimitScope, UnitSystem, UserId, VehicleId, endpoints,
+    Call, Clock, Limit, LimitScope, Pieces, UnitSystem, UserId, VehicleId, endpoints,
     testing::{Fake, Reply, Used, client},
 };
 use futures::future::join_all;
@@ -290,4 +290,59 @@ fn no_error_shows_a_secret() {
     for secret in ["token-1", "secret", "47.5"] {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+#[test]
+fn an_opened_answer_arrives_piece_by_piece() {
+    let fake = Fake::new();
+    let body = "a".repeat(40);
+    fake.answer(LOCK, 202, &body);
+    let client = client(&fake);
+    let opened = fake.run(client.open(&lock())).unwrap();
+    assert_eq!((opened.status.as_u16(), opened.length()), (202, None));
+    let mut body = opened.body;
+    let mut sizes = Vec::new();
+    while let Some(piece) = fake.run(body.next()) {
+        sizes.push(piece.unwrap().len());
+    }
+    assert_eq!(sizes, [16, 16, 8]);
+}
+
+#[test]
+fn a_body_that_breaks_off_is_asked_for_again_only_where_it_was_to_be_read() {
+    let broken = || Reply::Answer(200, vec![("x-breaks-off", String::new())], "half".into());
+    let fake = Fake::new();
+    fake.reply(SIGNALS, broken());
+    fake.answer(SIGNALS, 200, "whole");
+    let read = fake.run(client(&fake).call(&signals("v-1"))).unwrap();
+    assert_eq!((read.body, fake.requests_to(SIGNALS)), ("whole".into(), 2));
+
+    let fake = Fake::new();
+    fake.reply(SIGNALS, broken());
+    let opened = fake.run(client(&fake).open(&signals("v-1"))).unwrap();
+    assert!(fake.run(opened.read()).is_err());
+    assert_eq!(fake.requests_to(SIGNALS), 1);
+
+    let fake = Fake::new();
+    fake.reply(LOCK, broken());
+    let error = fake.run(client(&fake).call(&lock())).unwrap_err();
+    assert!(error.may_have_happened());
+    assert_eq!(fake.requests_to(LOCK), 1);
+}
+
+#[test]
+fn an_opened_answer_that_tells_of_a_limit_is_remembered_and_still_readable() {
+    let fake = Fake::new();
+    fake.reply(LOCK, limit("VEHICLE", Some("60")));
+    let client = client(&fake);
+    let opened = fake.run(client.open(&lock())).unwrap();
+    assert_eq!(opened.length(), Some(38));
+    let body = fake.run(opened.read()).unwrap().body;
+    assert_eq!(body.len(), 38);
+    let limits = fake.run(client.limits());
+    assert_eq!(limits.len(), 1);
+    assert_eq!(limits[0].scope, LimitScope::Vehicle(vehicle("v-1")));
+    assert!(fake.run(client.open(&lock())).is_err());
+    fake.advance(Duration::from_secs(60));
+    assert!(fake.run(client.limits()).is_empty());
 }

@@ -2,8 +2,12 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/commands/overview>
 
-use crate::endpoints::{self, Endpoint};
+use crate::{
+    endpoints::{self, Endpoint},
+    fields::Fields,
+};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A kind of command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,13 @@ impl CommandKind {
             Self::OpenChargePort => &endpoints::OPEN_CHARGE_PORT,
             Self::CloseChargePort => &endpoints::CLOSE_CHARGE_PORT,
         }
+    }
+
+    /// The kind that an endpoint takes.
+    pub fn of(endpoint: &Endpoint) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.endpoint().path == endpoint.path)
     }
 
     /// Reads the body of a request for this kind of command.
@@ -118,6 +129,20 @@ impl Command {
         }
     }
 
+    /// The signal by which the vehicle tells whether it did this, and the value
+    /// that it then has.
+    pub fn evidence(&self) -> Option<Evidence> {
+        let (signal, expected) = match self {
+            Self::Lock => ("closure-islocked", Expected::Is(true)),
+            Self::Unlock => ("closure-islocked", Expected::Is(false)),
+            Self::StartCharge => ("charge-ischarging", Expected::Is(true)),
+            Self::StopCharge => ("charge-ischarging", Expected::Is(false)),
+            Self::SetChargeLimit(percent) => ("charge-chargelimits", Expected::Limit(percent.0)),
+            Self::SetDestination(_) | Self::OpenChargePort | Self::CloseChargePort => return None,
+        };
+        Some(Evidence { signal, expected })
+    }
+
     /// The request body that Smartcar expects; empty where it expects none.
     pub fn body(&self) -> Vec<u8> {
         match self {
@@ -127,6 +152,73 @@ impl Command {
                 longitude: place.longitude,
             }),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// What shows that a command was carried out. As text it can be kept and read
+/// again: `closure-islocked=true`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The code of the signal.
+    pub signal: &'static str,
+    expected: Expected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Is(bool),
+    Limit(i64),
+}
+
+impl Evidence {
+    /// Reads what [`Display`](fmt::Display) wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (signal, expected) = text.split_once('=')?;
+        let (signal, expected) = match signal {
+            "closure-islocked" => ("closure-islocked", Expected::Is(expected.parse().ok()?)),
+            "charge-ischarging" => ("charge-ischarging", Expected::Is(expected.parse().ok()?)),
+            "charge-chargelimits" => (
+                "charge-chargelimits",
+                Expected::Limit(expected.parse().ok()?),
+            ),
+            _ => return None,
+        };
+        Some(Self { signal, expected })
+    }
+
+    /// Whether the body of the signal, told after the command, says that it was
+    /// carried out; nothing where it does not say.
+    pub fn is_met(&self, body: &str) -> Option<bool> {
+        let body = Fields::read(body)?;
+        match self.expected {
+            Expected::Is(expected) => Some(body.boolean("value")? == expected),
+            Expected::Limit(percent) => {
+                let limits = body.objects("values").unwrap_or_default();
+                // A location can have a limit of its own; a command sets the one
+                // that holds everywhere.
+                let everywhere = limits.iter().filter(|limit| {
+                    let kind = limit.text("type");
+                    kind.is_none_or(|kind| kind.eq_ignore_ascii_case("global"))
+                });
+                let told = everywhere
+                    .filter_map(|limit| limit.number("limit"))
+                    .chain(body.number("activeLimit"));
+                let mut told = told.peekable();
+                told.peek()?;
+                #[allow(clippy::cast_precision_loss, reason = "a percentage fits")]
+                let percent = percent as f64;
+                Some(told.any(|limit| (limit - percent).abs() < 0.5))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expected {
+            Expected::Is(is) => write!(f, "{}={is}", self.signal),
+            Expected::Limit(percent) => write!(f, "{}={percent}", self.signal),
         }
     }
 }
@@ -175,8 +267,8 @@ impl Destination {
 }
 
 /// Where somebody is going belongs in no log.
-impl std::fmt::Debug for Destination {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Destination(..)")
     }
 }
@@ -328,6 +420,45 @@ mod tests {
             let command = kind.parse(body.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(command.body()).unwrap(), body);
             assert_eq!(command.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn a_signal_shows_whether_a_command_was_carried_out() {
+        let limit = Command::SetChargeLimit(Percent::new(80).unwrap());
+        for (command, body, met) in [
+            (&Command::Lock, r#"{"value":true}"#, Some(true)),
+            (&Command::Lock, r#"{"value":false}"#, Some(false)),
+            (&Command::Unlock, r#"{"value":false}"#, Some(true)),
+            (&Command::StartCharge, r#"{"value":true}"#, Some(true)),
+            (&Command::StopCharge, r#"{"value":true}"#, Some(false)),
+            (&Command::StopCharge, r#"{"value":"no"}"#, None),
+            (&limit, r#"{"values":[],"activeLimit":80}"#, Some(true)),
+            (
+                &limit,
+                r#"{"values":[{"type":"GLOBAL","limit":80.0}]}"#,
+                Some(true),
+            ),
+            (
+                &limit,
+                r#"{"values":[{"type":"LOCATION","limit":80}],"activeLimit":90}"#,
+                Some(false),
+            ),
+            (&limit, r#"{"values":[]}"#, None),
+        ] {
+            let evidence = command.evidence().unwrap();
+            assert_eq!(evidence.is_met(body), met, "{command:?} {body}");
+            // What is kept as text is read again as what it was.
+            assert_eq!(Evidence::parse(&evidence.to_string()), Some(evidence));
+        }
+        assert_eq!(Command::OpenChargePort.evidence(), None);
+        for bad in [
+            "",
+            "closure-islocked",
+            "closure-islocked=80",
+            "odometer-traveleddistance=1",
+        ] {
+            assert_eq!(Evidence::parse(bad), None, "{bad}");
         }
     }
 }

@@ -11,7 +11,7 @@ pub struct InvalidId {
 
 /// Smartcar's identifiers are UUIDs today, which is not promised. This alphabet
 /// holds them and cannot change the meaning of a URL's path or of a header.
-fn check(kind: &'static str, id: &str) -> Result<(), InvalidId> {
+pub(crate) fn check(kind: &'static str, id: &str) -> Result<(), InvalidId> {
     let fits = (1..=128).contains(&id.len())
         && id
             .bytes()

@@ -39,6 +39,7 @@ mod ids;
 mod key_value;
 mod lease;
 mod limits;
+mod opened;
 mod page;
 mod policy;
 mod random;
@@ -64,19 +65,20 @@ pub use audit::{Audit, TokenUse};
 pub use call::{Call, Response, UnitSystem};
 pub use client::{Client, Origins};
 pub use clock::Clock;
-pub use command::{Command, CommandError, CommandKind, Destination, Percent};
+pub use command::{Command, CommandError, CommandKind, Destination, Evidence, Percent};
 pub use compatibility::{CompatibilityFilter, CompatibleVehicle, Region};
 pub use connections::{Connection, ConnectionFilter};
 pub use error::{ApiError, Error, Resolution};
 pub use execution::{CommandExecution, ExecutionStatus};
 pub use grant::TokenError;
-pub use http::{Http, Sent, TransportError};
+pub use http::{Http, Pieces, Sent, TransportError};
 pub use ids::{
     ApplicationId, ConnectionId, Id, InvalidId, ScheduleId, SignalCode, SubscriptionId, UserId,
     VehicleId, WebhookId,
 };
 pub use key_value::{KeyValue, KeyValueError};
 pub use limits::{Limit, LimitScope};
+pub use opened::{OpenBody, Opened};
 pub use page::{Items, Page, PageRequest, UnreadableItem};
 pub use policy::Policy;
 pub use random::Random;
@@ -89,7 +91,7 @@ pub use signal::{
 pub use spawn::Spawn;
 pub use subscriptions::{Subscribed, Subscription, SubscriptionFilter};
 pub use timestamp::{Timestamp, parse_time, write_time};
-pub use token::TokenCache;
+pub use token::{TokenCache, TokenFailure, TokenStatus};
 pub use turn::{Turn, TurnGuard};
 pub use vehicles::{PowertrainType, SignalOptions, Vehicle, VehicleAttributes, VehicleMode};
 pub use webhooks::{Webhook, WebhookFilter, WebhookSignal};

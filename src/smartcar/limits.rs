@@ -6,7 +6,6 @@
 //! Source: <https://smartcar.com/docs/help/api-limits>
 
 use crate::{ApiError, Platform, Timestamp, VehicleId, vault::Vault};
-use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -44,13 +43,16 @@ impl Limit {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    until: Timestamp,
-}
+/// Until when what holds, by the name of the scope.
+type Known = BTreeMap<String, Timestamp>;
+
+/// Where they are kept in the vault: all in one value, so that a call looks
+/// there once. Of two that are told in the same moment one can get lost there;
+/// Smartcar tells it again.
+const NAME: &str = "limits";
 
 #[derive(Default)]
-pub(crate) struct Limits(Mutex<BTreeMap<LimitScope, Timestamp>>);
+pub(crate) struct Limits(Mutex<Known>);
 
 impl Limits {
     /// The limit that a call about `vehicle` would run into.
@@ -60,28 +62,32 @@ impl Limits {
         vault: &Vault,
         vehicle: Option<&VehicleId>,
     ) -> Option<Limit> {
+        let known = self.known(platform, vault).await;
+        let now = platform.now();
         let scopes = [
             Some(LimitScope::Application),
             vehicle.cloned().map(LimitScope::Vehicle),
         ];
-        for scope in scopes.into_iter().flatten() {
-            let here = self.here().get(&scope).copied();
-            let until = match here.filter(|until| *until > platform.now()) {
-                Some(until) => Some(until),
-                None => vault
-                    .read::<Kept>(platform, &name(&scope))
-                    .await
-                    .map(|kept| kept.until),
-            };
-            let now = platform.now();
-            if let Some(until) = until.filter(|until| *until > now) {
-                return Some(Limit {
-                    scope,
+        scopes.into_iter().flatten().find_map(|scope| {
+            let until = known.get(scope.name()).filter(|until| **until > now)?;
+            let remaining = until.since(now);
+            Some(Limit { scope, remaining })
+        })
+    }
+
+    /// All that are in force.
+    pub(crate) async fn all(&self, platform: &impl Platform, vault: &Vault) -> Vec<Limit> {
+        let known = self.known(platform, vault).await;
+        let now = platform.now();
+        let limits = known.iter().filter(|(_, until)| **until > now);
+        limits
+            .filter_map(|(name, until)| {
+                Some(Limit {
+                    scope: LimitScope::named(name)?,
                     remaining: until.since(now),
-                });
-            }
-        }
-        None
+                })
+            })
+            .collect()
     }
 
     /// Remembers what a 429 says.
@@ -100,22 +106,41 @@ impl Limits {
         };
         let now = platform.now();
         let until = now.after(error.retry_after.unwrap_or(DEFAULT).min(LONGEST));
-        {
-            let mut here = self.here();
-            here.retain(|_, until| *until > now);
-            here.insert(scope.clone(), until);
-        }
-        vault.write(platform, &name(&scope), &Kept { until }).await;
+        self.here().insert(scope.name().to_owned(), until);
+        let mut known = self.known(platform, vault).await;
+        known.retain(|_, until| *until > now);
+        self.here().clone_from(&known);
+        vault.write(platform, NAME, &known).await;
     }
 
-    fn here(&self) -> std::sync::MutexGuard<'_, BTreeMap<LimitScope, Timestamp>> {
+    /// What this instance was told and what the others were.
+    async fn known(&self, platform: &impl Platform, vault: &Vault) -> Known {
+        let mut known: Known = vault.read(platform, NAME).await.unwrap_or_default();
+        for (name, until) in &*self.here() {
+            let kept = known.entry(name.clone()).or_insert(*until);
+            *kept = (*kept).max(*until);
+        }
+        known
+    }
+
+    fn here(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn name(scope: &LimitScope) -> String {
-    match scope {
-        LimitScope::Application => "limit".to_owned(),
-        LimitScope::Vehicle(vehicle) => format!("limit/{vehicle}"),
+impl LimitScope {
+    /// The vehicle's id, or nothing.
+    fn name(&self) -> &str {
+        match self {
+            Self::Application => "",
+            Self::Vehicle(vehicle) => vehicle.as_str(),
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "" => Some(Self::Application),
+            vehicle => VehicleId::parse(vehicle).ok().map(Self::Vehicle),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! When a call is made again, and after which wait.
 
-use crate::{Error, Random, Response, Sent, endpoints::Endpoint};
+use crate::{Error, Random, Sent, endpoints::Endpoint};
 use http::{Method, StatusCode};
 use std::time::Duration;
 
@@ -37,13 +37,13 @@ impl Policy {
     /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
     pub(crate) fn wait(
         self,
-        result: &Result<Response, Error>,
+        status: Result<StatusCode, &Error>,
         retries: u32,
         chance: &impl Random,
     ) -> Option<Duration> {
-        let again = match (self, result) {
-            (Self::Read, Ok(response)) => matches!(
-                response.status,
+        let again = match (self, status) {
+            (Self::Read, Ok(status)) => matches!(
+                status,
                 StatusCode::BAD_GATEWAY
                     | StatusCode::SERVICE_UNAVAILABLE
                     | StatusCode::GATEWAY_TIMEOUT

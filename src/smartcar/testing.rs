@@ -4,7 +4,8 @@
 
 use crate::{
     Audit, Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue, KeyValueError,
-    Origins, Random, Response, Sent, Spawn, Timestamp, TokenCache, TokenUse, TransportError,
+    Origins, Pieces, Random, Response, Sent, Spawn, Timestamp, TokenCache, TokenUse,
+    TransportError,
 };
 use bytes::Bytes;
 use std::{
@@ -317,12 +318,35 @@ impl Audit for Fake {
     }
 }
 
+/// A body that arrives in pieces of 16 bytes, and may break off.
+pub(crate) struct FakeBody {
+    rest: Bytes,
+    breaks_off: bool,
+}
+
+impl Pieces for FakeBody {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        if self.rest.is_empty() {
+            return self.breaks_off.then(|| {
+                Err(TransportError {
+                    sent: Sent::Maybe,
+                    detail: "cut".into(),
+                })
+            });
+        }
+        let piece = self.rest.split_to(self.rest.len().min(16));
+        Some(Ok(piece))
+    }
+}
+
 impl Http for Fake {
-    async fn send(
+    type Body = FakeBody;
+
+    async fn open(
         &self,
         request: http::Request<Bytes>,
         deadline: Duration,
-    ) -> Result<http::Response<Bytes>, TransportError> {
+    ) -> Result<http::Response<FakeBody>, TransportError> {
         let reply = self.respond(&request);
         self.0.requests.borrow_mut().push(request);
         self.sleep(self.0.latency.get().min(deadline)).await;
@@ -335,10 +359,12 @@ impl Http for Fake {
             Reply::Silence(sent) => Err(silence(sent)),
             Reply::Answer(status, headers, body) => {
                 let mut response = http::Response::builder().status(status);
+                let breaks_off = headers.iter().any(|(name, _)| *name == "x-breaks-off");
                 for (name, value) in headers {
                     response = response.header(name, value);
                 }
-                Ok(response.body(body.into()).unwrap())
+                let rest = body.into();
+                Ok(response.body(FakeBody { rest, breaks_off }).unwrap())
             }
         }
     }

@@ -35,10 +35,31 @@ const NEXT_TRY: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_secs(60);
 
 /// Where things are kept in the vault: the token, that the credentials were
-/// refused, and until when nobody tries an early refresh.
+/// refused, until when nobody tries an early refresh, and the last failure.
 const TOKEN: &str = "token";
 const REFUSAL: &str = "refusal";
 const PAUSE: &str = "pause";
+const FAILURE: &str = "failure";
+
+/// How the token is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenStatus {
+    /// When the token in use was asked for; none where there is no valid token.
+    pub refreshed_at: Option<Timestamp>,
+    /// Until when it is valid.
+    pub expires_at: Option<Timestamp>,
+    /// The last time that the identity server gave none.
+    pub last_failure: Option<TokenFailure>,
+}
+
+/// That the identity server gave no token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFailure {
+    /// When.
+    pub at: Timestamp,
+    /// Why; names no secret.
+    pub reason: String,
+}
 
 /// A token and when to do what about it.
 #[derive(Clone)]
@@ -49,6 +70,8 @@ struct Token {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Times {
+    /// When it was asked for.
+    asked_at: Timestamp,
     /// From here on it may be refreshed early.
     early_from: Timestamp,
     /// From here on we stop using it.
@@ -63,6 +86,7 @@ impl Times {
     fn new(asked_at: Timestamp, life: Duration) -> Self {
         let expires_at = asked_at.after(life);
         Self {
+            asked_at,
             early_from: expires_at.before(EARLY.min(life / 2)),
             stale_from: expires_at.before(SKEW.min(life / 10)),
             expires_at,
@@ -176,14 +200,19 @@ impl TokenCache {
         }
     }
 
-    /// Until when the token known to this instance or to the store is valid.
-    pub async fn expires_at(&self, platform: &impl Platform) -> Option<Timestamp> {
+    /// How the token is doing, as this instance and the store know it.
+    pub async fn status(&self, platform: &impl Platform) -> TokenStatus {
         let held = self.0.fresh(platform.now());
         let known = match held {
             Some(token) => Some(token),
             None => self.0.kept(platform).await,
         };
-        known.map(|token| token.times.expires_at)
+        let times = known.map(|token| token.times);
+        TokenStatus {
+            refreshed_at: times.map(|times| times.asked_at),
+            expires_at: times.map(|times| times.expires_at),
+            last_failure: self.0.vault.read(platform, FAILURE).await,
+        }
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -260,7 +289,15 @@ impl Cache {
     async fn fetch(&self, platform: &impl Platform) -> Result<Token, TokenError> {
         // A token's life began no earlier than this, however long the answer takes.
         let asked_at = platform.now();
-        match grant::request(platform, &self.url, self.vault.credentials()).await {
+        let answer = grant::request(platform, &self.url, self.vault.credentials()).await;
+        if let Err(error) = &answer {
+            let failure = TokenFailure {
+                at: platform.now(),
+                reason: error.to_string(),
+            };
+            self.vault.write(platform, FAILURE, &failure).await;
+        }
+        match answer {
             Ok(granted) => {
                 let times = Times::new(asked_at, granted.life);
                 let secret = granted.token;

@@ -63,7 +63,11 @@ fn the_life_of_a_token_begins_before_it_was_asked_for() {
     fake.latency(Duration::from_secs(4));
     let (before, cache) = (fake.now(), tokens());
     get(&fake, &cache);
-    let life = fake.run(cache.expires_at(&fake)).unwrap().since(before);
+    let life = fake
+        .run(cache.status(&fake))
+        .expires_at
+        .unwrap()
+        .since(before);
     // The four seconds of the answer do not count, the look into the store does.
     assert!(life < Duration::from_millis(3_600_100), "{life:?}");
 }
@@ -438,4 +442,37 @@ fn one_early_refresh_does_not_stay_the_only_one() {
         get(&fake, &cache);
         assert_eq!(fake.token_requests(), requests);
     }
+}
+
+#[test]
+fn the_status_tells_since_when_until_when_and_what_failed_last() {
+    let fake = Fake::new();
+    let cache = tokens();
+    assert_eq!(
+        fake.run(cache.status(&fake)),
+        TokenStatus {
+            refreshed_at: None,
+            expires_at: None,
+            last_failure: None
+        }
+    );
+    fake.identity_is_away(true);
+    assert!(fake.run(cache.get(&fake)).is_err());
+    let failed_at = fake.now();
+    fake.identity_is_away(false);
+    fake.advance(Duration::from_secs(60));
+    let asked_at = fake.now();
+    fake.run(cache.get(&fake)).unwrap();
+    // Another instance knows it too.
+    let status = fake.run(tokens().status(&fake));
+    // Some milliseconds pass in the store before the identity server is asked.
+    let refreshed_at = status.refreshed_at.unwrap();
+    assert!(refreshed_at.since(asked_at) < Duration::from_secs(1));
+    assert_eq!(
+        status.expires_at.unwrap().since(refreshed_at),
+        Duration::from_secs(3600)
+    );
+    let failure = status.last_failure.unwrap();
+    assert!(failed_at.since(failure.at) < Duration::from_secs(1));
+    assert!(failure.reason.contains("identity server"), "{failure:?}");
 }
