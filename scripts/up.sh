@@ -72,6 +72,8 @@ export SPIN_VARIABLE_SMARTCAR_CLIENT_ID=client_simulator
 export SPIN_VARIABLE_SMARTCAR_CLIENT_SECRET=simulator-secret
 export SPIN_VARIABLE_SMARTCAR_IAM_ORIGIN=$simulator
 export SPIN_VARIABLE_SMARTCAR_VEHICLE_ORIGIN=$simulator
+export SPIN_VARIABLE_SMARTCAR_MANAGEMENT_ORIGIN=$simulator
+export SPIN_VARIABLE_SMARTCAR_COMPATIBILITY_ORIGIN=$simulator
 export SPIN_VARIABLE_MANAGEMENT_TOKENS=simulator-management-token
 export SPIN_VARIABLE_API_KEYS="[{\"name\":\"try-me\",\"sha256\":\"$hash\",\"scopes\":[\"*\"]}]"
 

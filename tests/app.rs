@@ -57,9 +57,12 @@ impl App {
             ),
             ("SMARTCAR_IAM_ORIGIN", smartcar.origin()),
             ("SMARTCAR_VEHICLE_ORIGIN", smartcar.origin()),
+            ("SMARTCAR_MANAGEMENT_ORIGIN", smartcar.origin()),
+            ("SMARTCAR_COMPATIBILITY_ORIGIN", smartcar.origin()),
             ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
             ("API_KEYS", keys.to_owned()),
             // Fixtures are as old as they are.
+            ("SIGNALS_MAX_AGE", "1000000000".to_owned()),
             ("MAX_DELIVERY_AGE", "1000000000".to_owned()),
             ("RETENTION_DAYS", "36500".to_owned()),
         ]);

@@ -49,8 +49,7 @@ impl Http for Host {
         request: http::Request<Bytes>,
         deadline: Duration,
     ) -> Result<http::Response<Body>, TransportError> {
-        let mut time: Pin<Box<dyn Future<Output = ()>>> =
-            Box::pin(spin_sdk::time::sleep(deadline));
+        let mut time: Pin<Box<dyn Future<Output = ()>>> = Box::pin(spin_sdk::time::sleep(deadline));
         let answer = pin!(headers(request, deadline));
         let answer = match select(answer, time.as_mut()).await {
             Either::Left((answer, _)) => answer?,

@@ -4,9 +4,10 @@ use crate::sqlite::{Store, StoreError};
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 2] = [
+pub const STEPS: [&str; 3] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
+    include_str!("migrations/0003-actions.sql"),
 ];
 
 /// The schema version of this application.

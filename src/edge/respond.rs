@@ -64,6 +64,22 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The body of the answer.
+    pub fn body(&self) -> Bytes {
+        let error = Error {
+            status: self.status.as_str(),
+            kind: "EDGE",
+            code: self.code,
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            detail: &self.detail,
+        };
+        // Serialising text into memory does not fail.
+        let body = serde_json::to_vec(&Errors { errors: [error] }).unwrap_or_default();
+        body.into()
+    }
+}
+
 #[derive(Serialize)]
 struct Errors<'a> {
     errors: [Error<'a>; 1],
@@ -81,16 +97,7 @@ struct Error<'a> {
 
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
-        let error = Error {
-            status: problem.status.as_str(),
-            kind: "EDGE",
-            code: problem.code,
-            title: problem.status.canonical_reason().unwrap_or("Error"),
-            detail: &problem.detail,
-        };
-        // Serialising text into memory does not fail.
-        let body = serde_json::to_vec(&Errors { errors: [error] }).unwrap_or_default();
-        let mut response = json(problem.status, body);
+        let mut response = json(problem.status, problem.body());
         response.headers_mut().extend(problem.headers);
         response
     }

@@ -55,6 +55,14 @@ impl Row {
         }
     }
 
+    /// The bytes in a column; none where it holds none.
+    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
+        match self.0.values.get(column)? {
+            Value::Blob(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The integer in a column; none where it holds none.
     pub fn integer(&self, column: usize) -> Option<i64> {
         match self.0.values.get(column)? {

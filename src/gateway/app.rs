@@ -11,17 +11,22 @@ use edge::{
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
+use std::time::Duration;
 
 /// The gateway's configuration and its client.
 pub(crate) struct App {
     callers: Result<Callers, String>,
     client: Client<Host>,
+    requires_idempotency_key: bool,
+    signals_max_age: Duration,
 }
 
 /// What the gateway cannot be set up with.
 enum Flaw {
     Variable(VariableError),
     Origin(&'static str),
+    Switch(&'static str),
+    Seconds(&'static str),
 }
 
 impl From<VariableError> for Flaw {
@@ -40,6 +45,8 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
             Flaw::Origin(name) => {
                 format!("the variable {name} is no origin, for example https://host")
             }
+            Flaw::Switch(name) => format!("the variable {name} is neither true nor false"),
+            Flaw::Seconds(name) => format!("the variable {name} is no number of seconds"),
         };
         log::line(Level::Error, "not_configured")
             .with("reason", reason)
@@ -64,6 +71,17 @@ async fn origin(name: &'static str) -> Result<String, Flaw> {
     }
 }
 
+async fn switch(name: &'static str) -> Result<bool, Flaw> {
+    let text = variables::text(name).await?;
+    text.trim().parse().map_err(|_| Flaw::Switch(name))
+}
+
+async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
+    let text = variables::text(name).await?;
+    let seconds = text.trim().parse().map_err(|_| Flaw::Seconds(name))?;
+    Ok(Duration::from_secs(seconds))
+}
+
 async fn set_up() -> Result<App, Flaw> {
     let credentials = Credentials {
         client_id: ClientId(
@@ -82,13 +100,16 @@ async fn set_up() -> Result<App, Flaw> {
     let origins = Origins {
         iam: origin("smartcar_iam_origin").await?,
         vehicle: origin("smartcar_vehicle_origin").await?,
-        ..Origins::default()
+        management: origin("smartcar_management_origin").await?,
+        compatibility: origin("smartcar_compatibility_origin").await?,
     };
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
     let tokens = TokenCache::new(credentials, &origins.iam);
     Ok(App {
         callers,
         client: Client::new(Host, tokens, origins),
+        requires_idempotency_key: switch("require_idempotency_key").await?,
+        signals_max_age: seconds("signals_max_age").await?,
     })
 }
 
@@ -101,6 +122,16 @@ impl App {
                 .write();
             not_configured()
         })
+    }
+
+    /// Whether every change has to carry an `Idempotency-Key`.
+    pub(crate) fn requires_idempotency_key(&self) -> bool {
+        self.requires_idempotency_key
+    }
+
+    /// How old a stored signal may be where the caller does not say.
+    pub(crate) fn signals_max_age(&self) -> Duration {
+        self.signals_max_age
     }
 
     /// The client of Smartcar's API.

@@ -114,6 +114,14 @@ impl Caller {
         })
     }
 
+    /// Whether the key has every scope that begins with `prefix`.
+    pub(crate) fn has_all(&self, prefix: &str) -> bool {
+        self.scopes.iter().any(|held| {
+            let held = held.strip_suffix('*');
+            held.is_some_and(|held| prefix.starts_with(held))
+        })
+    }
+
     /// Refuses a key without the scope.
     pub(crate) fn require(&self, scope: &str) -> Result<(), Problem> {
         if self.has(scope) {
@@ -134,6 +142,31 @@ impl Caller {
         } else {
             Err(missing(&format!("{prefix}*")))
         }
+    }
+
+    /// Whether the key is held to nothing.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.is_for_all_vehicles() && self.is_for_all_users()
+    }
+
+    /// Whether the key is for every vehicle.
+    pub(crate) fn is_for_all_vehicles(&self) -> bool {
+        self.vehicles().is_none()
+    }
+
+    /// Whether the key is for every user.
+    pub(crate) fn is_for_all_users(&self) -> bool {
+        self.users().is_none()
+    }
+
+    /// The vehicles that the key is held to, if it is.
+    pub(crate) fn vehicles(&self) -> Option<&[String]> {
+        held_to(&self.vehicles)
+    }
+
+    /// The users whom the key is held to, if it is.
+    pub(crate) fn users(&self) -> Option<&[String]> {
+        held_to(&self.users)
     }
 
     /// Refuses a key that is not for this vehicle.
@@ -161,6 +194,11 @@ impl Caller {
             "user",
         )
     }
+}
+
+fn held_to(allowed: &[String]) -> Option<&[String]> {
+    let all = allowed.iter().any(|entry| entry == "*");
+    (!all).then_some(allowed)
 }
 
 fn missing(scope: &str) -> Problem {

@@ -2,6 +2,7 @@
 //! users of Smartcar's webhooks have met.
 
 use crate::tally::Tally;
+use smartcar::{Limit, LimitScope, Timestamp, TokenStatus};
 
 /// What is wrong with deliveries, and what to do; nothing where all is well.
 pub(crate) fn of(day: &Tally, ever_accepted: bool) -> Vec<&'static str> {
@@ -33,6 +34,30 @@ pub(crate) fn of(day: &Tally, ever_accepted: bool) -> Vec<&'static str> {
     }
     found
 }
+
+/// What is wrong with calls to Smartcar, and what to do.
+pub(crate) fn of_calls(token: &TokenStatus, limits: &[Limit], now: Timestamp) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let is_limited = |limit: &Limit| limit.scope == LimitScope::Application;
+    if limits.iter().any(is_limited) {
+        found.push(LIMITED);
+    }
+    // A failure that a later token has healed is history.
+    let failed_at = token.last_failure.as_ref().map(|failure| failure.at);
+    let is_open = failed_at.is_some_and(|at| token.refreshed_at.is_none_or(|since| since < at));
+    if is_open {
+        let valid = token.expires_at.is_some_and(|until| now < until);
+        found.push(if valid { REFRESH } else { NO_TOKEN });
+    }
+    found
+}
+
+const LIMITED: &str = "Smartcar limits this application: calls are answered 429 here until the limit ends. An \
+     application has 120 requests, refilled at 2 a minute, unless Smartcar has raised it.";
+const NO_TOKEN: &str = "There is no access token, so no call can be made: token.lastError says what the identity \
+     server answered. Check smartcar_client_id and smartcar_client_secret.";
+const REFRESH: &str =
+    "The access token is still valid, but the next one could not be had: token.lastError says why.";
 
 const TEST_ONLY: &str = "Test events are accepted and live ones are not: the live ones are signed with another \
      management token. Add the application's first token to the variable management_tokens; Smartcar has \
@@ -108,6 +133,31 @@ mod tests {
         assert_eq!(
             of(&day(&[ACCEPTED, ("noted", "clock ahead", "LIVE")]), true),
             [CLOCK]
+        );
+    }
+
+    #[test]
+    fn a_failure_to_get_a_token_is_told_until_there_is_a_new_one() {
+        let token = |refreshed_at: Option<i64>, failed_at: i64| TokenStatus {
+            refreshed_at: refreshed_at.map(Timestamp),
+            expires_at: refreshed_at.map(|at| Timestamp(at + 3_600_000)),
+            last_failure: Some(smartcar::TokenFailure {
+                at: Timestamp(failed_at),
+                reason: String::new(),
+            }),
+        };
+        let of = |token| of_calls(&token, &[], Timestamp(10_000));
+        assert_eq!(of(token(None, 5000)), [NO_TOKEN]);
+        assert_eq!(of(token(Some(1000), 5000)), [REFRESH]);
+        assert!(of(token(Some(6000), 5000)).is_empty());
+        let limit = |scope| Limit {
+            scope,
+            remaining: std::time::Duration::from_secs(9),
+        };
+        let limits = [limit(LimitScope::Application)];
+        assert_eq!(
+            of_calls(&token(Some(6000), 1), &limits, Timestamp(10_000)),
+            [LIMITED]
         );
     }
 }

@@ -4,35 +4,50 @@
 //! changes its base URL and its bearer token. In front of Smartcar stand API
 //! keys, in place of a token of its own stands the one that all instances share.
 
+mod actions;
+mod answer;
 mod app;
 mod callers;
-mod commands;
+mod changes;
 mod diagnosis;
+mod ending;
+mod freshness;
+mod inbound;
+mod list;
+mod owners;
+mod pass;
+mod records;
 mod routes;
+mod scopes;
 mod signals;
 mod status;
 mod store;
+mod stored;
 mod tally;
+mod vehicles;
 
+use answer::{Answer, whole};
 use edge::{
     Response, request,
     respond::{self, Problem},
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
-use routes::Route;
-use smartcar::VehicleId;
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use inbound::{Inbound, single};
+use routes::{Own, Route};
 use spin_sdk::{http::Request, http_service};
 
 /// No request of Smartcar's API comes near this.
 const MAX_BODY: usize = 64 * 1024;
 
 #[http_service]
-async fn handle(request: Request) -> Response {
-    answer(request).await.unwrap_or_else(Response::from)
+async fn handle(request: Request) -> Answer {
+    answer(request)
+        .await
+        .unwrap_or_else(|problem| whole(problem.into()))
 }
 
 /// From the request to the answer: route, key, scope, and then the work.
-async fn answer(request: Request) -> Result<Response, Problem> {
+async fn answer(request: Request) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
     // still sending would not see the answer.
@@ -43,39 +58,51 @@ async fn answer(request: Request) -> Result<Response, Problem> {
         headers,
         ..
     } = parts;
-    let (route, path) = routes::find(&method, uri.path())?;
-    if route == Route::Health {
-        return Ok(respond::json(StatusCode::OK, r#"{"status":"ok"}"#));
+    let (route, parts) = routes::find(&method, uri.path())?;
+    let inbound = Inbound {
+        headers,
+        query: uri.query().unwrap_or_default().to_owned(),
+        parts,
+        body,
+    };
+    if route == Route::Own(Own::Health) {
+        let body = r#"{"status":"ok"}"#;
+        return Ok(whole(respond::json(StatusCode::OK, body)));
     }
     let app = app::app().await?;
-    let caller = app.callers()?.identify(bearer(&headers)?)?;
+    let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     match route {
-        Route::Health | Route::Status => {
-            caller.require("read_status")?;
-            status::read(app).await
+        Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
+            changes::make(app, caller, endpoint, &inbound).await
         }
-        Route::Catalogue => {
-            caller.require_any("read_")?;
-            Ok(signals::catalogue())
+        Route::Smartcar(endpoint) if scopes::is_signals(endpoint) => {
+            signals::read(app, caller, endpoint, &inbound).await
         }
-        Route::Command(kind) => {
-            // Smartcar documents no permission for the charge port.
-            caller.require(kind.endpoint().permission.unwrap_or("control_charge"))?;
-            let vehicle = vehicle(&path.vehicle)?;
-            caller.require_vehicle(&vehicle)?;
-            commands::run(app, caller, &vehicle, kind, &headers, body).await
-        }
-        Route::Signals | Route::Signal => {
-            caller.require_any("read_")?;
-            let vehicle = vehicle(&path.vehicle)?;
-            caller.require_vehicle(&vehicle)?;
-            signals::read(caller, &vehicle, path.signal.as_deref()).await
-        }
+        Route::Smartcar(endpoint) => pass::read(app, caller, endpoint, &inbound).await,
+        Route::Own(own) => ours(app, caller, own, &inbound).await.map(whole),
     }
 }
 
-fn vehicle(id: &str) -> Result<VehicleId, Problem> {
-    VehicleId::parse(id).map_err(|error| invalid(error.to_string()))
+/// What this gateway adds to Smartcar's API.
+async fn ours(
+    app: &app::App,
+    caller: &callers::Caller,
+    own: Own,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
+    match own {
+        Own::Catalogue => {
+            caller.require_any("read_")?;
+            Ok(signals::catalogue())
+        }
+        Own::Vehicles => vehicles::read(caller, inbound).await,
+        Own::Command => records::one(caller, inbound).await,
+        Own::Audit => records::many(caller, inbound).await,
+        _ => {
+            caller.require("read_status")?;
+            status::read(app).await
+        }
+    }
 }
 
 /// The request is not what the documentation of its path says.
@@ -90,17 +117,4 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
     });
     Ok(bearer)
-}
-
-/// The value of a header; empty where it is no text. Of two, one reader could
-/// take the first and another the second.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(invalid(format!(
-            "the header {name} is there more than once"
-        )));
-    }
-    Ok(value.map(|value| value.to_str().unwrap_or_default()))
 }

@@ -3,59 +3,98 @@
 use edge::respond::Problem;
 use http::{HeaderValue, Method, StatusCode, header};
 use matchit::Router;
-use smartcar::{CommandKind, endpoints};
-use std::sync::OnceLock;
+use smartcar::endpoints::{self, Api, Endpoint};
+use std::{collections::BTreeMap, sync::OnceLock};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Make a vehicle do something.
-    Command(CommandKind),
-    /// All signals of a vehicle.
-    Signals,
-    /// One signal of a vehicle.
-    Signal,
+    /// Something of Smartcar's.
+    Smartcar(&'static Endpoint),
+    /// Something of ours.
+    Own(Own),
+}
+
+/// What this gateway adds to Smartcar's API. All of it is read with GET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
     /// Which signals there are.
     Catalogue,
+    /// What is known of each vehicle.
+    Vehicles,
+    /// What became of a command.
+    Command,
+    /// Who had what done.
+    Audit,
+    /// The way to Smartcar Connect.
+    ConnectStart,
+    /// The way back from it.
+    ConnectCallback,
+    /// The description of this API.
+    OpenApi,
     /// How the application is doing.
     Status,
     /// Whether this component answers.
     Health,
 }
 
-impl Route {
-    fn method(self) -> Method {
-        match self {
-            Self::Command(kind) => kind.endpoint().method.clone(),
-            Self::Signals => endpoints::LIST_SIGNALS.method,
-            Self::Signal => endpoints::GET_SIGNAL.method,
-            Self::Catalogue | Self::Status | Self::Health => Method::GET,
-        }
+/// The paths of what is ours.
+pub(crate) const OWN: [(&str, Own); 9] = [
+    ("/v3/signals", Own::Catalogue),
+    ("/v3/vehicles", Own::Vehicles),
+    ("/v3/commands/{commandId}", Own::Command),
+    ("/v3/audit", Own::Audit),
+    ("/connect/start", Own::ConnectStart),
+    ("/connect/callback", Own::ConnectCallback),
+    ("/openapi.json", Own::OpenApi),
+    ("/status", Own::Status),
+    ("/healthz", Own::Health),
+];
+
+/// Smartcar's endpoints that stand under this gateway's base URL: all but the
+/// one that gives out the token.
+pub(crate) fn smartcar_s() -> impl Iterator<Item = &'static Endpoint> {
+    endpoints::ALL
+        .into_iter()
+        .filter(|endpoint| endpoint.api != Api::Iam)
+}
+
+/// The variable parts of a path, by their names and in their order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PathParts(Vec<(String, String)>);
+
+impl PathParts {
+    /// The part of that name; empty where the path has none.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let part = self.0.iter().find(|(known, _)| known == name);
+        part.map_or("", |(_, value)| value)
+    }
+
+    /// Every part.
+    pub(crate) fn values(&self) -> Vec<&str> {
+        self.0.iter().map(|(_, value)| value.as_str()).collect()
     }
 }
 
-/// The variable parts of a path, as they stand in it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct PathParts {
-    pub(crate) vehicle: String,
-    pub(crate) signal: Option<String>,
-}
+/// What each method does at a path.
+type Methods = Vec<(Method, Route)>;
 
-fn router() -> &'static Router<Route> {
-    static ROUTER: OnceLock<Router<Route>> = OnceLock::new();
+fn router() -> &'static Router<Methods> {
+    static ROUTER: OnceLock<Router<Methods>> = OnceLock::new();
     ROUTER.get_or_init(|| {
+        let mut paths: BTreeMap<&str, Methods> = BTreeMap::new();
+        for (path, own) in OWN {
+            let methods = paths.entry(path).or_default();
+            methods.push((Method::GET, Route::Own(own)));
+        }
+        for endpoint in smartcar_s() {
+            let methods = paths.entry(endpoint.path).or_default();
+            methods.push((endpoint.method.clone(), Route::Smartcar(endpoint)));
+        }
         let mut router = Router::new();
-        let fixed = [
-            ("/healthz", Route::Health),
-            ("/status", Route::Status),
-            ("/v3/signals", Route::Catalogue),
-            (endpoints::LIST_SIGNALS.path, Route::Signals),
-            (endpoints::GET_SIGNAL.path, Route::Signal),
-        ];
-        let commands = CommandKind::ALL.map(|kind| (kind.endpoint().path, Route::Command(kind)));
-        for (path, route) in fixed.into_iter().chain(commands) {
+        for (path, methods) in paths {
             // Fails on paths that exclude each other; the test below finds them.
-            let inserted = router.insert(path, route);
+            let inserted = router.insert(path, methods);
             debug_assert!(inserted.is_ok(), "{inserted:?}");
         }
         router
@@ -65,60 +104,86 @@ fn router() -> &'static Router<Route> {
 /// The route of a method and a path.
 pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> {
     let found = router().at(path).map_err(|_| {
-        let detail = "there is nothing at this path; the paths below /v3 are Smartcar's";
+        let detail = "there is nothing at this path; /openapi.json describes what there is";
         Problem::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", detail)
     })?;
-    let route = *found.value;
-    let wanted = route.method();
     // Whoever may GET may look without taking (RFC 9110, 9.3.2).
-    let is_read = wanted == Method::GET;
-    if *method != wanted && !(is_read && *method == Method::HEAD) {
-        let detail = format!("this path takes {wanted}");
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
-        let allow = if is_read { "GET, HEAD" } else { "POST" };
-        return Err(problem.with(header::ALLOW, HeaderValue::from_static(allow)));
-    }
-    let part = |name| found.params.get(name).map(str::to_owned);
-    let parts = PathParts {
-        vehicle: part("vehicleId").unwrap_or_default(),
-        signal: part("signalCode"),
+    let asked = match *method {
+        Method::HEAD => &Method::GET,
+        _ => method,
     };
-    Ok((route, parts))
+    let route = found.value.iter().find(|(method, _)| method == asked);
+    let (_, route) = route.ok_or_else(|| not_allowed(found.value))?;
+    let parts = found.params.iter();
+    let parts = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok((*route, PathParts(parts.collect())))
+}
+
+fn not_allowed(methods: &Methods) -> Problem {
+    let mut allowed: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    let allowed = allowed.join(", ");
+    let detail = format!("this path takes {allowed}");
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+    match HeaderValue::try_from(allowed) {
+        Ok(allowed) => problem.with(header::ALLOW, allowed),
+        Err(_) => problem,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_route_is_found_under_its_method_alone() {
-        let mut paths = vec![
-            ("/healthz".to_owned(), Route::Health),
-            ("/status".to_owned(), Route::Status),
-            ("/v3/signals".to_owned(), Route::Catalogue),
-            ("/v3/vehicles/v-1/signals".to_owned(), Route::Signals),
-            (
-                "/v3/vehicles/v-1/signals/odometer-traveleddistance".to_owned(),
-                Route::Signal,
-            ),
-        ];
-        for kind in CommandKind::ALL {
-            paths.push((
-                kind.endpoint().path.replace("{vehicleId}", "v-1"),
-                Route::Command(kind),
-            ));
+    /// A path with something in the place of each name.
+    fn filled(path: &str) -> String {
+        let mut filled = String::new();
+        for part in path.split_inclusive('/') {
+            let name = part.trim_end_matches('/');
+            filled += &match name.strip_prefix('{') {
+                Some(name) => part.replace(&format!("{{{name}"), "x-1"),
+                None => part.to_owned(),
+            };
         }
-        for (path, route) in paths {
-            let (found, parts) = find(&route.method(), &path).unwrap();
-            assert_eq!(found, route, "{path}");
-            assert_eq!(
-                parts.vehicle,
-                if path.contains("/v-1/") { "v-1" } else { "" }
-            );
-            assert_eq!(parts.signal.is_some(), route == Route::Signal);
-            let refused = find(&Method::DELETE, &path).unwrap_err();
+        filled
+    }
+
+    #[test]
+    fn every_endpoint_and_everything_of_ours_is_found_under_its_method_alone() {
+        let own = OWN
+            .iter()
+            .map(|(path, own)| (Method::GET, *path, Route::Own(*own)));
+        let smartcar_s = smartcar_s().map(|endpoint| {
+            let route = Route::Smartcar(endpoint);
+            (endpoint.method.clone(), endpoint.path, route)
+        });
+        for (method, path, route) in own.chain(smartcar_s) {
+            let (found, parts) = find(&method, &filled(path)).unwrap();
+            assert_eq!(found, route, "{method} {path}");
+            assert_eq!(parts.values().len(), path.matches('{').count());
+            assert!(parts.values().iter().all(|value| *value == "x-1"));
+            let refused = find(&Method::PUT, &filled(path)).unwrap_err();
             assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
         }
+    }
+
+    #[test]
+    fn the_allowed_methods_of_a_path_are_named() {
+        let refused = find(&Method::PUT, "/v3/connections/c-1").unwrap_err();
+        assert_eq!(refused.detail, "this path takes GET, DELETE, HEAD");
+        let refused = find(&Method::GET, "/v3/users/u-1").unwrap_err();
+        assert_eq!(refused.detail, "this path takes DELETE");
+    }
+
+    #[test]
+    fn parts_are_known_by_their_names() {
+        let (_, parts) = find(&Method::GET, "/v3/vehicles/v-1/signals/odometer-x").unwrap();
+        assert_eq!(parts.get("vehicleId"), "v-1");
+        assert_eq!(parts.get("signalCode"), "odometer-x");
+        assert_eq!(parts.get("userId"), "");
+        assert_eq!(parts.values(), ["v-1", "odometer-x"]);
     }
 
     #[test]
@@ -128,6 +193,7 @@ mod tests {
             "",
             "/v3",
             "/v3/",
+            "/oauth2/token",
             "/v2.0/vehicles/v/lock",
             "/healthz/",
             "/v3/vehicles//signals",

@@ -1,77 +1,32 @@
-//! Signals, from what Smartcar delivered. The shape is that of Smartcar's API.
+//! Signals: from the store where that is fresh enough, else from Smartcar.
 //!
-//! Source: <https://smartcar.com/docs/api-reference/get-signals>
+//! Source: <https://smartcar.com/docs/api-reference/list-signals>
 
-use crate::{callers::Caller, store};
+use crate::{
+    answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
+    app::App,
+    callers::Caller,
+    freshness::{Forwarded, Source, Wanted},
+    inbound::Inbound,
+    invalid, owners, pass, store,
+    stored::{self, Stored},
+};
 use edge::{
-    Response,
+    Host, Response,
     respond::{self, Problem},
-    sqlite::{Row, Value},
+    sqlite::Value,
 };
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
-use smartcar::{CATALOGUE, SignalInfo, Timestamp, VehicleId, signal_permission, write_time};
-
-const VEHICLE: &str =
-    "SELECT make, model, year, powertrain_type, mode, user_id FROM vehicle WHERE id = ?";
-
-/// The columns are those of [`stored`].
-const SIGNALS: &str =
-    "SELECT code, name, group_name, body, observed_at, retrieved_at, delivered_at,
-        json_extract(error, '$.status'), json_extract(error, '$.body'), error_at
-    FROM signal WHERE vehicle_id = ?1 AND (?2 IS NULL OR code = ?2) ORDER BY code";
-
-#[derive(Serialize)]
-struct List {
-    data: Vec<Signal>,
-    meta: serde_json::Value,
-    links: serde_json::Value,
-    included: serde_json::Value,
-}
-
-#[derive(Serialize)]
-struct One {
-    data: Signal,
-    included: serde_json::Value,
-}
+use smartcar::{
+    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, SignalStatus, Signals, Timestamp, UnitSystem,
+    UserId, Vehicle, VehicleId, endpoints::Endpoint, signal_permission,
+};
 
 #[derive(Serialize)]
 struct Catalogue {
     data: &'static [SignalInfo],
-}
-
-#[derive(Serialize)]
-struct Signal {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    attributes: Attributes,
-    meta: Meta,
-    links: serde_json::Value,
-}
-
-#[derive(Serialize)]
-struct Attributes {
-    code: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
-    status: Box<RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<Box<RawValue>>,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Meta {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ingested_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retrieved_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    oem_updated_at: Option<String>,
 }
 
 /// Every signal that Smartcar knows, with its shape, unit and permission.
@@ -81,125 +36,207 @@ pub(crate) fn catalogue() -> Response {
     respond::json(StatusCode::OK, body)
 }
 
+const TELL: &str = "SELECT ?1, ?2, ?3";
+
+/// A signal as Smartcar told it, for [`TELL`].
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    code: &'a str,
+    name: Option<&'a str>,
+    group: Option<&'a str>,
+    body: Option<&'a RawValue>,
+    is_error: bool,
+    item: &'a Signal,
+    observed_at: Option<Timestamp>,
+    retrieved_at: Option<Timestamp>,
+}
+
+impl<'a> Told<'a> {
+    fn of(signal: &'a Signal) -> Self {
+        let failed = matches!(
+            signal.status,
+            Some(SignalStatus::Error | SignalStatus::Unavailable)
+        );
+        Self {
+            code: &signal.code,
+            name: signal.name.as_deref(),
+            group: signal.group.as_deref(),
+            body: signal.body.as_deref(),
+            is_error: failed || signal.body.is_none(),
+            item: signal,
+            observed_at: signal.observed_at,
+            retrieved_at: signal.retrieved_at,
+        }
+    }
+}
+
+/// What is asked for.
+struct Query<'a> {
+    caller: &'a Caller,
+    vehicle: VehicleId,
+    code: Option<SignalCode>,
+    /// Whom the caller names.
+    user: Option<UserId>,
+    wanted: Wanted,
+    /// Stored values are metric.
+    is_metric: bool,
+}
+
 /// The signals of a vehicle, or one of them.
 pub(crate) async fn read(
+    app: &App,
     caller: &Caller,
-    vehicle: &VehicleId,
-    code: Option<&str>,
-) -> Result<Response, Problem> {
-    if let Some(code) = code {
-        caller.require(signal_permission(code))?;
-    }
-    let included = included(caller, vehicle).await?;
-    let parameters = [Value::from(vehicle.as_str()), Value::from(code)];
-    let rows = store::query(SIGNALS, parameters).await?;
-    let data: Vec<Signal> = rows
-        .iter()
-        .filter_map(|row| stored(row, vehicle))
-        .map(|signal| shown(caller, signal))
-        .collect();
-    let body = if code.is_some() {
-        let data = data.into_iter().next().ok_or_else(|| {
-            not_found(
-                "SIGNAL_NOT_FOUND",
-                "no delivery has told this signal of this vehicle yet",
-            )
-        })?;
-        serde_json::to_vec(&One { data, included })
-    } else {
-        let path = format!("/v3/vehicles/{vehicle}/signals");
-        serde_json::to_vec(&List {
-            meta: json!({"page": 1, "pageSize": data.len(), "totalCount": data.len()}),
-            links: json!({"self": path, "first": path, "last": path, "prev": null, "next": null}),
-            data,
-            included,
-        })
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<Answer, Problem> {
+    let code = match inbound.parts.get("signalCode") {
+        "" => None,
+        code => Some(SignalCode::parse(code).map_err(|error| invalid(error.to_string()))?),
     };
-    // Serialising what was read into memory does not fail.
-    Ok(respond::json(StatusCode::OK, body.unwrap_or_default()))
-}
-
-/// The vehicle's attributes, which come with every answer of Smartcar's.
-async fn included(caller: &Caller, vehicle: &VehicleId) -> Result<serde_json::Value, Problem> {
-    let rows = store::query(VEHICLE, [Value::from(vehicle.as_str())]).await?;
-    let row = rows.first().ok_or_else(|| {
-        not_found(
-            "VEHICLE_NOT_FOUND",
-            "no delivery has told of this vehicle yet",
-        )
-    })?;
-    caller.require_owner(row.text(5))?;
-    Ok(json!({"vehicle": {
-        "id": vehicle.as_str(),
-        "type": "vehicle",
-        "attributes": {
-            "make": row.text(0),
-            "model": row.text(1),
-            "year": row.integer(2),
-            "powertrainType": row.text(3),
-            "mode": row.text(4),
-        },
-        "links": {"self": format!("/v3/vehicles/{vehicle}")},
-    }}))
-}
-
-fn stored(row: &Row, vehicle: &VehicleId) -> Option<Signal> {
-    let raw = |column| RawValue::from_string(row.text(column)?.to_owned()).ok();
-    let time = |column| row.integer(column).map(Timestamp);
-    let code = row.text(0)?.to_owned();
-    let delivered_at = time(6);
-    let error_at = time(9);
-    // An error newer than the value says that the value is old; the value is
-    // shown all the same, as Smartcar's own API does.
-    let status = raw(7).filter(|_| error_at > delivered_at);
-    let body = raw(3).or_else(|| raw(8));
-    Some(Signal {
-        kind: "signal",
-        links: json!({"self": format!("/v3/vehicles/{vehicle}/signals/{code}")}),
-        attributes: Attributes {
-            code: code.clone(),
-            name: row.text(1).map(str::to_owned),
-            group: row.text(2).map(str::to_owned),
-            status: status.unwrap_or_else(|| literal(json!({"value": "SUCCESS"}))),
-            body,
-        },
-        meta: Meta {
-            ingested_at: delivered_at.or(error_at).and_then(write_time),
-            retrieved_at: time(5).and_then(write_time),
-            oem_updated_at: time(4).and_then(write_time),
-        },
-        id: code,
-    })
-}
-
-/// A signal that the caller may not read is shown as one that Smartcar may not
-/// read: with an error in place of its value.
-fn shown(caller: &Caller, signal: Signal) -> Signal {
-    let scope = signal_permission(&signal.attributes.code);
-    if caller.has(scope) {
-        return signal;
+    match &code {
+        Some(code) => caller.require(signal_permission(code.as_str()))?,
+        None => caller.require_any("read_")?,
     }
-    let status = literal(json!({"value": "ERROR", "error": {
-        "type": "EDGE",
-        "code": "MISSING_SCOPE",
-        "detail": format!("this key lacks the scope {scope}"),
-    }}));
-    Signal {
-        attributes: Attributes {
-            status,
-            body: None,
-            ..signal.attributes
-        },
-        meta: Meta::default(),
-        ..signal
+    let query = Query {
+        caller,
+        vehicle: inbound.vehicle()?,
+        code,
+        user: inbound.user()?,
+        wanted: Wanted::of(&inbound.headers, app.signals_max_age()),
+        is_metric: inbound.units()? != Some(UnitSystem::Imperial),
+    };
+    caller.require_vehicle(&query.vehicle)?;
+    // Where the store is down, Smartcar is there still.
+    let stored = stored::load(&query.vehicle, query.code.as_ref()).await;
+    let stored = stored.ok().flatten();
+    let stored = stored.filter(|stored| query.may_use(stored));
+    let why = match &stored {
+        _ if !query.is_metric => Forwarded::Bypass,
+        _ if query.wanted.no_cache => Forwarded::Request,
+        None => Forwarded::Miss,
+        Some(stored) if stored.age(Host.now()) > query.wanted.max_age => Forwarded::Stale,
+        Some(_) => {
+            return Ok(whole(query.stored(stored, Source::Hit)?));
+        }
+    };
+    if query.wanted.only_if_cached {
+        let detail = "nothing is stored that is fresh enough";
+        let status = StatusCode::GATEWAY_TIMEOUT;
+        return Err(Problem::new(status, "NOT_STORED", detail));
     }
+    let answer = query.forward(app, endpoint, inbound).await;
+    let (failed, status) = match &answer {
+        Ok(answer) => (is_failure(answer.status), Some(answer.status)),
+        Err(problem) => (is_failure(problem.status), None),
+    };
+    if failed && query.may_fall_back_on(stored.as_ref()) {
+        let source = Source::Fallback(why, status);
+        return Ok(whole(query.stored(stored, source)?));
+    }
+    let mut response = query.shown(answer?)?;
+    answer::set(
+        &mut response,
+        "cache-status",
+        &Source::Smartcar(why).cache_status(),
+    );
+    Ok(whole(response))
 }
 
-fn literal(json: serde_json::Value) -> Box<RawValue> {
-    // A JSON value is JSON: the default is never taken.
-    serde_json::value::to_raw_value(&json).unwrap_or_default()
+/// Whether Smartcar is down, or limits us.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        || matches!(status.as_u16(), 429 | 430)
 }
 
-fn not_found(code: &'static str, detail: &str) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, code, detail)
+impl Query<'_> {
+    /// Whether what is stored is the named user's. Somebody else's is no answer:
+    /// Smartcar is asked, and says so.
+    fn may_use(&self, stored: &Stored) -> bool {
+        let named = self.user.as_ref();
+        named.is_none_or(|user| stored.user.as_deref() == Some(user.as_str()))
+    }
+
+    fn may_fall_back_on(&self, stored: Option<&Stored>) -> bool {
+        self.is_metric
+            && !self.wanted.no_cache
+            && stored.is_some_and(|stored| stored.age(Host.now()) <= self.wanted.stale_if_error)
+    }
+
+    /// The stored answer.
+    fn stored(&self, stored: Option<Stored>, source: Source) -> Result<Response, Problem> {
+        let stored = stored.ok_or_else(|| invalid("nothing is stored"))?;
+        self.caller.require_owner(stored.user.as_deref())?;
+        let age = stored.age(Host.now()).as_secs().to_string();
+        let mut response = respond::json(StatusCode::OK, stored.show(self.caller));
+        answer::set(&mut response, "age", &age);
+        answer::set(&mut response, "cache-status", &source.cache_status());
+        Ok(response)
+    }
+
+    /// Smartcar's answer. What it tells is stored.
+    async fn forward(
+        &self,
+        app: &App,
+        endpoint: &'static Endpoint,
+        inbound: &Inbound,
+    ) -> Result<smartcar::Response, Problem> {
+        let user = owners::behalf(app, self.caller, &self.vehicle, inbound).await?;
+        let call = pass::call(endpoint, inbound, Some(user.clone()))?;
+        let told_at = Host.now();
+        let answer = app.client().call(&call).await;
+        let answer = answer.map_err(|error| problem(&error))?;
+        if !is_smartcar_s(&answer.headers) {
+            return Err(not_smartcar_s(answer.status, &answer.headers));
+        }
+        if answer.status == StatusCode::OK && self.is_metric {
+            self.remember(&answer, &user, told_at).await;
+        }
+        Ok(answer)
+    }
+
+    /// Stores what Smartcar told. Where that fails, Smartcar is asked again.
+    async fn remember(&self, answer: &smartcar::Response, user: &UserId, told_at: Timestamp) {
+        let Ok(read) = Signals::from_answer(&answer.body) else {
+            return;
+        };
+        let about = Vehicle::included_in(answer)
+            .filter(|vehicle| vehicle.id == self.vehicle)
+            .map(|vehicle| vehicle.attributes)
+            .unwrap_or_default();
+        let listed_at = self.code.is_none().then_some(told_at);
+        owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;
+        let told: Vec<_> = read.signals.iter().map(Told::of).collect();
+        // Serialising what was read into memory does not fail.
+        let told = serde_json::to_string(&told).unwrap_or_default();
+        let parameters = [
+            Value::from(self.vehicle.as_str()),
+            Value::from(told_at.0),
+            Value::from(told.as_str()),
+        ];
+        // The failure is in the log.
+        let _ = store::query(TELL, parameters).await;
+    }
+
+    /// Smartcar's answer, without what the caller may not read.
+    fn shown(&self, answer: smartcar::Response) -> Result<Response, Problem> {
+        if self.code.is_some() || answer.status != StatusCode::OK || self.caller.has_all("read_") {
+            return Ok(hand_on(answer));
+        }
+        let mut body: serde_json::Value = serde_json::from_slice(&answer.body)
+            .map_err(|_| not_smartcar_s(answer.status, &answer.headers))?;
+        let signals = body.get_mut("data").and_then(|data| data.as_array_mut());
+        for signal in signals.into_iter().flatten() {
+            let code = signal.pointer("/attributes/code").or(signal.get("id"));
+            let code = code.and_then(|code| code.as_str()).unwrap_or_default();
+            let scope = signal_permission(code);
+            if !self.caller.has(scope) {
+                let id = code.to_owned();
+                let attributes = json!({"code": id, "status": stored::hidden(scope)});
+                *signal = json!({"id": id, "type": "signal", "attributes": attributes, "meta": {}});
+            }
+        }
+        let body = body.to_string().into();
+        Ok(hand_on(smartcar::Response { body, ..answer }))
+    }
 }

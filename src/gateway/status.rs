@@ -2,43 +2,119 @@
 //! until when, not which.
 
 use crate::{app::App, diagnosis, tally::Tally};
-use edge::{Host, Response, migrations, respond, respond::Problem, sqlite, sqlite::StoreError};
+use edge::{
+    Host, Response, migrations,
+    respond::{self, Problem},
+    sqlite::{self, Store, StoreError, Value as Parameter},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
-use smartcar::{Clock, Timestamp, write_time};
+use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, write_time};
 
 const DELIVERIES: &str = "SELECT event_type, mode, count(*), max(received_at)
     FROM delivery GROUP BY event_type, mode ORDER BY event_type, mode";
 
-/// Token, store and deliveries.
+const ACTIONS: &str = "SELECT kind, outcome, count(*) FROM action
+    WHERE started_at >= ? GROUP BY kind, outcome ORDER BY kind, outcome";
+
+const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
+    FROM arrival WHERE arrived_at >= ?";
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Token, limits, stores, deliveries, commands, and what is wrong.
 pub(crate) async fn read(app: &App) -> Result<Response, Problem> {
     let client = app.client();
-    let token = client.tokens().expires_at(client.platform()).await;
     let now = Host.now();
-    let (store, deliveries) = match deliveries(now).await {
-        Ok(deliveries) => (
+    let token = client.tokens().status(client.platform()).await;
+    let limits = client.limits().await;
+    let key_value = Host.get("smartcar-edge").await;
+    let figures = Figures::read(now).await;
+    let (store, figures) = match figures {
+        Ok(figures) => (
             json!({"reachable": true, "schemaVersion": migrations::VERSION}),
-            deliveries,
+            figures,
         ),
         Err(error) => (
             json!({"reachable": false, "error": error.to_string()}),
-            Value::Null,
+            Figures::default(),
         ),
     };
     let body = json!({
-        "token": {
-            "present": token.is_some(),
-            "expiresAt": token.and_then(write_time),
-            "expiresInSeconds": token.map(|at| at.since(now).as_secs()),
-        },
+        "token": show_token(&token, now),
+        "limits": limits.iter().map(show_limit).collect::<Value>(),
         "store": store,
-        "deliveries": deliveries,
+        "keyValue": {
+            "reachable": key_value.is_ok(),
+            "error": key_value.err().map(|error| error.to_string()),
+        },
+        "deliveries": figures.deliveries,
+        "commands": figures.commands,
+        "connect": figures.connect,
+        "diagnosis": diagnosis::of_calls(&token, &limits, now),
     });
     Ok(respond::json(StatusCode::OK, body.to_string()))
 }
 
-async fn deliveries(now: Timestamp) -> Result<Value, StoreError> {
-    let store = sqlite::store().await?;
+fn show_token(token: &TokenStatus, now: Timestamp) -> Value {
+    json!({
+        "present": token.expires_at.is_some(),
+        "refreshedAt": token.refreshed_at.and_then(write_time),
+        "expiresAt": token.expires_at.and_then(write_time),
+        "expiresInSeconds": token.expires_at.map(|at| at.since(now).as_secs()),
+        "lastError": token.last_failure.as_ref().map(|failure| json!({
+            "at": write_time(failure.at),
+            "reason": failure.reason,
+        })),
+    })
+}
+
+fn show_limit(limit: &Limit) -> Value {
+    let vehicle = match &limit.scope {
+        LimitScope::Application => None,
+        LimitScope::Vehicle(vehicle) => Some(vehicle.as_str()),
+    };
+    json!({
+        "scope": if vehicle.is_some() { "vehicle" } else { "application" },
+        "vehicleId": vehicle,
+        "endsInSeconds": limit.retry_after(),
+    })
+}
+
+/// What the database tells.
+#[derive(Default)]
+struct Figures {
+    deliveries: Value,
+    commands: Value,
+    connect: Value,
+}
+
+impl Figures {
+    async fn read(now: Timestamp) -> Result<Self, StoreError> {
+        let store = sqlite::store().await?;
+        let since = Parameter::from(now.0.saturating_sub(DAY));
+        let actions = store.query(ACTIONS, [since.clone()]).await?;
+        let actions = actions.iter().map(
+            |row| json!({"command": row.text(0), "outcome": row.text(1), "count": row.integer(2)}),
+        );
+        let arrivals = store.query(ARRIVALS, [since]).await?;
+        let arrivals = arrivals.first().map(|row| {
+            json!({
+                "arrived": row.integer(0),
+                "completed": row.integer(1),
+                "failed": row.integer(2),
+                "lastAt": row.integer(3).map(Timestamp).and_then(write_time),
+            })
+        });
+        Ok(Self {
+            deliveries: deliveries(store, now).await?,
+            commands: json!({"lastDay": actions.collect::<Value>()}),
+            connect: json!({"lastDay": arrivals}),
+        })
+    }
+}
+
+async fn deliveries(store: &Store, now: Timestamp) -> Result<Value, StoreError> {
     let rows = store.query(DELIVERIES, []).await?;
     let stored: i64 = rows.iter().filter_map(|row| row.integer(2)).sum();
     let last = rows.iter().filter_map(|row| row.integer(3)).max();

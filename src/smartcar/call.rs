@@ -98,6 +98,11 @@ impl Call {
         }
     }
 
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// On whose behalf the call is made (`sc-user-id`).
     #[must_use]
     pub fn on_behalf_of(mut self, user: UserId) -> Self {

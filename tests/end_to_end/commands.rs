@@ -58,16 +58,15 @@ fn all_commands_share_one_token() {
 }
 
 #[test]
-fn commands_at_the_same_time_do_not_fetch_a_token_each() {
+fn calls_at_the_same_time_do_not_fetch_a_token_each() {
     let app = App::start();
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}");
     std::thread::scope(|scope| {
         for _ in 0..16 {
-            scope.spawn(|| {
-                assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
-            });
+            scope.spawn(|| assert_eq!(app.call("GET", &path, &[], "").status, 200));
         }
     });
-    assert_eq!(app.smartcar.count(LOCK, 200), 16);
+    assert_eq!(app.smartcar.count("/v3/vehicles/{vehicleId}", 200), 16);
     // An instance fetches one. How many instances a host starts is its own
     // business; one for each request would be no cache.
     assert!(app.smartcar.count(TOKEN, 200) < 16);
@@ -89,16 +88,26 @@ fn a_revoked_token_is_replaced_without_the_caller_seeing_it() {
 #[test]
 fn a_delivery_names_the_owner_for_whom_commands_are_sent() {
     let app = App::start();
-    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
-    let unknown = app.call("POST", &path, &[], "");
-    assert_eq!(
-        unknown.error(),
-        (400, "EDGE".into(), "MISSING_USER_ID".into())
-    );
     app.smartcar
         .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
     app.smartcar.delivered(1);
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
     assert_eq!(app.call("POST", &path, &[], "").status, 200);
+    assert_eq!(app.smartcar.count("/v3/connections", 200), 0);
+}
+
+#[test]
+fn where_no_delivery_has_named_the_owner_smartcar_is_asked_once() {
+    let app = App::start();
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
+    for _ in 0..3 {
+        assert_eq!(app.call("POST", &path, &[], "").status, 200);
+    }
+    assert_eq!(app.smartcar.count("/v3/connections", 200), 1);
+    let path = format!("/v3/vehicles/no-such-vehicle/commands/{LOCK}");
+    let unknown = app.call("POST", &path, &[], "");
+    let expected = (404, "EDGE".into(), "VEHICLE_NOT_FOUND".into());
+    assert_eq!(unknown.error(), expected);
 }
 
 #[test]

@@ -138,7 +138,6 @@ fn a_wrong_path_is_not_found() {
     for path in [
         "/v3",
         "/v3/",
-        "/v3/vehicles",
         "/v3/vehicles/v/commands/security/explode",
         "/v3/vehicles/v/commands/security/lock/now",
         "/v3/vehicles/a%2fb/signals/x/y",
@@ -193,12 +192,9 @@ fn a_key_opens_what_its_scopes_vehicles_and_users_name() {
     });
     let send = |key: &str, method: &str, path: &str, user: &str| {
         let bearer = format!("Bearer {key}");
-        app.send(
-            method,
-            path,
-            &[("authorization", &bearer), ("sc-user-id", user)],
-            b"",
-        )
+        let headers = [("authorization", bearer.as_str()), ("sc-user-id", user)];
+        let named = if user.is_empty() { 1 } else { 2 };
+        app.send(method, path, &headers[..named], b"")
     };
     let lock = |vehicle: &str| format!("/v3/vehicles/{vehicle}/commands/security/lock");
 
@@ -296,8 +292,6 @@ fn bad_input_does_not_reach_smartcar() {
         );
         assert_eq!(answer.error().1, "EDGE");
     }
-    let unknown = app.signal("no-such-vehicle", "closure-islocked");
-    assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
     assert_eq!(app.smartcar.count("", 200), 0, "Smartcar was never asked");
 }
 

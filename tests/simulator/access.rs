@@ -1,4 +1,4 @@
-//! Who may ask: the bearer token on every `/v3` path, and the owner's user id on
+//! Who may ask: the bearer token on every `/v3` path but one, and the owner's user id on
 //! the paths of one vehicle.
 
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
@@ -57,7 +57,7 @@ impl FromRequestParts<Shared> for OwnedVehicle {
         let id = path_parameter(parts, state, "vehicleId").await?;
         let user = user_id(&parts.headers).ok_or_else(Refusal::missing_user)?;
         let fleet = lock(&state.fleet);
-        match fleet.car(&id) {
+        match fleet.connected(&id) {
             Some(car) if car.owner == user => Ok(Self { id }),
             _ => Err(Refusal::vehicle_not_found(&id)),
         }

@@ -7,7 +7,7 @@ use crate::clock::Millis;
 use crate::refusal::Refusal;
 use crate::signal::Signal;
 
-/// The six commands of Smartcar's documentation, with their checked parameters.
+/// The commands of Smartcar's documentation, with their checked parameters.
 /// <https://smartcar.com/docs/api-reference/commands/overview>
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Command {
@@ -22,6 +22,8 @@ pub(crate) enum Command {
         latitude: f64,
         longitude: f64,
     },
+    OpenChargePort,
+    CloseChargePort,
 }
 
 /// How Smartcar names the drive of a car.
@@ -44,7 +46,8 @@ impl Powertrain {
 pub(crate) struct Car {
     pub(crate) id: &'static str,
     pub(crate) owner: &'static str,
-    pub(crate) connection: Connection,
+    /// Absent once it was removed: for Smartcar there is no such car then.
+    pub(crate) connection: Option<Connection>,
     pub(crate) make: &'static str,
     pub(crate) model: &'static str,
     pub(crate) year: u16,
@@ -57,6 +60,15 @@ pub(crate) struct Car {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) id: &'static str,
+    pub(crate) created_at: Millis,
+    /// To the one webhook. Whether Smartcar keeps it when the connection is
+    /// removed is not documented; here it ends with it.
+    pub(crate) subscription: Option<Subscription>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) id: String,
     pub(crate) created_at: Millis,
 }
 
@@ -76,9 +88,30 @@ pub(crate) struct Charge {
     pub(crate) charging: bool,
     /// Percent.
     pub(crate) limit: u8,
+    /// No signal of the fleet shows it.
+    pub(crate) port_open: bool,
+    pub(crate) schedules: Vec<Schedule>,
+}
+
+/// A charge schedule, of which the simulator keeps no more than that it is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) id: String,
+    pub(crate) command_type: &'static str,
 }
 
 impl Car {
+    /// The car as vehicles, connections and subscriptions describe it.
+    pub(crate) fn attributes(&self) -> Value {
+        json!({
+            "make": self.make,
+            "model": self.model,
+            "year": self.year,
+            "mode": "live",
+            "powertrainType": self.powertrain.name(),
+        })
+    }
+
     /// Runs a command; answers the signals that changed, none if the car was
     /// already as asked.
     pub(crate) fn run(&mut self, command: Command, now: Millis) -> Result<Vec<Kind>, Refusal> {
@@ -90,6 +123,8 @@ impl Car {
             Command::SetChargeLimit(percent) => self.set_limit(percent)?,
             // The destination goes to the navigation system; no signal shows it.
             Command::SetDestination { .. } => Vec::new(),
+            Command::OpenChargePort => self.set_port_open(true)?,
+            Command::CloseChargePort => self.set_port_open(false)?,
         };
         if changes.is_empty() {
             return Ok(Vec::new());
@@ -157,7 +192,13 @@ impl Car {
         Ok(vec![(catalogue::CHARGE_LIMITS, charge_limits(percent))])
     }
 
-    fn charge(&mut self) -> Result<&mut Charge, Refusal> {
+    fn set_port_open(&mut self, is_open: bool) -> Result<Vec<(Kind, Value)>, Refusal> {
+        self.charge()?.port_open = is_open;
+        Ok(Vec::new())
+    }
+
+    /// What is charged, which a combustion car lacks.
+    pub(crate) fn charge(&mut self) -> Result<&mut Charge, Refusal> {
         self.state.charge.as_mut().ok_or_else(Refusal::not_capable)
     }
 }
@@ -180,147 +221,4 @@ pub(crate) fn charge_limits(percent: u8) -> Value {
         "activeLimit": percent,
         "unit": "percent",
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::*;
-    use crate::fleet::{COMBUSTION_VEHICLE, FIRST_VEHICLE, Fleet, UNPLUGGED_VEHICLE};
-    use crate::signal::Reading;
-
-    const START: Millis = Millis(1_700_000_000_000);
-    const LATER: Millis = Millis(1_700_000_060_000);
-
-    fn car(id: &str) -> Car {
-        Fleet::new(START).car(id).unwrap().clone()
-    }
-
-    fn reading(car: &Car, kind: Kind) -> (Value, Millis) {
-        match &car.signals.iter().find(|s| s.kind == kind).unwrap().reading {
-            Reading::Known {
-                body,
-                oem_updated_at,
-                retrieved_at,
-            } => {
-                assert_eq!(oem_updated_at.unwrap(), *retrieved_at);
-                (body.clone(), *retrieved_at)
-            }
-            Reading::NotCapable { .. } => panic!("{} is not known", kind.code),
-        }
-    }
-
-    fn code(result: Result<Vec<Kind>, Refusal>) -> (u16, String) {
-        let refusal = result.unwrap_err();
-        let body = refusal.body("");
-        let code = body.pointer("/errors/0/code").unwrap().as_str().unwrap();
-        (refusal.status().as_u16(), code.to_owned())
-    }
-
-    #[test]
-    fn locking_locks_every_door_and_says_when() {
-        let mut car = car(FIRST_VEHICLE);
-        let changed = car.run(Command::Lock, LATER).unwrap();
-        assert_eq!(changed, [catalogue::IS_LOCKED, catalogue::DOORS]);
-        assert_eq!(
-            reading(&car, catalogue::IS_LOCKED),
-            (json!({ "value": true }), LATER)
-        );
-        assert_eq!(reading(&car, catalogue::DOORS), (doors(true), LATER));
-    }
-
-    #[test]
-    fn locking_a_locked_car_succeeds_and_changes_nothing() {
-        let mut car = car(FIRST_VEHICLE);
-        car.run(Command::Lock, LATER).unwrap();
-        let again = car.run(Command::Lock, Millis(LATER.0 + 5)).unwrap();
-        assert_eq!(again, []);
-        assert_eq!(reading(&car, catalogue::IS_LOCKED).1, LATER);
-        assert_eq!(
-            car.run(Command::Unlock, Millis(LATER.0 + 9)).unwrap().len(),
-            2
-        );
-        assert_eq!(
-            reading(&car, catalogue::IS_LOCKED).0,
-            json!({ "value": false })
-        );
-    }
-
-    #[test]
-    fn two_changes_in_one_millisecond_have_two_times() {
-        let mut car = car(FIRST_VEHICLE);
-        car.run(Command::Lock, LATER).unwrap();
-        car.run(Command::Unlock, LATER).unwrap();
-        assert_eq!(reading(&car, catalogue::IS_LOCKED).1, Millis(LATER.0 + 1));
-    }
-
-    #[test]
-    fn charging_starts_and_stops_once() {
-        let mut car = car(FIRST_VEHICLE);
-        assert_eq!(
-            code(car.run(Command::StopCharge, LATER)),
-            (409, "NOT_CHARGING".into())
-        );
-        assert_eq!(
-            car.run(Command::StartCharge, LATER).unwrap(),
-            [catalogue::IS_CHARGING]
-        );
-        assert_eq!(
-            reading(&car, catalogue::IS_CHARGING).0,
-            json!({ "value": true })
-        );
-        assert_eq!(
-            code(car.run(Command::StartCharge, LATER)),
-            (409, "CHARGING_IN_PROGRESS".into())
-        );
-        car.run(Command::StopCharge, LATER).unwrap();
-        assert_eq!(
-            reading(&car, catalogue::IS_CHARGING).0,
-            json!({ "value": false })
-        );
-    }
-
-    #[test]
-    fn charging_needs_the_plug() {
-        assert_eq!(
-            code(car(UNPLUGGED_VEHICLE).run(Command::StartCharge, LATER)),
-            (409, "CHARGING_PLUG_NOT_CONNECTED".into())
-        );
-    }
-
-    #[test]
-    fn a_combustion_car_cannot_be_charged_but_can_be_locked() {
-        for command in [
-            Command::StartCharge,
-            Command::StopCharge,
-            Command::SetChargeLimit(80),
-        ] {
-            assert_eq!(
-                code(car(COMBUSTION_VEHICLE).run(command, LATER)),
-                (501, "VEHICLE_NOT_CAPABLE".into())
-            );
-        }
-        let mut car = car(COMBUSTION_VEHICLE);
-        assert_eq!(car.run(Command::Unlock, LATER).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_new_limit_is_the_active_limit() {
-        let mut car = car(UNPLUGGED_VEHICLE);
-        car.run(Command::SetChargeLimit(55), LATER).unwrap();
-        assert_eq!(
-            reading(&car, catalogue::CHARGE_LIMITS),
-            (charge_limits(55), LATER)
-        );
-        assert_eq!(car.run(Command::SetChargeLimit(55), LATER).unwrap(), []);
-    }
-
-    #[test]
-    fn a_destination_changes_no_signal() {
-        let command = Command::SetDestination {
-            latitude: 1.0,
-            longitude: 2.0,
-        };
-        assert_eq!(car(FIRST_VEHICLE).run(command, LATER).unwrap(), []);
-    }
 }

@@ -12,8 +12,8 @@ pub(crate) struct Kind {
 macro_rules! catalogue {
     ($($constant:ident = $code:literal, $group:literal, $name:literal;)*) => {
         $(pub(crate) const $constant: Kind = Kind { code: $code, group: $group, name: $name };)*
-        #[cfg(test)]
-        const ALL: &[Kind] = &[$($constant),*];
+        /// All of them.
+        pub(crate) const ALL: &[Kind] = &[$($constant),*];
     };
 }
 

@@ -1,18 +1,18 @@
-//! `POST /v3/vehicles/{vehicleId}/commands/…`: the six documented commands.
+//! `POST /v3/vehicles/{vehicleId}/commands/…`.
 //! <https://smartcar.com/docs/api-reference/commands/overview>
 
 use axum::Json;
 use axum::extract::State;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::access::OwnedVehicle;
+use crate::attributes::attribute;
 use crate::car::Command;
 use crate::clock::Millis;
 use crate::event::{Event, Mode, Trigger};
+use crate::execution::Execution;
 use crate::refusal::Refusal;
-use crate::signal::put;
 use crate::state::{Shared, Simulator, lock};
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -49,6 +49,20 @@ pub(crate) async fn set_destination(
     run(&simulator, &vehicle, read_destination(&body)?)
 }
 
+pub(crate) async fn open_charge_port(
+    State(simulator): State<Shared>,
+    vehicle: OwnedVehicle,
+) -> Answer {
+    run(&simulator, &vehicle, Command::OpenChargePort)
+}
+
+pub(crate) async fn close_charge_port(
+    State(simulator): State<Shared>,
+    vehicle: OwnedVehicle,
+) -> Answer {
+    run(&simulator, &vehicle, Command::CloseChargePort)
+}
+
 /// Changes the car, hands the change to the webhook and answers. The answer
 /// never waits for the delivery.
 fn run(simulator: &Simulator, vehicle: &OwnedVehicle, command: Command) -> Answer {
@@ -56,7 +70,7 @@ fn run(simulator: &Simulator, vehicle: &OwnedVehicle, command: Command) -> Answe
     let event = {
         let mut fleet = lock(&simulator.fleet);
         let car = fleet
-            .car_mut(&vehicle.id)
+            .connected_mut(&vehicle.id)
             .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
         let changed = car.run(command, executed_at)?;
         (!changed.is_empty()).then(|| {
@@ -69,10 +83,11 @@ fn run(simulator: &Simulator, vehicle: &OwnedVehicle, command: Command) -> Answe
     {
         simulator.outbox.send(event);
     }
-    Ok(Json(execution(command, executed_at, Millis::now())))
+    let execution = execution(command, executed_at);
+    Ok(Json(execution.resource(Millis::now())))
 }
 
-fn execution(command: Command, executed_at: Millis, completed_at: Millis) -> Value {
+fn execution(command: Command, executed_at: Millis) -> Execution {
     let (command_type, parameters) = match command {
         Command::StartCharge => ("charge-start", None),
         Command::StopCharge => ("charge-stop", None),
@@ -88,27 +103,14 @@ fn execution(command: Command, executed_at: Millis, completed_at: Millis) -> Val
             "navigation-set-destination",
             Some(json!({ "latitude": latitude, "longitude": longitude })),
         ),
+        Command::OpenChargePort => ("charge-port-open", None),
+        Command::CloseChargePort => ("charge-port-close", None),
     };
-    let mut attributes = json!({
-        "commandType": command_type,
-        "status": { "value": "SUCCESS" },
-        "executionMode": "sync",
-    });
-    if let Some(parameters) = parameters {
-        put(&mut attributes, "parameters", parameters);
+    Execution {
+        command_type,
+        parameters,
+        executed_at,
     }
-    json!({
-        "data": {
-            "id": format!("exec_{}", Uuid::new_v4().simple()),
-            "type": "command-execution",
-            "attributes": attributes,
-            "meta": {
-                "executedAt": executed_at.iso(),
-                "completedAt": completed_at.iso(),
-                "durationInSeconds": completed_at.minus(executed_at.0).0 / 1000,
-            },
-        }
-    })
 }
 
 fn read_limit(body: &[u8]) -> Result<Command, Refusal> {
@@ -136,11 +138,6 @@ fn read_destination(body: &[u8]) -> Result<Command, Refusal> {
         latitude: degrees("latitude", 90.0)?,
         longitude: degrees("longitude", 180.0)?,
     })
-}
-
-fn attribute(body: &[u8], name: &str) -> Option<Value> {
-    let mut body: Value = serde_json::from_slice(body).ok()?;
-    Some(body.pointer_mut("/data/attributes")?.get_mut(name)?.take())
 }
 
 #[cfg(test)]
@@ -182,15 +179,5 @@ mod tests {
         ] {
             assert!(read(latitude, longitude).is_err());
         }
-    }
-
-    #[test]
-    fn an_execution_without_parameters_has_no_such_member() {
-        let answer = execution(Command::Lock, Millis(1_000), Millis(3_500));
-        assert!(answer.pointer("/data/attributes/parameters").is_none());
-        assert_eq!(
-            answer.pointer("/data/meta/durationInSeconds"),
-            Some(&json!(2))
-        );
     }
 }

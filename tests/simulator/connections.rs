@@ -1,22 +1,21 @@
-//! `GET /v3/connections` and `GET /v3/connections/{connectionId}`.
-//! <https://smartcar.com/docs/api-reference/list-connections>
-
-use std::collections::HashMap;
+//! `GET /v3/connections`, and `GET` and `DELETE /v3/connections/{connectionId}`.
+//! <https://smartcar.com/docs/api-reference/list-connections>,
+//! <https://smartcar.com/docs/api-reference/remove-connection>
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use crate::access::{path_parameter, user_id};
-use crate::car::{Car, Powertrain};
+use crate::car::{Car, Connection, Powertrain};
+use crate::page::{Page, Query};
 use crate::refusal::Refusal;
 use crate::state::{Shared, Simulator, lock};
 
 /// Smartcar pages by ten here, which a client that reads one page overlooks.
 const PAGE_SIZE: usize = 10;
-const MAX_PAGE_SIZE: usize = 100;
 
 pub(crate) struct ConnectionId(String);
 
@@ -33,9 +32,25 @@ pub(crate) async fn connection(
     ConnectionId(id): ConnectionId,
 ) -> Result<Json<Value>, Refusal> {
     let fleet = lock(&simulator.fleet);
-    let car = fleet.cars().iter().find(|car| car.connection.id == id);
-    let car = car.ok_or_else(Refusal::invalid_path)?;
-    Ok(Json(json!({ "data": resource(&simulator, car) })))
+    let (car, connection) = fleet
+        .connections()
+        .find(|(_, connection)| connection.id == id)
+        .ok_or_else(Refusal::invalid_path)?;
+    Ok(Json(
+        json!({ "data": resource(&simulator, car, connection) }),
+    ))
+}
+
+/// Ends the application's access to the car.
+pub(crate) async fn remove(
+    State(simulator): State<Shared>,
+    ConnectionId(id): ConnectionId,
+) -> Result<StatusCode, Refusal> {
+    let removed = lock(&simulator.fleet).disconnect(|_, connection| connection.id == id);
+    match removed {
+        0 => Err(Refusal::invalid_path()),
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
 }
 
 pub(crate) async fn connections(
@@ -43,118 +58,69 @@ pub(crate) async fn connections(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Json<Value>, Refusal> {
-    let filter = Filter::read(&headers, &uri)?;
+    let query = Query::of(&uri);
+    let page = Page::read(&query, PAGE_SIZE)?;
+    let filter = Filter::read(&headers, &query);
     let fleet = lock(&simulator.fleet);
-    let mut cars: Vec<&Car> = fleet.cars().iter().filter(|c| filter.admits(c)).collect();
-    cars.sort_by_key(|car| std::cmp::Reverse(car.connection.created_at));
-    let data: Vec<Value> = cars
-        .iter()
-        .skip((filter.page - 1).saturating_mul(filter.size))
-        .take(filter.size)
-        .map(|car| resource(&simulator, car))
+    let mut found: Vec<(&Car, &Connection)> = fleet
+        .connections()
+        .filter(|(car, _)| filter.admits(car))
         .collect();
-    Ok(Json(json!({
-        "data": data,
-        "meta": {
-            "pageNumber": filter.page,
-            "pageSize": filter.size,
-            "totalCount": cars.len(),
-            "orderBy": "createdAt",
-            "orderDirection": "DESC",
-        },
-        "links": filter.links(&simulator.origin, cars.len()),
-    })))
+    found.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.created_at));
+    let items = found
+        .into_iter()
+        .map(|(car, connection)| resource(&simulator, car, connection))
+        .collect();
+    let url = format!("{}/v3/connections", simulator.origin);
+    Ok(Json(page.answer(items, &url, &filter.pairs())))
 }
 
-/// What a list request asks for.
+/// Which connections a list request asks for.
 struct Filter {
     user: Option<String>,
+    external_id: Option<String>,
     vehicle: Option<String>,
     mode: String,
-    /// Counts from 1.
-    page: usize,
-    size: usize,
 }
 
 impl Filter {
-    fn read(headers: &HeaderMap, uri: &Uri) -> Result<Self, Refusal> {
-        let query = uri.query().unwrap_or_default().as_bytes();
-        let mut given: HashMap<String, String> =
-            form_urlencoded::parse(query).into_owned().collect();
+    fn read(headers: &HeaderMap, query: &Query) -> Self {
         // The header is optional here and acts as the filter of the same name.
-        let user = given.remove("filter[userId]");
-        Ok(Self {
+        let user = query.text("filter[userId]");
+        let mode = query.text("filter[vehicle.mode]");
+        Self {
             user: user.or_else(|| user_id(headers).map(str::to_owned)),
-            vehicle: given.remove("filter[vehicleId]"),
-            mode: given
-                .remove("filter[vehicle.mode]")
-                .unwrap_or_else(|| "live".to_owned()),
-            page: number(&given, "page[number]", usize::MAX)?.unwrap_or(1),
-            size: number(&given, "page[size]", MAX_PAGE_SIZE)?.unwrap_or(PAGE_SIZE),
-        })
+            external_id: query.text("filter[user.externalId]"),
+            vehicle: query.text("filter[vehicleId]"),
+            mode: mode.unwrap_or_else(|| "live".to_owned()),
+        }
     }
 
+    /// Every car is live, and no user was given an external id.
     fn admits(&self, car: &Car) -> bool {
         self.user.as_ref().is_none_or(|user| user == car.owner)
+            && self.external_id.is_none()
             && self.vehicle.as_ref().is_none_or(|id| id == car.id)
             && self.mode == "live"
     }
 
-    fn links(&self, origin: &str, total: usize) -> Value {
-        let last = total.div_ceil(self.size).max(1);
-        let link = |page: usize| {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.append_pair("page[number]", &page.to_string());
-            query.append_pair("page[size]", &self.size.to_string());
-            query.append_pair("filter[vehicle.mode]", &self.mode);
-            if let Some(user) = &self.user {
-                query.append_pair("filter[userId]", user);
-            }
-            if let Some(vehicle) = &self.vehicle {
-                query.append_pair("filter[vehicleId]", vehicle);
-            }
-            format!("{origin}/v3/connections?{}", query.finish())
-        };
-        json!({
-            "self": link(self.page),
-            "first": link(1),
-            "last": link(last),
-            "next": (self.page < last).then(|| link(self.page.saturating_add(1))),
-            "prev": (self.page > 1).then(|| link(self.page - 1)),
-        })
+    fn pairs(&self) -> [(&str, Option<&str>); 4] {
+        [
+            ("filter[vehicle.mode]", Some(&self.mode)),
+            ("filter[userId]", self.user.as_deref()),
+            ("filter[user.externalId]", self.external_id.as_deref()),
+            ("filter[vehicleId]", self.vehicle.as_deref()),
+        ]
     }
 }
 
-fn number(
-    given: &HashMap<String, String>,
-    name: &str,
-    most: usize,
-) -> Result<Option<usize>, Refusal> {
-    let Some(text) = given.get(name) else {
-        return Ok(None);
-    };
-    match text.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
-        _ => Err(Refusal::invalid_input(format!(
-            "{name} must be a whole number from 1 to {most}"
-        ))),
-    }
-}
-
-fn resource(simulator: &Simulator, car: &Car) -> Value {
-    let connection = &car.connection;
+fn resource(simulator: &Simulator, car: &Car, connection: &Connection) -> Value {
     json!({
         "id": connection.id,
         "type": "connection",
         "attributes": {
             "permissions": permissions(car.powertrain),
-            "vehicle": {
-                "make": car.make,
-                "model": car.model,
-                "year": car.year,
-                "mode": "live",
-                "powertrainType": car.powertrain.name(),
-            },
+            "vehicle": car.attributes(),
             "user": { "id": car.owner },
         },
         "relationships": {

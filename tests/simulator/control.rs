@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::car::Car;
+use crate::car::{Car, Schedule};
 use crate::catalogue;
 use crate::config;
 use crate::event::{Event, Mode, Trigger};
@@ -57,13 +57,22 @@ fn describe(car: &Car) -> Value {
         "make": car.make,
         "model": car.model,
         "powertrainType": car.powertrain.name(),
+        "isConnected": car.connection.is_some(),
         "state": {
             "isLocked": car.state.locked,
             "isPluggedIn": charge.map(|charge| charge.plugged_in),
             "isCharging": charge.map(|charge| charge.charging),
             "chargeLimit": charge.map(|charge| charge.limit),
+            "isChargePortOpen": charge.map(|charge| charge.port_open),
+            "chargeSchedules": charge.map(|charge| schedules(&charge.schedules)),
         },
     })
+}
+
+fn schedules(schedules: &[Schedule]) -> Vec<Value> {
+    let describe =
+        |schedule: &Schedule| json!({ "id": schedule.id, "commandType": schedule.command_type });
+    schedules.iter().map(describe).collect()
 }
 
 #[derive(Deserialize)]

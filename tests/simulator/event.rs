@@ -136,7 +136,7 @@ impl Event {
     }
 }
 
-const WEBHOOK_NAME: &str = "Simulated fleet";
+pub(crate) const WEBHOOK_NAME: &str = "Simulated fleet";
 
 fn meta(mode: Mode) -> Value {
     json!({

@@ -1,4 +1,5 @@
-//! The trouble that a test asks for: slow answers, chosen answers, cut connections.
+//! The trouble that a test asks for: slow answers, chosen answers, cut connections,
+//! revoked tokens. How a body is sent is in `framing`.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,11 +14,15 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::framing::{Framing, KeepOpen, Slow};
 use crate::routes;
-use crate::state::lock;
+use crate::state::{Simulator, lock};
 
-/// What happens to the requests of one route. Several members work together:
-/// the wait comes first.
+/// What happens to the requests of one route. Several members work together, in
+/// this order: the wait, the revocation, the cut, the answer, how its body is sent.
+///
+/// A page of a proxy instead of an answer is
+/// `{"route":…,"status":502,"headers":{"Content-Type":"text/html"},"body":"<html>…"}`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -32,6 +37,10 @@ pub(crate) struct Fault {
     /// Milliseconds to wait before anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
+    /// Revoke every access token when the request arrives, before its own is
+    /// looked at: it is answered 401 with a token that was good when it was sent.
+    #[serde(default)]
+    revoke_tokens: bool,
     /// Answer with this status; 200 where only headers or a body are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
@@ -42,6 +51,22 @@ pub(crate) struct Fault {
     /// Close the connection instead of answering.
     #[serde(default)]
     cut: bool,
+    /// Send the body, the real one or the given, in this many pieces. Goes with
+    /// `pauseMs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pieces: Option<usize>,
+    /// Milliseconds between two pieces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause_ms: Option<u64>,
+    /// Close the connection after the headers, which promise the whole body, and
+    /// this many bytes of it. The last byte is never sent, however many are asked
+    /// for; where there is no body at all, nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cut_after_bytes: Option<usize>,
+    /// Answer as Smartcar does for a command that takes long. With
+    /// `"cutAfterBytes": 0` the connection is closed in the place of the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_open: Option<KeepOpen>,
 }
 
 /// Marks a response that must not be sent: the server closes the connection.
@@ -57,6 +82,12 @@ pub(crate) enum InvalidFault {
     Status,
     #[error("the header {0} cannot be sent")]
     Header(String),
+    #[error("pieces, from 2 on, and pauseMs, from 1 on, go together")]
+    Pieces,
+    #[error("with keepOpen the status must be from 200 to 599 and have a body")]
+    KeepOpen,
+    #[error("a connection that is cut sends no body")]
+    Cut,
 }
 
 impl Fault {
@@ -68,6 +99,15 @@ impl Fault {
         }
         if self.status.is_some_and(|s| !(200..600).contains(&s)) {
             return Err(InvalidFault::Status);
+        }
+        if (self.pieces.is_some() || self.pause_ms.is_some()) && self.slow().is_none() {
+            return Err(InvalidFault::Pieces);
+        }
+        if self.keep_open.as_ref().is_some_and(|k| !k.has_body()) {
+            return Err(InvalidFault::KeepOpen);
+        }
+        if self.cut && !self.framing().is_plain() {
+            return Err(InvalidFault::Cut);
         }
         match self.headers.iter().find(|(n, v)| header(n, v).is_none()) {
             Some((name, _)) => Err(InvalidFault::Header(name.clone())),
@@ -83,9 +123,17 @@ impl Fault {
     }
 
     /// Lets the fault happen; the normal handling follows where it only waits.
-    pub(crate) async fn apply(&self, request: Request, next: Next) -> Response {
+    pub(crate) async fn apply(
+        &self,
+        simulator: &Simulator,
+        request: Request,
+        next: Next,
+    ) -> Response {
         if let Some(latency) = self.latency_ms {
             tokio::time::sleep(Duration::from_millis(latency)).await;
+        }
+        if self.revoke_tokens {
+            simulator.tokens.revoke_all();
         }
         if self.cut {
             return Extension(Cut).into_response();
@@ -94,6 +142,24 @@ impl Fault {
             Some(answer) => answer,
             None => next.run(request).await,
         }
+    }
+
+    /// How the body of the answer is sent.
+    pub(crate) fn framing(&self) -> Framing {
+        Framing {
+            slow: self.slow(),
+            cut_after_bytes: self.cut_after_bytes,
+            keep_open: self.keep_open.clone(),
+        }
+    }
+
+    fn slow(&self) -> Option<Slow> {
+        let pieces = self.pieces.filter(|pieces| *pieces > 1)?;
+        let pause = self.pause_ms.filter(|pause| *pause > 0)?;
+        Some(Slow {
+            pieces,
+            pause: Duration::from_millis(pause),
+        })
     }
 
     fn answer(&self) -> Option<Response> {
@@ -184,11 +250,23 @@ mod tests {
             r#"{"route":"/oauth2/token","headers":{"a b":"c"}}"#,
             r#"{"route":"/oauth2/token","headers":{"Content-Length":"3"}}"#,
             r#"{"route":"/oauth2/token","headers":{"X":"a\nb"}}"#,
+            r#"{"route":"/oauth2/token","pieces":3}"#,
+            r#"{"route":"/oauth2/token","pauseMs":3}"#,
+            r#"{"route":"/oauth2/token","pieces":1,"pauseMs":3}"#,
+            r#"{"route":"/oauth2/token","pieces":3,"pauseMs":0}"#,
+            r#"{"route":"/oauth2/token","keepOpen":{"status":204,"afterMs":1}}"#,
+            r#"{"route":"/oauth2/token","keepOpen":{"status":999,"afterMs":1}}"#,
+            r#"{"route":"/oauth2/token","cut":true,"cutAfterBytes":3}"#,
         ] {
             assert!(faults.replace(vec![fault(bad)]).is_err(), "{bad}");
         }
         assert_eq!(faults.list().len(), 1);
-        assert!(serde_json::from_str::<Fault>(r#"{"route":"/","latency":5}"#).is_err());
+        for unknown in [
+            r#"{"route":"/","latency":5}"#,
+            r#"{"route":"/","keepOpen":{"afterMs":1,"cut":true}}"#,
+        ] {
+            assert!(serde_json::from_str::<Fault>(unknown).is_err(), "{unknown}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::car::{Car, Charge, Connection, Powertrain, State, charge_limits, doors};
+use crate::car::{Car, Charge, Connection, Powertrain, State, Subscription, charge_limits, doors};
 use crate::catalogue::{self, Kind};
 use crate::clock::Millis;
 use crate::signal::Signal;
@@ -42,12 +42,52 @@ impl Fleet {
         &self.cars
     }
 
+    /// A car, be it connected or not.
     pub(crate) fn car(&self, id: &str) -> Option<&Car> {
         self.cars.iter().find(|car| car.id == id)
     }
 
-    pub(crate) fn car_mut(&mut self, id: &str) -> Option<&mut Car> {
-        self.cars.iter_mut().find(|car| car.id == id)
+    pub(crate) fn connected(&self, id: &str) -> Option<&Car> {
+        self.car(id).filter(|car| car.connection.is_some())
+    }
+
+    pub(crate) fn connected_mut(&mut self, id: &str) -> Option<&mut Car> {
+        self.cars
+            .iter_mut()
+            .find(|car| car.id == id && car.connection.is_some())
+    }
+
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (&Car, &Connection)> {
+        self.cars
+            .iter()
+            .filter_map(|car| Some((car, car.connection.as_ref()?)))
+    }
+
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&Car, &Subscription)> {
+        self.connections()
+            .filter_map(|(car, connection)| Some((car, connection.subscription.as_ref()?)))
+    }
+
+    /// Removes connections, and the subscriptions with them; answers how many.
+    pub(crate) fn disconnect(&mut self, which: impl Fn(&Car, &Connection) -> bool) -> usize {
+        let mut removed = 0;
+        for car in &mut self.cars {
+            if car.connection.as_ref().is_some_and(|c| which(car, c)) {
+                car.connection = None;
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// Ends a subscription; answers whether there was one of this id.
+    pub(crate) fn unsubscribe(&mut self, id: &str) -> bool {
+        self.cars
+            .iter_mut()
+            .filter_map(|car| car.connection.as_mut())
+            .filter_map(|c| c.subscription.take_if(|subscription| subscription.id == id))
+            .next()
+            .is_some()
     }
 }
 
@@ -56,21 +96,17 @@ fn first(now: Millis) -> Car {
     Car {
         id: FIRST_VEHICLE,
         owner: FIRST_USER,
-        connection: Connection {
-            id: "3c4ef9ef-5cee-4dbb-af14-4dcc35ae3f5d",
-            created_at: Millis(1_772_445_296_204),
-        },
+        connection: connection(
+            "3c4ef9ef-5cee-4dbb-af14-4dcc35ae3f5d",
+            Millis(1_772_445_296_204),
+        ),
         make: "VOLVO",
         model: "EX30",
         year: 2025,
         powertrain: Powertrain::Battery,
         state: State {
             locked: false,
-            charge: Some(Charge {
-                plugged_in: true,
-                charging: false,
-                limit: 80,
-            }),
+            charge: Some(charge(true, 80)),
             changed_at: now,
         },
         signals: vec![
@@ -96,21 +132,17 @@ fn unplugged(now: Millis) -> Car {
     Car {
         id: UNPLUGGED_VEHICLE,
         owner: SECOND_USER,
-        connection: Connection {
-            id: "fc694f2c-834a-4b3e-b054-25bcc8dfe7e1",
-            created_at: Millis(1_770_112_835_671),
-        },
+        connection: connection(
+            "fc694f2c-834a-4b3e-b054-25bcc8dfe7e1",
+            Millis(1_770_112_835_671),
+        ),
         make: "KIA",
         model: "Niro EV",
         year: 2023,
         powertrain: Powertrain::Battery,
         state: State {
             locked: true,
-            charge: Some(Charge {
-                plugged_in: false,
-                charging: false,
-                limit: 90,
-            }),
+            charge: Some(charge(false, 90)),
             changed_at: now,
         },
         signals: vec![
@@ -135,10 +167,10 @@ fn combustion(now: Millis) -> Car {
     Car {
         id: COMBUSTION_VEHICLE,
         owner: FIRST_USER,
-        connection: Connection {
-            id: "82bcdd38-1742-4475-8256-516896e4b07e",
-            created_at: Millis(1_765_959_402_018),
-        },
+        connection: connection(
+            "82bcdd38-1742-4475-8256-516896e4b07e",
+            Millis(1_765_959_402_018),
+        ),
         make: "FORD",
         model: "Puma",
         year: 2021,
@@ -165,6 +197,25 @@ fn combustion(now: Millis) -> Car {
             read.not_capable(catalogue::STATE_OF_CHARGE, None),
             read.vin("TESTCAR0000000003"),
         ],
+    }
+}
+
+fn connection(id: &'static str, created_at: Millis) -> Option<Connection> {
+    Some(Connection {
+        id,
+        created_at,
+        subscription: None,
+    })
+}
+
+/// A car that is not charging, its port open where the cable is in it.
+fn charge(plugged_in: bool, limit: u8) -> Charge {
+    Charge {
+        plugged_in,
+        charging: false,
+        limit,
+        port_open: plugged_in,
+        schedules: Vec::new(),
     }
 }
 
@@ -226,6 +277,17 @@ fn parked(latitude: f64, longitude: f64) -> Value {
 mod tests {
     use super::*;
     use crate::signal::Reading;
+
+    #[test]
+    fn a_car_that_is_not_connected_is_known_to_the_controls_only() {
+        let mut fleet = Fleet::new(Millis(1_700_000_000_000));
+        assert_eq!(fleet.disconnect(|car, _| car.id == FIRST_VEHICLE), 1);
+        assert!(fleet.car(FIRST_VEHICLE).is_some());
+        assert!(fleet.connected(FIRST_VEHICLE).is_none());
+        assert!(fleet.connected_mut(FIRST_VEHICLE).is_none());
+        assert_eq!(fleet.connections().count(), 2);
+        assert_eq!(fleet.disconnect(|car, _| car.id == FIRST_VEHICLE), 0);
+    }
 
     #[test]
     fn every_car_has_the_signals_that_tests_count_on() {

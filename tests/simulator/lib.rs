@@ -1,11 +1,11 @@
 //! A double of Smartcar for tests and for a first try without an account.
 //!
-//! One origin stands for Smartcar's three hosts: the token endpoint
-//! (`POST /oauth2/token`), the vehicle API (`/v3/…`) and the sender of signed
-//! webhook deliveries. A fleet of three invented cars has state that commands
+//! One origin stands for all of Smartcar's hosts: the token endpoint
+//! (`POST /oauth2/token`), the vehicle, management and compatibility APIs
+//! (`/v3/…`) and the sender of signed webhook deliveries. A fleet of three invented cars has state that commands
 //! change, and each change is delivered to the callback URI as Smartcar does.
 //! Under `/_simulator` a test reads what was served and asks for trouble:
-//! slow answers, errors, cut connections, revoked tokens.
+//! slow answers, errors, cut connections and bodies, revoked tokens.
 //!
 //! It follows <https://smartcar.com/docs/api-reference/vehicles-api-intro> and
 //! what real deliveries look like where they differ from that documentation.
@@ -13,40 +13,63 @@
 //! against Smartcar's own simulated vehicles.
 
 mod access;
+mod applications;
+mod attributes;
 mod car;
 mod catalogue;
 mod clock;
 mod commands;
+mod compatibility;
 mod config;
 mod connections;
 mod control;
 mod delivery;
 mod event;
+mod execution;
 mod faults;
 mod fleet;
+mod framing;
 mod observe;
+mod page;
 mod refusal;
 mod requests;
 mod routes;
+mod schedules;
 mod server;
 mod signal;
 mod signature;
 mod state;
+mod subscriptions;
 mod token;
+mod users;
 mod vehicles;
 mod webhook;
+mod webhooks;
 
 #[cfg(test)]
 mod access_tests;
+#[cfg(test)]
+mod car_tests;
+#[cfg(test)]
+mod connections_tests;
 #[cfg(test)]
 mod control_tests;
 #[cfg(test)]
 mod delivery_tests;
 #[cfg(test)]
+mod faults_tests;
+#[cfg(test)]
+mod management_tests;
+#[cfg(test)]
+mod schedules_tests;
+#[cfg(test)]
 mod server_tests;
+#[cfg(test)]
+mod subscriptions_tests;
 #[cfg(test)]
 mod testing;
 
+pub use applications::APPLICATION;
 pub use config::{Config, InvalidSetting, Layout, callback_uri, retry_scale};
 pub use fleet::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,

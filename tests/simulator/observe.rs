@@ -27,8 +27,12 @@ pub(crate) async fn observe(
     let route = matched.map_or_else(|| UNMATCHED.to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
     let response = match simulator.faults.take(&method, &route) {
-        Some(fault) => fault.apply(request, next).await,
-        None => next.run(request).await,
+        Some(fault) => {
+            let response = fault.apply(&simulator, request, next).await;
+            // A refusal gets its body when it is finished, and a body its framing after that.
+            fault.framing().apply(finish(response)).await
+        }
+        None => finish(next.run(request).await),
     };
     let is_cut = response.extensions().get::<Cut>().is_some();
     simulator.requests.count(Served {
@@ -40,7 +44,7 @@ pub(crate) async fn observe(
             response.status().as_u16()
         },
     });
-    finish(response)
+    response
 }
 
 /// Gives the answer its request id and a refusal its body, which quotes that id.

@@ -78,6 +78,37 @@ impl Refusal {
         )
     }
 
+    /// Named after `VEHICLE_NOT_FOUND`: of a body's other ids, only the status is
+    /// documented.
+    pub(crate) fn webhook_not_found(webhook_id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "RESOURCE_NOT_FOUND",
+            "WEBHOOK_NOT_FOUND",
+            format!("Webhook with ID {webhook_id} not found"),
+        )
+    }
+
+    /// As [`Refusal::webhook_not_found`].
+    pub(crate) fn user_not_found(user_id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "RESOURCE_NOT_FOUND",
+            "USER_NOT_FOUND",
+            format!("User with ID {user_id} not found"),
+        )
+    }
+
+    /// Only the status is documented.
+    pub(crate) fn already_subscribed(vehicle_id: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "CONFLICT",
+            "ALREADY_SUBSCRIBED",
+            format!("Vehicle with ID {vehicle_id} is already subscribed to this webhook"),
+        )
+    }
+
     pub(crate) fn invalid_path() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

@@ -2,46 +2,61 @@
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use crate::access::require_token;
+use crate::applications;
 use crate::commands;
+use crate::compatibility;
 use crate::connections;
 use crate::control;
 use crate::observe::observe;
 use crate::refusal::Refusal;
+use crate::schedules;
 use crate::state::Shared;
+use crate::subscriptions;
 use crate::token;
+use crate::users;
 use crate::vehicles;
+use crate::webhooks;
 
-const TOKEN: &str = "/oauth2/token";
-const CONNECTIONS: &str = "/v3/connections";
-const CONNECTION: &str = "/v3/connections/{connectionId}";
-const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
-const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
-const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
-const CHARGE_START: &str = "/v3/vehicles/{vehicleId}/commands/charge/start";
-const CHARGE_STOP: &str = "/v3/vehicles/{vehicleId}/commands/charge/stop";
-const CHARGE_SET_LIMIT: &str = "/v3/vehicles/{vehicleId}/commands/charge/set-limit";
-const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
-const UNLOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/unlock";
-const SET_DESTINATION: &str = "/v3/vehicles/{vehicleId}/commands/navigation/set-destination";
+macro_rules! templates {
+    ($($constant:ident = $path:literal;)*) => {
+        $(const $constant: &str = $path;)*
+        /// The routes of Smartcar's side, by which requests are counted and faults set.
+        pub(crate) const TEMPLATES: &[&str] = &[$($constant),*];
+    };
+}
 
-/// The routes of Smartcar's side, by which requests are counted and faults set.
-pub(crate) const TEMPLATES: [&str; 12] = [
-    TOKEN,
-    CONNECTIONS,
-    CONNECTION,
-    VEHICLE,
-    SIGNALS,
-    SIGNAL,
-    CHARGE_START,
-    CHARGE_STOP,
-    CHARGE_SET_LIMIT,
-    LOCK,
-    UNLOCK,
-    SET_DESTINATION,
-];
+templates! {
+    TOKEN = "/oauth2/token";
+    CONNECTIONS = "/v3/connections";
+    CONNECTION = "/v3/connections/{connectionId}";
+    USER = "/v3/users/{userId}";
+    VEHICLE = "/v3/vehicles/{vehicleId}";
+    SIGNALS = "/v3/vehicles/{vehicleId}/signals";
+    SIGNAL = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
+    CHARGE_START = "/v3/vehicles/{vehicleId}/commands/charge/start";
+    CHARGE_STOP = "/v3/vehicles/{vehicleId}/commands/charge/stop";
+    CHARGE_SET_LIMIT = "/v3/vehicles/{vehicleId}/commands/charge/set-limit";
+    LOCK = "/v3/vehicles/{vehicleId}/commands/security/lock";
+    UNLOCK = "/v3/vehicles/{vehicleId}/commands/security/unlock";
+    SET_DESTINATION = "/v3/vehicles/{vehicleId}/commands/navigation/set-destination";
+    OPEN_CHARGE_PORT = "/v3/vehicles/{vehicleId}/commands/charge-port/open";
+    CLOSE_CHARGE_PORT = "/v3/vehicles/{vehicleId}/commands/charge-port/close";
+    DAILY_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/daily";
+    WEEKLY_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/weekly";
+    WORKWEEK_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/workweek";
+    SCHEDULE = "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}";
+    WEBHOOKS = "/v3/webhooks";
+    WEBHOOK = "/v3/webhooks/{webhookId}";
+    SUBSCRIPTIONS = "/v3/subscriptions";
+    SUBSCRIPTION = "/v3/subscriptions/{subscriptionId}";
+    APPLICATIONS = "/v3/applications";
+    APPLICATION = "/v3/applications/{applicationId}";
+    SECRETS = "/v3/applications/{applicationId}/secrets";
+    COMPATIBLE_VEHICLES = "/v3/compatible-vehicles";
+}
 
 pub(crate) fn router(simulator: Shared) -> Router {
     smartcar(&simulator)
@@ -50,10 +65,29 @@ pub(crate) fn router(simulator: Shared) -> Router {
 }
 
 fn smartcar(simulator: &Shared) -> Router<Shared> {
+    // Smartcar's list of errors has no 405: a path is a method and a path.
+    let compatible_vehicles =
+        get(compatibility::vehicles).fallback(async || Refusal::invalid_path());
     Router::new()
         .route(TOKEN, post(token::issue))
+        .merge(vehicle_api())
+        .merge(management_api())
+        .method_not_allowed_fallback(async || Refusal::invalid_path())
+        .fallback(async || Refusal::invalid_path())
+        .layer(from_fn_with_state(simulator.clone(), require_token))
+        // Stands behind that layer, as the one call that takes no token.
+        .route(COMPATIBLE_VEHICLES, compatible_vehicles)
+        .layer(from_fn_with_state(simulator.clone(), observe))
+}
+
+fn vehicle_api() -> Router<Shared> {
+    Router::new()
         .route(CONNECTIONS, get(connections::connections))
-        .route(CONNECTION, get(connections::connection))
+        .route(
+            CONNECTION,
+            get(connections::connection).delete(connections::remove),
+        )
+        .route(USER, delete(users::remove))
         .route(VEHICLE, get(vehicles::vehicle))
         .route(SIGNALS, get(vehicles::signals))
         .route(SIGNAL, get(vehicles::signal))
@@ -63,9 +97,45 @@ fn smartcar(simulator: &Shared) -> Router<Shared> {
         .route(LOCK, post(commands::lock_doors))
         .route(UNLOCK, post(commands::unlock_doors))
         .route(SET_DESTINATION, post(commands::set_destination))
-        // Smartcar's list of errors has no 405: a path is a method and a path.
-        .method_not_allowed_fallback(async || Refusal::invalid_path())
-        .fallback(async || Refusal::invalid_path())
-        .layer(from_fn_with_state(simulator.clone(), require_token))
-        .layer(from_fn_with_state(simulator.clone(), observe))
+        .route(OPEN_CHARGE_PORT, post(commands::open_charge_port))
+        .route(CLOSE_CHARGE_PORT, post(commands::close_charge_port))
+        .route(DAILY_SCHEDULES, post(schedules::daily))
+        .route(WEEKLY_SCHEDULES, post(schedules::weekly))
+        .route(WORKWEEK_SCHEDULES, post(schedules::workweek))
+        .route(SCHEDULE, delete(schedules::remove))
+}
+
+fn management_api() -> Router<Shared> {
+    Router::new()
+        .route(WEBHOOKS, get(webhooks::webhooks))
+        .route(WEBHOOK, get(webhooks::webhook))
+        .route(
+            SUBSCRIPTIONS,
+            get(subscriptions::subscriptions).post(subscriptions::create),
+        )
+        .route(
+            SUBSCRIPTION,
+            get(subscriptions::subscription).delete(subscriptions::remove),
+        )
+        .route(APPLICATIONS, get(applications::applications))
+        .route(APPLICATION, get(applications::application))
+        .route(SECRETS, get(applications::secrets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_that_the_client_knows_has_a_route() {
+        let endpoints = include_str!("../../src/smartcar/endpoints.rs");
+        let paths: Vec<&str> = endpoints
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("path: \"")?.strip_suffix("\","))
+            .collect();
+        assert!(paths.len() >= 30, "{paths:?}");
+        for path in paths {
+            assert!(TEMPLATES.contains(&path), "{path}");
+        }
+    }
 }

@@ -6,15 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::testing::Running;
+use crate::testing::{Running, refused};
 use crate::{
     BindError, COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER, Server,
     UNPLUGGED_VEHICLE,
 };
-
-fn refused(status: u16, kind: &str, code: &str) -> (u16, String, String) {
-    (status, kind.to_owned(), code.to_owned())
-}
 
 #[tokio::test]
 async fn a_vehicle_and_its_signals_are_read_by_the_owner_only() {
@@ -113,7 +109,14 @@ async fn a_command_answers_its_execution_and_changes_the_car() {
     assert_eq!(fleet[0]["owner"], FIRST_USER);
     assert_eq!(
         fleet[0]["state"],
-        json!({ "isLocked": true, "isPluggedIn": true, "isCharging": false, "chargeLimit": 80 })
+        json!({
+            "isLocked": true,
+            "isPluggedIn": true,
+            "isCharging": false,
+            "chargeLimit": 80,
+            "isChargePortOpen": true,
+            "chargeSchedules": [],
+        })
     );
     assert_eq!(fleet[2]["state"]["chargeLimit"], Value::Null);
 }
@@ -142,6 +145,19 @@ async fn a_command_repeats_its_parameters() {
 }
 
 #[tokio::test]
+async fn the_charge_port_opens_and_closes() {
+    let simulator = Running::start(Config::default()).await;
+    for (word, is_open) in [("close", false), ("open", true)] {
+        let command = format!("charge-port/{word}");
+        let answer = simulator.command(FIRST_VEHICLE, &command, "").await;
+        let attributes = &answer.json()["data"]["attributes"];
+        assert_eq!(attributes["commandType"], format!("charge-port-{word}"));
+        let fleet = simulator.control("GET", "/vehicles", Value::Null).await;
+        assert_eq!(fleet.json()[0]["state"]["isChargePortOpen"], is_open);
+    }
+}
+
+#[tokio::test]
 async fn a_command_that_cannot_run_says_why() {
     let simulator = Running::start(Config::default()).await;
     let invalid = refused(400, "VALIDATION", "INVALID_INPUT_FORMAT");
@@ -161,6 +177,12 @@ async fn a_command_that_cannot_run_says_why() {
             refused(501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE"),
         ),
         (
+            COMBUSTION_VEHICLE,
+            "charge-port/open",
+            "",
+            refused(501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE"),
+        ),
+        (
             UNPLUGGED_VEHICLE,
             "security/lock",
             "",
@@ -170,44 +192,6 @@ async fn a_command_that_cannot_run_says_why() {
         let answer = simulator.command(vehicle, command, body).await;
         assert_eq!(answer.refusal(), expected, "{command}");
     }
-}
-
-#[tokio::test]
-async fn connections_are_listed_in_pages_newest_first() {
-    let simulator = Running::start(Config::default()).await;
-    let bearer = simulator.bearer().await;
-    let headers = [("authorization", bearer.as_str())];
-    let list = async |query: &str| {
-        let path = format!("/v3/connections{query}");
-        simulator.ask("GET", &path, &headers, "").await
-    };
-    let all = list("").await.json();
-    assert_eq!(all["meta"]["pageSize"], 10);
-    assert_eq!(all["meta"]["totalCount"], 3);
-    assert_eq!(all["links"]["next"], Value::Null);
-    let first = &all["data"][0];
-    assert_eq!(
-        first["relationships"]["vehicle"]["data"]["id"],
-        FIRST_VEHICLE
-    );
-
-    let page = list("?page[number]=2&page[size]=2").await.json();
-    assert_eq!(page["data"].as_array().unwrap().len(), 1);
-    assert!(page["links"]["prev"].is_string());
-
-    let users = list(&format!("?filter[userId]={SECOND_USER}")).await.json();
-    assert_eq!(users["meta"]["totalCount"], 1);
-    let vehicles = list(&format!("?filter%5BvehicleId%5D={COMBUSTION_VEHICLE}")).await;
-    assert_eq!(vehicles.json()["meta"]["totalCount"], 1);
-    let far = list("?page[number]=18446744073709551615").await;
-    assert_eq!(far.json()["data"], json!([]));
-    for bad in ["?page[number]=0", "?page[size]=101", "?page[size]=x"] {
-        assert_eq!(list(bad).await.status, 400, "{bad}");
-    }
-
-    let id = first["id"].as_str().unwrap();
-    let one = list(&format!("/{id}")).await.json();
-    assert_eq!(&one["data"], first);
 }
 
 #[tokio::test]

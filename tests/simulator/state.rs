@@ -7,7 +7,7 @@ use crate::clock::Millis;
 use crate::config::{Config, Layout};
 use crate::delivery::Outbox;
 use crate::faults::Faults;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, WEBHOOK};
 use crate::requests::RequestLog;
 use crate::token::{Client, Tokens};
 use crate::webhook::Webhook;
@@ -49,6 +49,10 @@ impl Simulator {
 
     pub(crate) fn vehicle_link(&self, vehicle_id: &str) -> String {
         format!("{}/v3/vehicles/{vehicle_id}", self.origin)
+    }
+
+    pub(crate) fn webhook_link(&self) -> String {
+        format!("{}/v3/webhooks/{WEBHOOK}", self.origin)
     }
 }
 

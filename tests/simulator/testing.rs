@@ -127,15 +127,27 @@ impl Running {
         format!("Bearer {}", answer.json()["access_token"].as_str().unwrap())
     }
 
-    /// Runs a command as [`FIRST_USER`].
-    pub(crate) async fn command(&self, vehicle: &str, command: &str, body: &str) -> Answer {
+    /// Asks with a fresh token, as [`FIRST_USER`].
+    pub(crate) async fn as_first_user(&self, method: &str, path: &str, body: &str) -> Answer {
         let bearer = self.bearer().await;
         let headers = [
             ("authorization", bearer.as_str()),
             ("sc-user-id", FIRST_USER),
         ];
+        self.ask(method, path, &headers, body).await
+    }
+
+    /// Asks with a fresh token and for no user.
+    pub(crate) async fn v3(&self, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = self.bearer().await;
+        let headers = [("authorization", bearer.as_str())];
+        self.ask(method, path, &headers, body).await
+    }
+
+    /// Runs a command as [`FIRST_USER`].
+    pub(crate) async fn command(&self, vehicle: &str, command: &str, body: &str) -> Answer {
         let path = format!("/v3/vehicles/{vehicle}/commands/{command}");
-        self.ask("POST", &path, &headers, body).await
+        self.as_first_user("POST", &path, body).await
     }
 
     /// Waits until `GET /_simulator/deliveries` shows what is looked for.
@@ -163,6 +175,11 @@ impl Received {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+/// A refusal as [`Answer::refusal`] answers it.
+pub(crate) fn refused(status: u16, kind: &str, code: &str) -> (u16, String, String) {
+    (status, kind.to_owned(), code.to_owned())
 }
 
 /// A receiver that notes everything, answers VERIFY, and else answers with the

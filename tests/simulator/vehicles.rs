@@ -41,7 +41,7 @@ pub(crate) async fn vehicle(
 ) -> Result<Json<Value>, Refusal> {
     let fleet = lock(&simulator.fleet);
     let car = fleet
-        .car(&id)
+        .connected(&id)
         .ok_or_else(|| Refusal::vehicle_not_found(&id))?;
     Ok(Json(json!({ "data": resource(&simulator, car) })))
 }
@@ -52,7 +52,7 @@ pub(crate) async fn signals(
 ) -> Result<Json<Value>, Refusal> {
     let fleet = lock(&simulator.fleet);
     let car = fleet
-        .car(&vehicle.id)
+        .connected(&vehicle.id)
         .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
     let link = simulator.vehicle_link(car.id);
     let data: Vec<Value> = car.signals.iter().map(|s| s.resource(&link)).collect();
@@ -72,7 +72,7 @@ pub(crate) async fn signal(
 ) -> Result<Json<Value>, Refusal> {
     let fleet = lock(&simulator.fleet);
     let car = fleet
-        .car(&vehicle.id)
+        .connected(&vehicle.id)
         .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
     // Smartcar has one path for each signal, so an unknown code is an unknown path.
     let signal = car
@@ -90,13 +90,7 @@ fn resource(simulator: &Simulator, car: &Car) -> Value {
     json!({
         "id": car.id,
         "type": "vehicle",
-        "attributes": {
-            "make": car.make,
-            "model": car.model,
-            "year": car.year,
-            "powertrainType": car.powertrain.name(),
-            "mode": "live",
-        },
+        "attributes": car.attributes(),
         "links": { "self": simulator.vehicle_link(car.id) },
     })
 }

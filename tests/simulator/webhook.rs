@@ -81,6 +81,10 @@ impl Webhook {
         lock(&self.callback).is_some()
     }
 
+    pub(crate) fn callback(&self) -> Option<Uri> {
+        lock(&self.callback).clone()
+    }
+
     pub(crate) fn set_callback(&self, callback: Uri) {
         *lock(&self.callback) = Some(callback);
     }
@@ -138,9 +142,7 @@ impl Webhook {
         body: Bytes,
         signature: Option<String>,
     ) -> Result<Response<Incoming>, DeliveryError> {
-        let callback = lock(&self.callback)
-            .clone()
-            .ok_or(DeliveryError::NoCallback)?;
+        let callback = self.callback().ok_or(DeliveryError::NoCallback)?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(callback)

@@ -1,0 +1,367 @@
+//! The record of what callers had done: who, what, and what became of it.
+//!
+//! A row is written before Smartcar is called and completed afterwards. The same
+//! row honours an idempotency key and keeps a second command of a vehicle from
+//! running next to the first: both are unique in the table, so that one INSERT
+//! decides, for all instances.
+
+use crate::{answer::hand_on, callers::Caller, inbound::single, invalid, store};
+use bytes::Bytes;
+use edge::{
+    Host, Response,
+    log::{self, Level},
+    respond::Problem,
+    sqlite::{Row, Value},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use smartcar::{Clock, UserId, VehicleId};
+use std::fmt::Write as _;
+
+/// Says which action an answer belongs to.
+pub(crate) const ACTION_ID: &str = "edge-command-id";
+
+/// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was done.
+    Succeeded,
+    /// It was not done.
+    Failed,
+    /// It may have been done.
+    Unknown,
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An action that is about to begin.
+pub(crate) struct New<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) kind: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) vehicle: Option<&'a VehicleId>,
+    pub(crate) user: Option<&'a UserId>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) fingerprint: String,
+    /// Whether no other such action of the vehicle may run.
+    pub(crate) is_exclusive: bool,
+    pub(crate) evidence: Option<String>,
+}
+
+/// An action that has begun.
+pub(crate) struct Running {
+    pub(crate) id: String,
+}
+
+/// How an action ended.
+#[derive(Default)]
+pub(crate) struct Ending {
+    pub(crate) vehicle: Option<VehicleId>,
+    pub(crate) user: Option<UserId>,
+    /// Type and code of the error.
+    pub(crate) error: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) execution_id: Option<String>,
+    /// Certainly nothing was done, and the same request may well succeed later:
+    /// its key is free again.
+    pub(crate) is_void: bool,
+}
+
+/// What a request to begin led to.
+pub(crate) enum Begun {
+    /// It is to be done now.
+    New(Running),
+    /// It was done before under the same key.
+    Before(Response),
+}
+
+const INSERT: &str = "INSERT INTO action
+        (id, kind, path, caller, vehicle_id, user_id, idempotency_key, fingerprint, claim,
+         is_exclusive, evidence, started_at, outcome)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')
+    ON CONFLICT DO NOTHING RETURNING id";
+
+const CLAIMED: &str = "SELECT id, fingerprint, outcome, status, answer_headers, answer
+    FROM action WHERE claim = ?";
+
+const BUSY: &str = "SELECT id, kind FROM action
+    WHERE vehicle_id = ? AND outcome = 'running' AND is_exclusive = 1";
+
+/// An action that was taken for lost may still tell what became of it.
+const COMPLETE: &str = "UPDATE action SET
+        completed_at = ?2, outcome = ?3, status = ?4, error = ?5, request_id = ?6,
+        execution_id = ?7, answer_headers = ?8, answer = ?9,
+        vehicle_id = coalesce(vehicle_id, ?10), user_id = coalesce(user_id, ?11),
+        claim = CASE ?12 WHEN 1 THEN NULL ELSE claim END
+    WHERE id = ?1";
+
+/// Begins an action, unless it was begun before or another one is in the way.
+pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
+    let claim = new.key.map(|key| format!("{}\n{key}", new.caller.name()));
+    // What is in the way can end just before it is looked at.
+    for _ in 0..3 {
+        let started_at = Host.now().0;
+        let id = id(started_at);
+        let parameters = [
+            Value::from(id.as_str()),
+            Value::from(new.kind),
+            Value::from(new.path),
+            Value::from(new.caller.name()),
+            Value::from(new.vehicle.map(VehicleId::as_str)),
+            Value::from(new.user.map(UserId::as_str)),
+            Value::from(new.key),
+            Value::from(new.fingerprint.as_str()),
+            Value::from(claim.as_deref()),
+            Value::from(i64::from(new.is_exclusive)),
+            Value::from(new.evidence.as_deref()),
+            Value::from(started_at),
+        ];
+        if !store::query(INSERT, parameters).await?.is_empty() {
+            return Ok(Begun::New(Running { id }));
+        }
+        if let Some(claim) = &claim {
+            let rows = store::query(CLAIMED, [Value::from(claim.as_str())]).await?;
+            if let Some(row) = rows.first() {
+                return before(row, &new.fingerprint).map(Begun::Before);
+            }
+        }
+        let vehicle = new.vehicle.map(VehicleId::as_str);
+        let rows = store::query(BUSY, [Value::from(vehicle)]).await?;
+        if let Some(row) = rows.first() {
+            return Err(busy(row));
+        }
+    }
+    let detail = "the vehicle is told one thing after the other: try again";
+    Err(in_progress("COMMAND_IN_PROGRESS", detail.to_owned()))
+}
+
+/// What was answered when this was done under the same key.
+fn before(row: &Row, fingerprint: &str) -> Result<Response, Problem> {
+    let id = row.text(0).unwrap_or_default();
+    if row.text(1) != Some(fingerprint) {
+        let detail = "this Idempotency-Key stands for another request: use a new one";
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "IDEMPOTENCY_KEY_REUSED", detail));
+    }
+    if row.text(2) == Some("running") {
+        let detail = format!("the request with this Idempotency-Key is still running, as {id}");
+        return Err(in_progress("REQUEST_IN_PROGRESS", detail));
+    }
+    let status = row.integer(3).and_then(|status| u16::try_from(status).ok());
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    let mut response = match status {
+        Some(status) => hand_on(smartcar::Response {
+            status,
+            headers: unpack(row.text(4).unwrap_or_default()),
+            body: Bytes::copy_from_slice(row.bytes(5).unwrap_or_default()),
+        }),
+        // The instance that ran it ended before it could tell.
+        None => unknown(id).into(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        HeaderName::from_static("idempotent-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    tell(headers, id);
+    Ok(response)
+}
+
+fn busy(row: &Row) -> Problem {
+    let (id, kind) = (row.text(0), row.text(1));
+    let detail = format!(
+        "{} is still running for this vehicle, as {}: one command at a time",
+        kind.unwrap_or_default(),
+        id.unwrap_or_default()
+    );
+    in_progress("COMMAND_IN_PROGRESS", detail)
+}
+
+fn in_progress(code: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, detail).retry_after(2)
+}
+
+/// Nobody knows whether it was done.
+pub(crate) fn unknown(id: &str) -> Problem {
+    let detail = format!(
+        "Smartcar gave no answer: it may have been carried out. GET /v3/commands/{id} tells what \
+         is known; do not send it again before you have looked"
+    );
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN", detail)
+}
+
+impl Running {
+    /// Writes down how it ended and what was answered. The answer is given also
+    /// where that fails: the action is then taken for lost after a while.
+    pub(crate) async fn complete(
+        &self,
+        outcome: Outcome,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &Bytes,
+        ending: Ending,
+    ) {
+        let kept = |value: Value| if ending.is_void { Value::Null } else { value };
+        let text = |text: &Option<String>| Value::from(text.as_deref());
+        let parameters = [
+            Value::from(self.id.as_str()),
+            Value::from(Host.now().0),
+            Value::from(outcome.as_str()),
+            Value::from(i64::from(status.as_u16())),
+            text(&ending.error),
+            text(&ending.request_id),
+            text(&ending.execution_id),
+            kept(Value::from(pack(headers).as_str())),
+            kept(Value::Blob(body.to_vec())),
+            Value::from(ending.vehicle.as_ref().map(VehicleId::as_str)),
+            Value::from(ending.user.as_ref().map(UserId::as_str)),
+            Value::from(i64::from(ending.is_void)),
+        ];
+        // The failure is in the log; here is which action it concerns.
+        if store::query(COMPLETE, parameters).await.is_err() {
+            log::line(Level::Error, "action_not_completed")
+                .with("action_id", self.id.as_str())
+                .with("outcome", outcome.as_str())
+                .write();
+        }
+    }
+}
+
+/// Names the action in an answer.
+pub(crate) fn tell(headers: &mut HeaderMap, id: &str) {
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(HeaderName::from_static(ACTION_ID), id);
+    }
+}
+
+/// Headers as they are kept, a line each.
+fn pack(headers: &HeaderMap) -> String {
+    let mut packed = String::new();
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str()
+            && *name != header::CONTENT_LENGTH
+        {
+            // Writing into memory does not fail.
+            let _ = writeln!(packed, "{name}: {value}");
+        }
+    }
+    packed
+}
+
+fn unpack(packed: &str) -> HeaderMap {
+    let lines = packed.lines().filter_map(|line| line.split_once(": "));
+    let headers = lines.filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+    headers.collect()
+}
+
+/// An identifier, greater than those of earlier milliseconds.
+fn id(millis: i64) -> String {
+    let mut chance = [0_u8; 10];
+    // Without randomness the insert fails where two come in one millisecond.
+    let _ = getrandom::fill(&mut chance);
+    format!("act_{millis:012x}{}", hex::encode(chance))
+}
+
+/// What makes two requests the same.
+pub(crate) fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
+/// The header `Idempotency-Key`: a string as RFC 9651 writes one, or the bare key
+/// as most clients send it.
+///
+/// Source: <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+pub(crate) fn key(headers: &HeaderMap, is_required: bool) -> Result<Option<&str>, Problem> {
+    let Some(key) = single(headers, "idempotency-key")? else {
+        if is_required {
+            let detail = "send the header Idempotency-Key, with a new value for each thing that \
+                          is to be done once";
+            let status = StatusCode::BAD_REQUEST;
+            return Err(Problem::new(status, "MISSING_IDEMPOTENCY_KEY", detail));
+        }
+        return Ok(None);
+    };
+    let key = key.trim();
+    let bare = key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    let key = bare.unwrap_or(key);
+    let fits = (1..=255).contains(&key.len())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+    if fits {
+        Ok(Some(key))
+    } else {
+        Err(invalid(
+            "the header Idempotency-Key is 1 to 255 printable characters without spaces",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_key(value: &str) -> HeaderMap {
+        let value = HeaderValue::try_from(value).unwrap();
+        HeaderMap::from_iter([(HeaderName::from_static("idempotency-key"), value)])
+    }
+
+    #[test]
+    fn a_key_is_quoted_or_bare() {
+        for (value, expected) in [
+            ("\"8e03978e\"", "8e03978e"),
+            ("8e03978e", "8e03978e"),
+            (" k ", "k"),
+        ] {
+            assert_eq!(key(&with_key(value), true), Ok(Some(expected)));
+        }
+        for bad in ["", "\"\"", "a b", "\"", &"k".repeat(256)] {
+            assert!(key(&with_key(bad), false).is_err(), "{bad:?}");
+        }
+        assert_eq!(key(&HeaderMap::new(), false), Ok(None));
+        let missing = key(&HeaderMap::new(), true).unwrap_err();
+        assert_eq!(missing.code, "MISSING_IDEMPOTENCY_KEY");
+        let mut twice = with_key("a");
+        twice.append("idempotency-key", HeaderValue::from_static("b"));
+        assert!(key(&twice, false).is_err());
+    }
+
+    #[test]
+    fn requests_that_differ_anywhere_have_other_fingerprints() {
+        let of = |parts: &[&str]| {
+            let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+            fingerprint(&parts)
+        };
+        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
+        assert_ne!(of(&["a", "b"]), of(&["ab", ""]));
+        assert_ne!(of(&["a", "b"]), of(&["a", "c"]));
+    }
+
+    #[test]
+    fn headers_are_kept_as_they_were() {
+        let mut headers = with_key("a: b");
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        assert_eq!(unpack(&pack(&headers)), headers);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+        assert!(!pack(&headers).contains("content-length"));
+    }
+
+    #[test]
+    fn identifiers_are_in_the_order_of_time_and_differ() {
+        assert!(id(1) < id(2) && id(0xff) < id(0x100));
+        assert_ne!(id(7), id(7));
+    }
+}

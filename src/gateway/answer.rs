@@ -1,0 +1,143 @@
+//! What callers are told: Smartcar's answers, handed on, and ours where Smartcar
+//! gave none.
+
+use bytes::Bytes;
+use edge::{
+    Response,
+    respond::{self, Problem},
+};
+use futures::Stream;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{Either, Full, StreamBody};
+use smartcar::{Error, TokenError, TransportError};
+use std::pin::Pin;
+
+/// A body that is still on its way.
+pub(crate) type Arriving =
+    StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, TransportError>>>>>;
+
+/// An answer, complete or not.
+pub(crate) type Answer = http::Response<Either<Full<Bytes>, Arriving>>;
+
+/// An answer that is complete.
+pub(crate) fn whole(response: Response) -> Answer {
+    response.map(Either::Left)
+}
+
+/// An answer whose body is still on its way. It has no length.
+pub(crate) fn arriving(
+    status: StatusCode,
+    headers: HeaderMap,
+    pieces: impl Stream<Item = Result<Frame<Bytes>, TransportError>> + 'static,
+) -> Answer {
+    let mut response = http::Response::new(Either::Right(StreamBody::new(Box::pin(pieces) as _)));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Those of Smartcar's headers that mean something to a caller.
+pub(crate) fn kept_headers(headers: &HeaderMap) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, _)| {
+        name.as_str().starts_with("sc-")
+            || **name == header::RETRY_AFTER
+            || **name == header::CONTENT_TYPE
+    });
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Smartcar's answer, byte for byte.
+pub(crate) fn hand_on(answer: smartcar::Response) -> Response {
+    let kept = kept_headers(&answer.headers);
+    let has_no_body = matches!(
+        answer.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let mut response = respond::json(answer.status, answer.body);
+    response.headers_mut().extend(kept);
+    if has_no_body {
+        // RFC 9110 (8.6) wants no length of it.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    response
+}
+
+/// Whether what the headers announce can be Smartcar's: JSON, or nothing at all.
+/// A proxy in between answers with HTML.
+pub(crate) fn is_smartcar_s(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_none_or(|kind| {
+        let kind = kind.to_str().unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+            || kind.to_ascii_lowercase().ends_with("+json")
+    })
+}
+
+/// What stands in the place of an answer that is not Smartcar's.
+pub(crate) fn not_smartcar_s(status: StatusCode, headers: &HeaderMap) -> Problem {
+    let detail = format!(
+        "in Smartcar's place something answered {} without JSON",
+        status.as_u16()
+    );
+    let problem = Problem::new(StatusCode::BAD_GATEWAY, "UNREADABLE_ANSWER", detail);
+    match headers.get(header::RETRY_AFTER) {
+        Some(time) => problem.with(header::RETRY_AFTER, time.clone()),
+        None => problem,
+    }
+}
+
+/// What to tell a caller whose call got no answer from Smartcar.
+pub(crate) fn problem(error: &Error) -> Problem {
+    let new = |status, code| Problem::new(status, code, error.to_string());
+    match error {
+        Error::Limited(limit) => {
+            let seconds = u32::try_from(limit.retry_after()).unwrap_or(u32::MAX);
+            new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED").retry_after(seconds)
+        }
+        Error::Token(TokenError::NoCredentials) => {
+            new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED")
+        }
+        Error::Token(TokenError::InvalidClient { .. }) => {
+            new(StatusCode::BAD_GATEWAY, "CREDENTIALS_REFUSED")
+        }
+        Error::Token(_) => {
+            new(StatusCode::SERVICE_UNAVAILABLE, "TOKEN_UNAVAILABLE").retry_after(30)
+        }
+        _ => new(StatusCode::BAD_GATEWAY, "SMARTCAR_UNREACHABLE").retry_after(30),
+    }
+}
+
+/// Adds a header of ours.
+pub(crate) fn set<B>(response: &mut http::Response<B>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_json_is_not_smartcar_s() {
+        let of = |kind: &str| {
+            let value = HeaderValue::try_from(kind).unwrap();
+            is_smartcar_s(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
+        };
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/vnd.api+json",
+        ] {
+            assert!(of(json), "{json}");
+        }
+        for other in ["text/html", "text/plain; application/json", ""] {
+            assert!(!of(other), "{other}");
+        }
+        assert!(is_smartcar_s(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,498 @@
+//! Changing something: commands, and everything else that is not read. Each is
+//! claimed, written down, sent to Smartcar once, and completed by what came of it.
+
+use crate::{
+    actions::{self, Begun, New, Outcome, Running},
+    answer::{Answer, arriving, hand_on, is_smartcar_s, kept_headers, problem, whole},
+    app::App,
+    callers::Caller,
+    ending::{Judgement, judge, not_answered, not_smartcar_s},
+    inbound::{Inbound, single},
+    invalid, owners, pass, scopes,
+};
+use bytes::{Bytes, BytesMut};
+use edge::{Host, Response, respond::Problem};
+use futures::stream;
+use http::{HeaderMap, Method, StatusCode};
+use http_body::Frame;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use smartcar::{
+    CommandKind, ConnectionId, OpenBody, Opened, Pieces, Spawn, SubscriptionId, TransportError,
+    UserId, VehicleId,
+    endpoints::{self, Endpoint},
+};
+
+/// What is kept of an answer that arrives slowly.
+const KEPT: usize = 64 * 1024;
+
+/// Whom a change is about.
+#[derive(Clone, Default)]
+struct Subject {
+    vehicle: Option<VehicleId>,
+    user: Option<UserId>,
+}
+
+/// Makes the change that a request asks for, once.
+pub(crate) async fn make(
+    app: &'static App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<Answer, Problem> {
+    caller.require(scopes::of(endpoint))?;
+    let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
+    let evidence = validate(endpoint, &inbound.body)?;
+    let key = actions::key(&inbound.headers, app.requires_idempotency_key())?;
+    let subject = subject(app, caller, endpoint, inbound).await?;
+    let user = subject.user.clone().filter(|_| of_a_vehicle);
+    let call = pass::call(endpoint, inbound, user)?;
+    let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
+    let kind = kind(endpoint);
+    let begun = actions::begin(New {
+        caller,
+        kind: &kind,
+        path: call.path(),
+        vehicle: subject.vehicle.as_ref(),
+        user: subject.user.as_ref(),
+        key,
+        fingerprint: actions::fingerprint(&[
+            endpoint.method.as_str().as_bytes(),
+            call.path().as_bytes(),
+            inbound.query.as_bytes(),
+            named.as_bytes(),
+            &inbound.body,
+        ]),
+        is_exclusive: of_a_vehicle,
+        evidence,
+    });
+    let running = match begun.await? {
+        Begun::New(running) => running,
+        Begun::Before(response) => return Ok(whole(response)),
+    };
+    let subject = match looked_up(app, caller, endpoint, inbound, subject).await {
+        Ok(subject) => subject,
+        Err(refused) => return Ok(whole(refuse(&running, refused).await)),
+    };
+    let change = Change {
+        endpoint,
+        running,
+        subject,
+    };
+    let opened = match app.client().open(&call).await {
+        Ok(opened) => opened,
+        Err(error) => return Ok(whole(change.fail(&error).await)),
+    };
+    if !is_smartcar_s(&opened.headers) {
+        let (status, headers) = (opened.status, opened.headers);
+        return Ok(whole(change.end_unread(status, &headers).await));
+    }
+    if opened.status == StatusCode::ACCEPTED && opened.length().is_none() {
+        return Ok(change.stream_on(opened));
+    }
+    Ok(whole(match opened.read().await {
+        Ok(answer) => change.end(answer).await,
+        Err(error) => change.fail(&error.into()).await,
+    }))
+}
+
+/// What a change is called: as Smartcar calls a command, and otherwise in that
+/// manner.
+fn kind(endpoint: &Endpoint) -> String {
+    let mut parts = endpoint.path.split('/').skip(2);
+    match (endpoint.path.split_once("/commands/"), &endpoint.method) {
+        (Some((_, command)), _) => command.replace('/', "-"),
+        (None, _) if endpoint.path.contains("/charge-schedules/") => {
+            let schedule = endpoint.path.rsplit('/').next().unwrap_or_default();
+            if endpoint.method == Method::DELETE {
+                "remove-charge-schedule".to_owned()
+            } else {
+                format!("create-{schedule}-charge-schedule")
+            }
+        }
+        (None, method) => {
+            let family = parts.next().unwrap_or_default().trim_end_matches('s');
+            let verb = if *method == Method::DELETE {
+                "remove"
+            } else {
+                "create"
+            };
+            format!("{verb}-{family}")
+        }
+    }
+}
+
+/// Refuses what Smartcar would, before anything is sent; and tells by which
+/// signal the change will show.
+fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<String>, Problem> {
+    if let Some(kind) = CommandKind::of(endpoint) {
+        let command = kind.parse(body);
+        let command = command.map_err(|error| invalid(error.to_string()))?;
+        return Ok(command.evidence().map(|evidence| evidence.to_string()));
+    }
+    let is_object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
+    if endpoint.method == Method::POST && !is_object {
+        return Err(invalid("the body is a JSON object"));
+    }
+    Ok(None)
+}
+
+/// Whom the request itself says that it is about; refuses a key that is not for
+/// them.
+async fn subject(
+    app: &App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<Subject, Problem> {
+    if endpoint.path.starts_with("/v3/vehicles/") {
+        let vehicle = inbound.vehicle()?;
+        caller.require_vehicle(&vehicle)?;
+        let user = owners::behalf(app, caller, &vehicle, inbound).await?;
+        return Ok(Subject {
+            vehicle: Some(vehicle),
+            user: Some(user),
+        });
+    }
+    if *endpoint == endpoints::DELETE_USER {
+        let user = UserId::parse(inbound.parts.get("userId"));
+        let user = user.map_err(|error| invalid(error.to_string()))?;
+        if !caller.is_for_all_vehicles() {
+            let detail = "this key is held to vehicles, and a user can have others";
+            return Err(pass::restricted(detail));
+        }
+        caller.require_user(&user)?;
+        return Ok(Subject {
+            vehicle: None,
+            user: Some(user),
+        });
+    }
+    if *endpoint == endpoints::CREATE_SUBSCRIPTION {
+        let subject = subscriber(&inbound.body)?;
+        admit(caller, &subject)?;
+        return Ok(subject);
+    }
+    Ok(Subject::default())
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    data: SubscriptionData,
+}
+
+#[derive(Deserialize)]
+struct SubscriptionData {
+    attributes: Subscriber,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Subscriber {
+    vehicle_id: String,
+    user_id: String,
+}
+
+fn subscriber(body: &[u8]) -> Result<Subject, Problem> {
+    let read: Subscription = serde_json::from_slice(body).map_err(|_| {
+        invalid("the body has data.attributes with webhookId, userId and vehicleId")
+    })?;
+    let Subscriber {
+        vehicle_id,
+        user_id,
+    } = read.data.attributes;
+    let bad = |error: smartcar::InvalidId| invalid(error.to_string());
+    Ok(Subject {
+        vehicle: Some(VehicleId::parse(&vehicle_id).map_err(bad)?),
+        user: Some(UserId::parse(&user_id).map_err(bad)?),
+    })
+}
+
+/// Refuses a key that is not for the vehicle and the user. Nobody in particular
+/// is everybody.
+fn admit(caller: &Caller, subject: &Subject) -> Result<(), Problem> {
+    match &subject.vehicle {
+        Some(vehicle) => caller.require_vehicle(vehicle)?,
+        None if caller.is_for_all_vehicles() => {}
+        None => return Err(pass::restricted("this key is held to vehicles")),
+    }
+    caller.require_owner(subject.user.as_ref().map(UserId::as_str))
+}
+
+/// What is removed by an id of its own is looked at first: the record says whose
+/// it was, and a key that is held to others may not remove it. What Smartcar does
+/// not want to show, it will not remove either, and says so itself.
+async fn looked_up(
+    app: &App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+    subject: Subject,
+) -> Result<Subject, Problem> {
+    let bad = |error: smartcar::InvalidId| invalid(error.to_string());
+    let client = app.client();
+    let found = if *endpoint == endpoints::DELETE_CONNECTION {
+        let id = ConnectionId::parse(inbound.parts.get("connectionId")).map_err(bad)?;
+        let found = client.get_connection(&id).await;
+        found.map(|found| Subject {
+            vehicle: found.value.vehicle_id,
+            user: found.value.user_id,
+        })
+    } else if *endpoint == endpoints::DELETE_SUBSCRIPTION {
+        let id = SubscriptionId::parse(inbound.parts.get("subscriptionId")).map_err(bad)?;
+        let found = client.get_subscription(&id).await;
+        found.map(|found| Subject {
+            vehicle: found.value.vehicle_id,
+            user: found.value.user_id,
+        })
+    } else {
+        return Ok(subject);
+    };
+    let subject = match found {
+        Ok(subject) => subject,
+        Err(smartcar::Error::Api(_)) => Subject::default(),
+        Err(error) => return Err(problem(&error)),
+    };
+    admit(caller, &subject)?;
+    Ok(subject)
+}
+
+/// Nothing was sent after all.
+async fn refuse(running: &Running, refused: Problem) -> Response {
+    let ending = actions::Ending {
+        error: Some(format!("EDGE/{}", refused.code)),
+        is_void: true,
+        ..actions::Ending::default()
+    };
+    let (headers, body) = (HeaderMap::new(), Bytes::new());
+    running
+        .complete(Outcome::Failed, refused.status, &headers, &body, ending)
+        .await;
+    let mut response = Response::from(refused);
+    actions::tell(response.headers_mut(), &running.id);
+    response
+}
+
+/// A change under way.
+struct Change {
+    endpoint: &'static Endpoint,
+    running: Running,
+    subject: Subject,
+}
+
+impl Change {
+    /// Smartcar's answer is here.
+    async fn end(&self, answer: smartcar::Response) -> Response {
+        let judgement = judge(self.endpoint, &answer);
+        let response = hand_on(answer.clone());
+        self.complete(judgement, answer.status, &answer.headers, &answer.body)
+            .await;
+        self.told(response)
+    }
+
+    /// Smartcar gave no answer, or none that can be read.
+    async fn fail(&self, error: &smartcar::Error) -> Response {
+        let problem = if error.may_have_happened() {
+            actions::unknown(&self.running.id)
+        } else {
+            problem(error)
+        };
+        self.give_up(not_answered(error), problem).await
+    }
+
+    /// Something else than Smartcar answered.
+    async fn end_unread(&self, status: StatusCode, headers: &HeaderMap) -> Response {
+        let judgement = not_smartcar_s(status);
+        let problem = if judgement.outcome == Outcome::Unknown {
+            actions::unknown(&self.running.id)
+        } else {
+            crate::answer::not_smartcar_s(status, headers)
+        };
+        self.give_up(judgement, problem).await
+    }
+
+    async fn give_up(&self, judgement: Judgement, problem: Problem) -> Response {
+        // What is kept under the key is what is said now.
+        let body = problem.body();
+        let response = Response::from(problem);
+        self.complete(judgement, response.status(), response.headers(), &body)
+            .await;
+        self.told(response)
+    }
+
+    fn told(&self, mut response: Response) -> Response {
+        actions::tell(response.headers_mut(), &self.running.id);
+        response
+    }
+
+    async fn complete(
+        &self,
+        judgement: Judgement,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) {
+        let Subject { vehicle, user } = self.subject.clone();
+        let outcome = judgement.outcome;
+        let removes_access = *self.endpoint == endpoints::DELETE_CONNECTION
+            || *self.endpoint == endpoints::DELETE_USER;
+        if removes_access && outcome == Outcome::Succeeded {
+            owners::forget(self.endpoint, vehicle.as_ref(), user.as_ref()).await;
+        }
+        let ending = actions::Ending {
+            vehicle,
+            user,
+            error: judgement.error,
+            request_id: judgement
+                .request_id
+                .or_else(|| single(headers, "sc-request-id").ok()?.map(str::to_owned)),
+            execution_id: judgement.execution_id,
+            is_void: judgement.is_void,
+        };
+        let headers = kept_headers(headers);
+        self.running
+            .complete(outcome, status, &headers, body, ending)
+            .await;
+    }
+
+    /// Smartcar says 202 and keeps the connection open until it knows more. The
+    /// caller sees what Smartcar sends as it comes; the outcome is in it.
+    fn stream_on<B: Pieces>(self, opened: Opened<B>) -> Answer {
+        let mut headers = kept_headers(&opened.headers);
+        actions::tell(&mut headers, &self.running.id);
+        let status = opened.status;
+        let watched = Watched(Some(Watch {
+            change: self,
+            status,
+            headers: opened.headers,
+            body: opened.body,
+            collected: BytesMut::new(),
+        }));
+        let pieces = stream::unfold(watched, async |mut watched| {
+            let watch = watched.0.as_mut()?;
+            match watch.next().await {
+                Some(Ok(piece)) => Some((Ok(Frame::data(piece)), watched)),
+                end => {
+                    let watch = watched.0.take()?;
+                    let error = end.and_then(Result::err);
+                    watch.end(error.as_ref()).await;
+                    Some((Err(error?), watched))
+                }
+            }
+        });
+        arriving(status, headers, pieces)
+    }
+}
+
+/// A change whose answer is on its way.
+struct Watch<B> {
+    change: Change,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: OpenBody<B>,
+    collected: BytesMut,
+}
+
+impl<B: Pieces> Watch<B> {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        let piece = self.body.next().await;
+        if let Some(Ok(piece)) = &piece {
+            let room = KEPT.saturating_sub(self.collected.len());
+            self.collected
+                .extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+        }
+        piece
+    }
+
+    /// The answer is complete, or it broke off.
+    async fn end(self, error: Option<&TransportError>) {
+        let body = self.collected.freeze();
+        let judgement = match error {
+            None => {
+                let (status, headers) = (self.status, self.headers.clone());
+                let answer = smartcar::Response {
+                    status,
+                    headers,
+                    body: body.clone(),
+                };
+                judge(self.change.endpoint, &answer)
+            }
+            Some(error) => Judgement::unknown(error.to_string()),
+        };
+        if error.is_some() {
+            let problem = actions::unknown(&self.change.running.id);
+            self.change.give_up(judgement, problem).await;
+        } else {
+            self.change
+                .complete(judgement, self.status, &self.headers, &body)
+                .await;
+        }
+    }
+}
+
+/// Who waits for the answer may leave. The command goes on, and so does the watch
+/// over it.
+struct Watched<B: Pieces>(Option<Watch<B>>);
+
+impl<B: Pieces> Drop for Watched<B> {
+    fn drop(&mut self) {
+        if let Some(mut watch) = self.0.take() {
+            Host.spawn(async move {
+                let error = loop {
+                    match watch.next().await {
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => break Some(error),
+                        None => break None,
+                    }
+                };
+                watch.end(error.as_ref()).await;
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_has_a_name_of_its_own() {
+        let changes = endpoints::ALL
+            .iter()
+            .filter(|endpoint| endpoint.method != Method::GET && endpoint.path.starts_with("/v3"));
+        let names: Vec<String> = changes.map(|endpoint| kind(endpoint)).collect();
+        let expected = [
+            "remove-connection",
+            "remove-user",
+            "charge-start",
+            "charge-stop",
+            "charge-set-limit",
+            "security-lock",
+            "security-unlock",
+            "navigation-set-destination",
+            "charge-port-open",
+            "charge-port-close",
+            "create-daily-charge-schedule",
+            "create-weekly-charge-schedule",
+            "create-workweek-charge-schedule",
+            "remove-charge-schedule",
+            "create-subscription",
+            "remove-subscription",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_subscription_names_whom_it_is_about() {
+        let body =
+            br#"{"data":{"attributes":{"webhookId":"w","userId":"u-1","vehicleId":"v-1","x":1}}}"#;
+        let subject = subscriber(body).unwrap();
+        assert_eq!(subject.vehicle, VehicleId::parse("v-1").ok());
+        assert_eq!(subject.user, UserId::parse("u-1").ok());
+        for bad in [
+            "{}",
+            r#"{"data":{"attributes":{"userId":"u","vehicleId":"a/b"}}}"#,
+        ] {
+            assert!(subscriber(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What an answer says about what was done.
+
+use crate::actions::Outcome;
+use http::StatusCode;
+use smartcar::{CommandExecution, Error, ExecutionStatus, Response, endpoints::Endpoint};
+
+/// What came of a change, as far as its answer tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) outcome: Outcome,
+    /// Type and code of the error.
+    pub(crate) error: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) execution_id: Option<String>,
+    /// Certainly nothing was done, and the same request may well succeed later.
+    pub(crate) is_void: bool,
+}
+
+impl Judgement {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            error: None,
+            request_id: None,
+            execution_id: None,
+            is_void: false,
+        }
+    }
+
+    /// Nobody can say.
+    pub(crate) fn unknown(error: String) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::of(Outcome::Unknown)
+        }
+    }
+}
+
+/// Reads Smartcar's answer to a change.
+pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
+    let is_command = endpoint.path.contains("/commands/");
+    if answer.status == StatusCode::NO_CONTENT || (!is_command && answer.status.is_success()) {
+        return Judgement::of(Outcome::Succeeded);
+    }
+    match CommandExecution::read(answer.clone()) {
+        Ok(execution) => Judgement {
+            execution_id: execution.id,
+            ..Judgement::of(match execution.status {
+                ExecutionStatus::Success => Outcome::Succeeded,
+                // Pending, or something that Smartcar added.
+                _ => Outcome::Unknown,
+            })
+        },
+        Err(error) => not_done(&error),
+    }
+}
+
+/// What a call says that got no answer.
+pub(crate) fn not_answered(error: &Error) -> Judgement {
+    not_done(error)
+}
+
+/// What an answer says that is not Smartcar's.
+pub(crate) fn not_smartcar_s(status: StatusCode) -> Judgement {
+    let error = format!("{} without JSON", status.as_u16());
+    // What stands in front of Smartcar and refuses does not hand on.
+    if status.is_client_error() {
+        Judgement {
+            error: Some(error),
+            is_void: true,
+            ..Judgement::of(Outcome::Failed)
+        }
+    } else {
+        Judgement::unknown(error)
+    }
+}
+
+fn not_done(error: &Error) -> Judgement {
+    let (text, request_id, execution_id) = match error {
+        Error::Api(api) => {
+            let code = api.code.as_deref().unwrap_or("null");
+            let text = format!("{}/{code}", api.kind);
+            (text, api.request_id.clone(), None)
+        }
+        Error::CommandFailed(execution) => {
+            let id = execution.id.clone();
+            let request_id = execution.response.request_id().map(str::to_owned);
+            (error.to_string(), request_id, id)
+        }
+        _ => (error.to_string(), None, None),
+    };
+    let is_void = match error {
+        // A limit, the plan or the token: Smartcar did not even look at it.
+        Error::Api(api) => matches!(api.status, 401 | 429 | 430),
+        Error::Token(_) | Error::Limited(_) => true,
+        Error::Transport(_) => !error.may_have_happened(),
+        Error::CommandFailed(_) | Error::Unreadable { .. } => false,
+    };
+    let outcome = if error.may_have_happened() {
+        Outcome::Unknown
+    } else {
+        Outcome::Failed
+    };
+    Judgement {
+        error: Some(text),
+        request_id,
+        execution_id,
+        is_void,
+        ..Judgement::of(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use smartcar::endpoints;
+
+    fn of(endpoint: &Endpoint, status: u16, body: &str) -> Judgement {
+        let answer = Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::from(body.to_owned()),
+        };
+        judge(endpoint, &answer)
+    }
+
+    fn execution(status: &str) -> String {
+        format!(r#"{{"data":{{"id":"exec_1","attributes":{{"status":{{"value":"{status}"}}}}}}}}"#)
+    }
+
+    #[test]
+    fn the_body_of_a_command_s_answer_decides() {
+        for (http, status, outcome) in [
+            (200, "SUCCESS", Outcome::Succeeded),
+            (202, "SUCCESS", Outcome::Succeeded),
+            (202, "FAILURE", Outcome::Failed),
+            (200, "PENDING", Outcome::Unknown),
+            (200, "TOMORROW", Outcome::Unknown),
+        ] {
+            let judgement = of(&endpoints::LOCK, http, &execution(status));
+            assert_eq!(judgement.outcome, outcome, "{http} {status}");
+            assert_eq!(judgement.execution_id.as_deref(), Some("exec_1"));
+            assert!(!judgement.is_void);
+        }
+        for unreadable in ["", "{}", "null"] {
+            let judgement = of(&endpoints::LOCK, 200, unreadable);
+            assert_eq!(judgement.outcome, Outcome::Unknown, "{unreadable:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_whether_it_may_have_happened_and_whether_the_key_is_free() {
+        let error = |code: &str| format!(r#"{{"errors":[{{"type":"T","code":"{code}"}}]}}"#);
+        for (status, code, outcome, is_void) in [
+            (409, "ASLEEP", Outcome::Failed, false),
+            (403, "UNKNOWN", Outcome::Failed, false),
+            (401, "UNAUTHORIZED", Outcome::Failed, true),
+            (429, "VEHICLE", Outcome::Failed, true),
+            (430, "VEHICLE_LIMIT", Outcome::Failed, true),
+            (500, "INTERNAL", Outcome::Unknown, false),
+            (502, "NO_RESPONSE", Outcome::Unknown, false),
+            (502, "RATE_LIMIT", Outcome::Failed, false),
+            (504, "X", Outcome::Unknown, false),
+        ] {
+            let judgement = of(&endpoints::LOCK, status, &error(code));
+            let found = (judgement.outcome, judgement.is_void);
+            assert_eq!(found, (outcome, is_void), "{status} {code}");
+            assert_eq!(judgement.error, Some(format!("T/{code}")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_done_when_the_status_says_so() {
+        for (endpoint, status) in [
+            (&endpoints::DELETE_CONNECTION, 204),
+            (&endpoints::CREATE_SUBSCRIPTION, 202),
+            (&endpoints::CREATE_DAILY_CHARGE_SCHEDULE, 200),
+            (&endpoints::LOCK, 204),
+        ] {
+            assert_eq!(of(endpoint, status, "").outcome, Outcome::Succeeded);
+        }
+        let refused = of(&endpoints::CREATE_SUBSCRIPTION, 409, "{}");
+        assert_eq!(refused.outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn a_proxy_that_refuses_has_not_handed_on() {
+        let refused = not_smartcar_s(StatusCode::FORBIDDEN);
+        assert_eq!((refused.outcome, refused.is_void), (Outcome::Failed, true));
+        for status in [StatusCode::OK, StatusCode::BAD_GATEWAY] {
+            assert_eq!(not_smartcar_s(status).outcome, Outcome::Unknown);
+        }
+    }
+}

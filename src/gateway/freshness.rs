@@ -1,0 +1,144 @@
+//! How old a stored answer may be, and how the answer says where it is from.
+//!
+//! Sources: RFC 9111 (HTTP caching), RFC 5861 (stale-if-error), RFC 9211
+//! (Cache-Status).
+
+use http::{HeaderMap, StatusCode, header};
+use std::time::Duration;
+
+/// What a request's `Cache-Control` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// A stored answer may be this old.
+    pub(crate) max_age: Duration,
+    /// None may be used that Smartcar has not confirmed just now.
+    pub(crate) no_cache: bool,
+    /// Smartcar is not to be asked.
+    pub(crate) only_if_cached: bool,
+    /// Where Smartcar fails, a stored answer may be this old.
+    pub(crate) stale_if_error: Duration,
+}
+
+impl Wanted {
+    /// Reads the header; an answer may be as old as `max_age` where it says nothing.
+    pub(crate) fn of(headers: &HeaderMap, max_age: Duration) -> Self {
+        let mut wanted = Self {
+            max_age,
+            no_cache: false,
+            only_if_cached: false,
+            stale_if_error: Duration::MAX,
+        };
+        let lines = headers.get_all(header::CACHE_CONTROL).iter();
+        let lines = lines.filter_map(|line| line.to_str().ok());
+        for directive in lines.flat_map(|line| line.split(',')) {
+            let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+            // RFC 9111 (4.2.1): what cannot be read as a time is taken as stale.
+            let seconds = value.trim().trim_matches('"').parse().unwrap_or(0);
+            let time = Duration::from_secs(seconds);
+            match name.trim().to_ascii_lowercase().as_str() {
+                "max-age" => wanted.max_age = time,
+                "no-cache" | "no-store" => wanted.no_cache = true,
+                "only-if-cached" => wanted.only_if_cached = true,
+                "stale-if-error" => wanted.stale_if_error = time,
+                _ => {}
+            }
+        }
+        wanted
+    }
+}
+
+/// Why Smartcar was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forwarded {
+    /// Nothing is stored.
+    Miss,
+    /// What is stored is too old.
+    Stale,
+    /// The caller wanted it.
+    Request,
+    /// It is asked for in a way in which nothing is stored.
+    Bypass,
+}
+
+/// Where an answer is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The store.
+    Hit,
+    /// Smartcar.
+    Smartcar(Forwarded),
+    /// The store, since Smartcar failed, with this status if it answered at all.
+    Fallback(Forwarded, Option<StatusCode>),
+}
+
+impl Source {
+    /// The value of `Cache-Status`.
+    pub(crate) fn cache_status(self) -> String {
+        let fwd = |why| match why {
+            Forwarded::Miss => "miss",
+            Forwarded::Stale => "stale",
+            Forwarded::Request => "request",
+            Forwarded::Bypass => "bypass",
+        };
+        match self {
+            Self::Hit => "smartcar-edge; hit".to_owned(),
+            Self::Smartcar(why) => format!("smartcar-edge; fwd={}", fwd(why)),
+            Self::Fallback(why, status) => {
+                let status = status.map(|status| format!("; fwd-status={}", status.as_u16()));
+                let status = status.unwrap_or_default();
+                format!(
+                    "smartcar-edge; fwd={}{status}; detail=stale-if-error",
+                    fwd(why)
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn of(value: &str) -> Wanted {
+        let value = HeaderValue::try_from(value).unwrap();
+        let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, value)]);
+        Wanted::of(&headers, Duration::from_secs(300))
+    }
+
+    #[test]
+    fn the_request_says_how_old_an_answer_may_be() {
+        assert_eq!(of("").max_age, Duration::from_secs(300));
+        assert_eq!(of("max-age=60").max_age, Duration::from_secs(60));
+        assert_eq!(of("Max-Age = \"7\" ").max_age, Duration::from_secs(7));
+        assert_eq!(of("max-age=soon").max_age, Duration::ZERO);
+        assert!(of("max-age=60, no-cache").no_cache && of("no-store").no_cache);
+        assert!(of("only-if-cached").only_if_cached);
+        assert_eq!(of("x=1").stale_if_error, Duration::MAX);
+        let bounded = of("stale-if-error=600, max-age=0");
+        assert_eq!(bounded.stale_if_error, Duration::from_secs(600));
+        assert_eq!((bounded.max_age, bounded.no_cache), (Duration::ZERO, false));
+    }
+
+    #[test]
+    fn the_answer_says_where_it_is_from() {
+        for (source, expected) in [
+            (Source::Hit, "smartcar-edge; hit"),
+            (Source::Smartcar(Forwarded::Miss), "smartcar-edge; fwd=miss"),
+            (
+                Source::Smartcar(Forwarded::Bypass),
+                "smartcar-edge; fwd=bypass",
+            ),
+            (
+                Source::Fallback(Forwarded::Stale, Some(StatusCode::BAD_GATEWAY)),
+                "smartcar-edge; fwd=stale; fwd-status=502; detail=stale-if-error",
+            ),
+            (
+                Source::Fallback(Forwarded::Request, None),
+                "smartcar-edge; fwd=request; detail=stale-if-error",
+            ),
+        ] {
+            assert_eq!(source.cache_status(), expected);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! On whose behalf a call about a vehicle is made.
+
+use crate::{answer::problem, app::App, callers::Caller, inbound::Inbound, store};
+use edge::{respond::Problem, sqlite::Value};
+use http::StatusCode;
+use smartcar::{
+    Connection, ConnectionFilter, PageRequest, Timestamp, UserId, VehicleAttributes, VehicleId,
+    VehicleMode,
+    endpoints::{self, Endpoint},
+};
+use std::collections::BTreeSet;
+
+const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
+
+/// What Smartcar's API says is as good as a delivery that has not come yet.
+const REMEMBER: &str = "INSERT INTO vehicle
+        (id, user_id, make, model, year, powertrain_type, mode, delivered_at, listed_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)
+    ON CONFLICT (id) DO UPDATE SET
+        user_id = excluded.user_id,
+        make = coalesce(make, excluded.make),
+        model = coalesce(model, excluded.model),
+        year = coalesce(year, excluded.year),
+        powertrain_type = coalesce(powertrain_type, excluded.powertrain_type),
+        mode = coalesce(mode, excluded.mode),
+        listed_at = coalesce(excluded.listed_at, listed_at)";
+
+/// The user whom the caller names, else the vehicle's owner. Refuses a caller
+/// whose key is not for that user.
+pub(crate) async fn behalf(
+    app: &App,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    inbound: &Inbound,
+) -> Result<UserId, Problem> {
+    let user = match inbound.user()? {
+        Some(user) => user,
+        None => find(app, vehicle).await?,
+    };
+    caller.require_user(&user)?;
+    Ok(user)
+}
+
+/// The owner of a vehicle: as stored, else as Smartcar says, which is then
+/// remembered.
+pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Problem> {
+    if let Some(owner) = stored(vehicle).await? {
+        return Ok(owner);
+    }
+    // Smartcar lists simulated vehicles only where they are asked for.
+    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
+        let filter = ConnectionFilter {
+            vehicle: Some(vehicle.clone()),
+            mode: Some(mode),
+            ..ConnectionFilter::default()
+        };
+        let client = app.client();
+        let page = client.list_connections(&filter, PageRequest::default());
+        let page = page.await.map_err(|error| problem(&error))?.value;
+        let owners: BTreeSet<&UserId> = page
+            .items
+            .iter()
+            .filter_map(|connection| connection.user_id.as_ref())
+            .collect();
+        let mut owners = owners.into_iter();
+        match (owners.next(), owners.next()) {
+            (Some(owner), None) => {
+                for connection in &page.items {
+                    remember(connection).await;
+                }
+                return Ok(owner.clone());
+            }
+            (Some(_), Some(_)) => {
+                let detail = "send the header sc-user-id: several users are connected to this \
+                              vehicle";
+                let status = StatusCode::BAD_REQUEST;
+                return Err(Problem::new(status, "MISSING_USER_ID", detail));
+            }
+            (None, _) => {}
+        }
+    }
+    let detail = "nobody is connected to this vehicle, as far as Smartcar says";
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "VEHICLE_NOT_FOUND",
+        detail,
+    ))
+}
+
+/// The owner of a vehicle, as far as it is stored.
+pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Problem> {
+    let rows = store::query(OWNER, [Value::from(vehicle.as_str())]).await?;
+    let named = rows.first().and_then(|row| row.text(0));
+    Ok(named.and_then(|id| UserId::parse(id).ok()))
+}
+
+/// Remembers whose vehicle a connection is to.
+pub(crate) async fn remember(connection: &Connection) {
+    if let (Some(vehicle), Some(user)) = (&connection.vehicle_id, &connection.user_id) {
+        remember_vehicle(vehicle, user, &connection.vehicle, None).await;
+    }
+}
+
+/// Remembers whose vehicle it is, what it is, and when all of its signals were
+/// listed. Where that fails, Smartcar is asked again.
+pub(crate) async fn remember_vehicle(
+    vehicle: &VehicleId,
+    user: &UserId,
+    about: &VehicleAttributes,
+    listed_at: Option<Timestamp>,
+) {
+    let powertrain = about.powertrain_type.as_ref().map(|kind| kind.as_str());
+    let mode = about.mode.as_ref().map(|mode| mode.as_str());
+    let parameters = [
+        Value::from(vehicle.as_str()),
+        Value::from(user.as_str()),
+        Value::from(about.make.as_deref()),
+        Value::from(about.model.as_deref()),
+        Value::from(about.year.map(i64::from)),
+        Value::from(powertrain),
+        Value::from(mode),
+        Value::from(listed_at.map(|at| at.0)),
+    ];
+    // The failure is in the log.
+    let _ = store::query(REMEMBER, parameters).await;
+}
+
+/// Refuses a key that is held to users and not to the vehicle's owner.
+pub(crate) async fn require(
+    app: &App,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<(), Problem> {
+    if caller.is_for_all_users() {
+        return Ok(());
+    }
+    caller.require_user(&find(app, vehicle).await?)
+}
+
+/// Forgets what is known of a vehicle, or of all vehicles of a user, to which
+/// access has ended.
+pub(crate) async fn forget(
+    endpoint: &Endpoint,
+    vehicle: Option<&VehicleId>,
+    user: Option<&UserId>,
+) {
+    let (sql, id) = if *endpoint == endpoints::DELETE_USER {
+        (
+            "DELETE FROM vehicle WHERE user_id = ?",
+            user.map(UserId::as_str),
+        )
+    } else {
+        (
+            "DELETE FROM vehicle WHERE id = ?",
+            vehicle.map(VehicleId::as_str),
+        )
+    };
+    if let Some(id) = id {
+        // The failure is in the log.
+        let _ = store::query(sql, [Value::from(id)]).await;
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading what is Smartcar's: the request goes on as it came, and so does the
+//! answer.
+
+use crate::{
+    answer::{
+        Answer, arriving, hand_on, is_smartcar_s, kept_headers, not_smartcar_s, problem, whole,
+    },
+    app::App,
+    callers::Caller,
+    inbound::Inbound,
+    invalid, owners, scopes,
+};
+use edge::{Host, respond::Problem};
+use futures::stream;
+use http::StatusCode;
+use http_body::Frame;
+use smartcar::{
+    Call, Clock, Error, OpenBody, Opened, Pieces, Timestamp, UserId, VehicleId,
+    endpoints::{self, Endpoint, OnBehalf},
+};
+use std::time::Duration;
+
+/// An answer up to this length is read before it is handed on: its length is then
+/// known to be true, and where it breaks off it can be asked for again.
+const SHORT: u64 = 256 * 1024;
+
+/// How long a read may take in all.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reads one of Smartcar's resources.
+pub(crate) async fn read(
+    app: &App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<Answer, Problem> {
+    caller.require(scopes::of(endpoint))?;
+    admit(app, caller, endpoint, inbound).await?;
+    let until = Host.now().after(DEADLINE);
+    let call = call(endpoint, inbound, inbound.user()?)?.within(DEADLINE);
+    let opened = app.client().open(&call).await;
+    let opened = opened.map_err(|error| problem(&error))?;
+    if !is_smartcar_s(&opened.headers) {
+        return Err(not_smartcar_s(opened.status, &opened.headers));
+    }
+    if opened.length().is_some_and(|length| length <= SHORT) {
+        let answer = match opened.read().await {
+            Ok(answer) => Ok(answer),
+            Err(_) => again(app, call, until).await,
+        };
+        return Ok(whole(hand_on(answer.map_err(|error| problem(&error))?)));
+    }
+    Ok(stream_on(opened))
+}
+
+/// The call that a request asks for.
+pub(crate) fn call(
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+    user: Option<UserId>,
+) -> Result<Call, Problem> {
+    let call = Call::at(endpoint, &inbound.parts.values());
+    let mut call = call.map_err(|error| invalid(error.to_string()))?;
+    if !inbound.query.is_empty() {
+        call = call.raw_query(&inbound.query);
+    }
+    if let Some(user) = user.filter(|_| endpoint.on_behalf != OnBehalf::None) {
+        call = call.on_behalf_of(user);
+    }
+    if let Some(units) = inbound.units()? {
+        call = call.units(units);
+    }
+    Ok(call.body(inbound.body.clone()))
+}
+
+/// The call once more, in the time that is left.
+async fn again(app: &App, call: Call, until: Timestamp) -> Result<smartcar::Response, Error> {
+    let left = until.since(Host.now());
+    app.client().call(&call.within(left)).await
+}
+
+fn stream_on<B: Pieces>(opened: Opened<B>) -> Answer {
+    let headers = kept_headers(&opened.headers);
+    let pieces = stream::unfold(Some(opened.body), async |body: Option<OpenBody<B>>| {
+        let mut body = body?;
+        match body.next().await? {
+            Ok(piece) => Some((Ok(Frame::data(piece)), Some(body))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    arriving(opened.status, headers, pieces)
+}
+
+/// Whether a key that is held to vehicles or users may see what it asks for.
+async fn admit(
+    app: &App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<(), Problem> {
+    if caller.is_for_all() {
+        return Ok(());
+    }
+    let is = |other: &Endpoint| *endpoint == *other;
+    if is(&endpoints::GET_VEHICLE) {
+        let vehicle = inbound.vehicle()?;
+        caller.require_vehicle(&vehicle)?;
+        return owners::require(app, caller, &vehicle).await;
+    }
+    if is(&endpoints::LIST_CONNECTIONS) || is(&endpoints::LIST_SUBSCRIPTIONS) {
+        return admit_list(caller, inbound);
+    }
+    let tells_of_nobody = is(&endpoints::LIST_WEBHOOKS)
+        || is(&endpoints::GET_WEBHOOK)
+        || is(&endpoints::LIST_COMPATIBLE_VEHICLES);
+    if tells_of_nobody {
+        return Ok(());
+    }
+    Err(restricted(
+        "this key is held to vehicles or users, and nothing says whose this is: list with a \
+         filter instead",
+    ))
+}
+
+/// A list has to be filtered by what the key is held to.
+fn admit_list(caller: &Caller, inbound: &Inbound) -> Result<(), Problem> {
+    if !caller.is_for_all_vehicles() {
+        let vehicle = inbound.parameter("filter[vehicleId]")?;
+        let vehicle = vehicle.and_then(|id| VehicleId::parse(&id).ok());
+        let vehicle = vehicle
+            .ok_or_else(|| restricted("this key is held to vehicles: send filter[vehicleId]"))?;
+        caller.require_vehicle(&vehicle)?;
+    }
+    if !caller.is_for_all_users() {
+        let user = inbound.parameter("filter[userId]")?;
+        let user = user.and_then(|id| UserId::parse(&id).ok());
+        let user =
+            user.ok_or_else(|| restricted("this key is held to users: send filter[userId]"))?;
+        caller.require_user(&user)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn restricted(detail: &str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "KEY_RESTRICTED", detail)
+}
