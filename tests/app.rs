@@ -2,13 +2,13 @@
 
 use crate::{
     Smartcar,
-    client::{Answer, send, try_send},
+    client::{Answer, open, send, try_send},
     delivery::post_delivery,
     eventually,
     process::{Process, free_address, repository},
 };
 use rusqlite::Connection;
-use std::{collections::BTreeMap, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io::Read, process::Command, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 /// A key with every scope.
@@ -127,6 +127,11 @@ impl App {
         database
     }
 
+    /// The key-value store, as an operator would open it.
+    pub fn key_value(&self) -> Connection {
+        Connection::open(self.state.path().join("sqlite_key_value.db")).unwrap()
+    }
+
     /// Posts a delivery of this body under the simulator's management token.
     /// None where no answer came.
     pub fn try_deliver(&self, body: &str) -> Option<Answer> {
@@ -138,6 +143,13 @@ impl App {
         if let Some(mut process) = self.process.take() {
             process.kill();
             self.past += &process.said();
+        }
+    }
+
+    /// Sends a signal to it, without waiting for it to end.
+    pub fn signal_host(&self, name: &str) {
+        if let Some(process) = &self.process {
+            process.signal(name);
         }
     }
 
@@ -168,7 +180,7 @@ impl App {
             .headers
             .get("content-length")
             .and_then(|l| l.to_str().ok());
-        if method != "HEAD" {
+        if method != "HEAD" && answer.status != 204 {
             assert_eq!(
                 length,
                 Some(&*answer.body.len().to_string()),
@@ -183,6 +195,19 @@ impl App {
         let bearer = format!("Bearer {KEY}");
         let headers = [headers, &[("authorization", bearer.as_str())]].concat();
         self.send(method, path, &headers, body.as_bytes())
+    }
+
+    /// Sends a request with that key and gives back the answer before its body has
+    /// arrived.
+    pub fn open(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, ureq::http::HeaderMap, impl Read + use<>) {
+        let bearer = format!("Bearer {KEY}");
+        let headers = [headers, &[("authorization", bearer.as_str())]].concat();
+        open(method, &self.url(path), &headers)
     }
 
     /// Sends a command on behalf of a user.

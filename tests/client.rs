@@ -68,6 +68,22 @@ pub(crate) fn try_send(
     })
 }
 
+/// Sends a request and gives back the answer's status and headers as soon as they
+/// are there, and the body to be read from.
+pub(crate) fn open(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+) -> (u16, http::HeaderMap, impl Read + use<>) {
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = agent().run(request.body(&b""[..]).unwrap()).unwrap();
+    let (parts, body) = response.into_parts();
+    (parts.status.as_u16(), parts.headers, body.into_reader())
+}
+
 pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
 }

@@ -8,14 +8,17 @@
 )]
 
 mod end_to_end {
+    mod changes;
     mod commands;
     mod components;
     mod deliveries;
     mod durability;
+    mod failures;
     mod figures;
     mod make_up;
     mod refusals;
     mod restarts;
     mod secrets;
+    mod signals;
     mod wit;
 }

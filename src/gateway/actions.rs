@@ -96,11 +96,14 @@ const BUSY: &str = "SELECT id, kind FROM action
     WHERE vehicle_id = ? AND outcome = 'running' AND is_exclusive = 1";
 
 /// An action that was taken for lost may still tell what became of it.
+/// The answer is kept for whoever comes with the same key.
 const COMPLETE: &str = "UPDATE action SET
         completed_at = ?2, outcome = ?3, status = ?4, error = ?5, request_id = ?6,
-        execution_id = ?7, answer_headers = ?8, answer = ?9,
+        execution_id = ?7,
+        answer_headers = CASE WHEN claim IS NOT NULL AND ?12 = 0 THEN ?8 END,
+        answer = CASE WHEN claim IS NOT NULL AND ?12 = 0 THEN ?9 END,
         vehicle_id = coalesce(vehicle_id, ?10), user_id = coalesce(user_id, ?11),
-        claim = CASE ?12 WHEN 1 THEN NULL ELSE claim END
+        claim = CASE WHEN ?12 = 0 THEN claim END
     WHERE id = ?1";
 
 /// Begins an action, unless it was begun before or another one is in the way.
@@ -209,7 +212,6 @@ impl Running {
         body: &Bytes,
         ending: Ending,
     ) {
-        let kept = |value: Value| if ending.is_void { Value::Null } else { value };
         let text = |text: &Option<String>| Value::from(text.as_deref());
         let parameters = [
             Value::from(self.id.as_str()),
@@ -219,8 +221,8 @@ impl Running {
             text(&ending.error),
             text(&ending.request_id),
             text(&ending.execution_id),
-            kept(Value::from(pack(headers).as_str())),
-            kept(Value::Blob(body.to_vec())),
+            Value::from(pack(headers).as_str()),
+            Value::Blob(body.to_vec()),
             Value::from(ending.vehicle.as_ref().map(VehicleId::as_str)),
             Value::from(ending.user.as_ref().map(UserId::as_str)),
             Value::from(i64::from(ending.is_void)),

@@ -19,6 +19,7 @@ pub(crate) struct App {
     client: Client<Host>,
     requires_idempotency_key: bool,
     signals_max_age: Duration,
+    audit_retention: Duration,
 }
 
 /// What the gateway cannot be set up with.
@@ -27,6 +28,7 @@ enum Flaw {
     Origin(&'static str),
     Switch(&'static str),
     Seconds(&'static str),
+    Days(&'static str),
 }
 
 impl From<VariableError> for Flaw {
@@ -47,6 +49,7 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
             }
             Flaw::Switch(name) => format!("the variable {name} is neither true nor false"),
             Flaw::Seconds(name) => format!("the variable {name} is no number of seconds"),
+            Flaw::Days(name) => format!("the variable {name} is no number of days above 1"),
         };
         log::line(Level::Error, "not_configured")
             .with("reason", reason)
@@ -82,6 +85,14 @@ async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// More than the day for which an idempotency key is honoured.
+async fn days(name: &'static str) -> Result<Duration, Flaw> {
+    let text = variables::text(name).await?;
+    let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
+    let days = days.ok_or(Flaw::Days(name))?;
+    Ok(Duration::from_secs(24 * 60 * 60) * days)
+}
+
 async fn set_up() -> Result<App, Flaw> {
     let credentials = Credentials {
         client_id: ClientId(
@@ -110,6 +121,7 @@ async fn set_up() -> Result<App, Flaw> {
         client: Client::new(Host, tokens, origins),
         requires_idempotency_key: switch("require_idempotency_key").await?,
         signals_max_age: seconds("signals_max_age").await?,
+        audit_retention: days("audit_retention_days").await?,
     })
 }
 
@@ -132,6 +144,11 @@ impl App {
     /// How old a stored signal may be where the caller does not say.
     pub(crate) fn signals_max_age(&self) -> Duration {
         self.signals_max_age
+    }
+
+    /// How long the record of what callers had done is kept.
+    pub(crate) fn audit_retention(&self) -> Duration {
+        self.audit_retention
     }
 
     /// The client of Smartcar's API.

@@ -23,6 +23,7 @@ mod signals;
 mod status;
 mod store;
 mod stored;
+mod sweep;
 mod tally;
 mod vehicles;
 
@@ -73,6 +74,7 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
+            sweep::soon(app);
             changes::make(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) if scopes::is_signals(endpoint) => {

@@ -36,9 +36,17 @@ pub(crate) fn catalogue() -> Response {
     respond::json(StatusCode::OK, body)
 }
 
-const TELL: &str = "SELECT ?1, ?2, ?3";
+/// One statement for all signals of an answer. The view's trigger keeps the
+/// newest of each, as it does for deliveries.
+const TELL: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
+        observed_at, retrieved_at, told_at, heard_at)
+    SELECT ?1, json_extract(value, '$.code'), json_extract(value, '$.name'),
+        json_extract(value, '$.group'), json_extract(value, '$.body'),
+        json_extract(value, '$.error'), json_extract(value, '$.observedAt'),
+        json_extract(value, '$.retrievedAt'), ?2, ?2
+    FROM json_each(?3)";
 
-/// A signal as Smartcar told it, for [`TELL`].
+/// A signal as Smartcar told it, for [`TELL`]: with a value, or without one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Told<'a> {
@@ -46,25 +54,36 @@ struct Told<'a> {
     name: Option<&'a str>,
     group: Option<&'a str>,
     body: Option<&'a RawValue>,
-    is_error: bool,
-    item: &'a Signal,
+    error: Option<Failed<'a>>,
     observed_at: Option<Timestamp>,
     retrieved_at: Option<Timestamp>,
 }
 
+/// A signal without a value, as a delivery tells it.
+#[derive(Serialize)]
+struct Failed<'a> {
+    status: Option<&'a RawValue>,
+    body: Option<&'a RawValue>,
+}
+
 impl<'a> Told<'a> {
     fn of(signal: &'a Signal) -> Self {
+        let status = signal.status.as_ref();
         let failed = matches!(
-            signal.status,
+            status,
             Some(SignalStatus::Error | SignalStatus::Unavailable)
         );
+        let body = signal.body.as_deref();
+        let has_value = body.filter(|body| !failed && body.get().starts_with('{'));
         Self {
             code: &signal.code,
             name: signal.name.as_deref(),
             group: signal.group.as_deref(),
-            body: signal.body.as_deref(),
-            is_error: failed || signal.body.is_none(),
-            item: signal,
+            body: has_value,
+            error: has_value.is_none().then(|| Failed {
+                status: signal.raw_status(),
+                body,
+            }),
             observed_at: signal.observed_at,
             retrieved_at: signal.retrieved_at,
         }

@@ -34,6 +34,8 @@ CREATE INDEX action_unfinished ON action (started_at) WHERE outcome = 'running'
 --;
 CREATE INDEX action_claimed ON action (started_at) WHERE claim IS NOT NULL
 --;
+CREATE INDEX action_started_at ON action (started_at)
+--;
 CREATE INDEX action_vehicle ON action (vehicle_id, id)
 --;
 -- An action that has run for longer than any call may take (310 s) belongs to an

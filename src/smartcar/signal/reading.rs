@@ -96,6 +96,14 @@ impl Signal {
         })
     }
 
+    /// The status as it was written, with all that Smartcar says of an error.
+    pub fn raw_status(&self) -> Option<&RawValue> {
+        let top = Fields::read(self.raw.get())?;
+        top.object("attributes")
+            .get("status")
+            .or_else(|| top.get("status"))
+    }
+
     /// Whether the body is what the vehicle says now, as far as Smartcar knows.
     /// False where an error or another status makes it an old one.
     pub fn is_success(&self) -> bool {

@@ -1,0 +1,187 @@
+//! What callers are told where something that is needed fails.
+
+use end_to_end::{Answer, App};
+use serde_json::json;
+use simulator::{FIRST_USER, FIRST_VEHICLE};
+use std::time::{Duration, Instant};
+
+const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
+const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
+const TOKEN: &str = "/oauth2/token";
+
+fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".into(), code.into())
+}
+
+fn lock(app: &App) -> Answer {
+    app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
+}
+
+fn vehicle(app: &App) -> Answer {
+    app.call(
+        "GET",
+        &VEHICLE.replace("{vehicleId}", FIRST_VEHICLE),
+        &[],
+        "",
+    )
+}
+
+fn outcome(app: &App, answer: &Answer) -> String {
+    let id = answer.headers["edge-command-id"].to_str().unwrap();
+    let record = app.call("GET", &format!("/v3/commands/{id}"), &[], "");
+    let outcome = record.json()["data"]["attributes"]["outcome"].clone();
+    outcome.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn smartcar_is_gone() {
+    let mut app = App::start();
+    assert_eq!(vehicle(&app).status, 200);
+    app.smartcar.end();
+    let read = vehicle(&app);
+    assert_eq!(read.error(), edge(502, "SMARTCAR_UNREACHABLE"));
+    assert!(read.headers.contains_key("retry-after"));
+    // Nobody was there to take the command.
+    let command = lock(&app);
+    assert_eq!(command.error(), edge(502, "SMARTCAR_UNREACHABLE"));
+    assert_eq!(outcome(&app, &command), "failed");
+    // What is stored can be read, and the app can be asked how it is.
+    assert_eq!(app.call("GET", "/status", &[], "").status, 200);
+    assert_eq!(app.call("GET", "/v3/audit", &[], "").status, 200);
+}
+
+#[test]
+fn smartcar_is_slow() {
+    let app = App::start();
+    app.smartcar.fault(VEHICLE, json!({"latencyMs": 30_000}));
+    let started = Instant::now();
+    let answer = vehicle(&app);
+    assert_eq!(answer.error(), edge(502, "SMARTCAR_UNREACHABLE"));
+    // A read takes 10 s at the most; the rest is room for a busy machine.
+    assert!(started.elapsed() < Duration::from_secs(20));
+
+    // A command may take long.
+    app.smartcar.fault(LOCK, json!({"latencyMs": 2000}));
+    assert_eq!(lock(&app).status, 200);
+    // An answer that trickles in is an answer.
+    app.smartcar
+        .fault(LOCK, json!({"pieces": 5, "pauseMs": 100}));
+    let answer = lock(&app);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["data"]["type"], "command-execution");
+}
+
+#[test]
+fn smartcar_fails_for_a_moment() {
+    let app = App::start();
+    let html = json!({"Content-Type": "text/html"});
+    for fault in [
+        json!({"status": 503, "body": "<html>", "headers": html, "times": 1}),
+        json!({"cut": true, "times": 1}),
+        json!({"cutAfterBytes": 7, "times": 1}),
+        json!({"revokeTokens": true, "times": 1}),
+    ] {
+        app.smartcar.fault(VEHICLE, fault.clone());
+        let answer = vehicle(&app);
+        assert_eq!(answer.status, 200, "{fault}: {answer:?}");
+    }
+}
+
+#[test]
+fn smartcar_fails_for_good() {
+    let app = App::start();
+    let error = |status: u16, kind: &str, code: &str| {
+        format!(
+            r#"{{"errors":[{{"status":"{status}","type":"{kind}","code":"{code}","detail":"d"}}]}}"#
+        )
+    };
+    for (status, kind, code, expected) in [
+        (430, "BILLING", "VEHICLE_REQUEST_LIMIT", "failed"),
+        (500, "SERVER", "INTERNAL", "unknown"),
+        (502, "UPSTREAM", "NO_RESPONSE", "unknown"),
+        (501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "failed"),
+    ] {
+        let body = error(status, kind, code);
+        let fault = json!({"status": status, "body": body});
+        app.smartcar.fault(LOCK, fault.clone());
+        let answer = lock(&app);
+        // Smartcar's own words.
+        assert_eq!((answer.status, &answer.body), (status, &body));
+        assert_eq!(outcome(&app, &answer), expected, "{status}");
+        app.smartcar.fault(VEHICLE, fault);
+        let answer = vehicle(&app);
+        assert_eq!((answer.status, &answer.body), (status, &body));
+    }
+    let page = json!({"status": 502, "body": "<html>", "headers": {"Content-Type": "text/html"}});
+    app.smartcar.fault(VEHICLE, page);
+    assert_eq!(vehicle(&app).error(), edge(502, "UNREADABLE_ANSWER"));
+}
+
+#[test]
+fn the_identity_server_fails() {
+    let app = App::start();
+    app.smartcar
+        .fault(TOKEN, json!({"status": 503, "body": "{}"}));
+    let answer = lock(&app);
+    assert_eq!(answer.error(), edge(503, "TOKEN_UNAVAILABLE"));
+    assert_eq!(outcome(&app, &answer), "failed");
+    assert_eq!(app.smartcar.count(LOCK, 200), 0);
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["token"]["present"], false);
+    let reason = status["token"]["lastError"]["reason"].as_str().unwrap();
+    assert!(reason.contains("identity server"), "{reason}");
+    let diagnosis = status["diagnosis"].as_array().unwrap();
+    assert_eq!(diagnosis.len(), 1, "{diagnosis:?}");
+
+    app.smartcar.control("PUT", "/faults", &json!([]));
+    assert_eq!(lock(&app).status, 200);
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["token"]["present"], true);
+    assert_eq!(status["diagnosis"], json!([]));
+    let commands = status["commands"]["lastDay"].as_array().unwrap();
+    let told: Vec<_> = commands
+        .iter()
+        .map(|count| (count["outcome"].as_str().unwrap(), count["count"].as_i64()))
+        .collect();
+    assert_eq!(told, [("failed", Some(1)), ("succeeded", Some(1))]);
+}
+
+#[test]
+fn the_key_value_store_is_down() {
+    let app = App::start();
+    assert_eq!(lock(&app).status, 200);
+    app.key_value()
+        .execute_batch("DROP TABLE spin_key_value")
+        .unwrap();
+    // Each instance then has a token of its own.
+    for _ in 0..3 {
+        assert_eq!(lock(&app).status, 200);
+        assert_eq!(vehicle(&app).status, 200);
+    }
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["keyValue"]["reachable"], false);
+    assert_eq!(status["store"]["reachable"], true);
+}
+
+#[test]
+fn the_database_is_locked() {
+    let app = App::start();
+    assert_eq!(lock(&app).status, 200);
+    let database = app.database();
+    let sent = app.smartcar.count(LOCK, 200);
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| lock(&app));
+        std::thread::sleep(Duration::from_millis(500));
+        // Reading goes on meanwhile.
+        assert_eq!(vehicle(&app).status, 200);
+        assert_eq!(app.call("GET", "/v3/audit", &[], "").status, 200);
+        assert_eq!(app.smartcar.count(LOCK, 200), sent);
+        database.execute_batch("COMMIT").unwrap();
+        assert_eq!(patient.join().unwrap().status, 200);
+    });
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = lock(&app);
+    assert_eq!(answer.error(), edge(503, "STORE_UNAVAILABLE"));
+    assert_eq!(app.smartcar.count(LOCK, 200), sent + 1, "nothing was sent");
+}

@@ -1,0 +1,276 @@
+//! Signals: from the store where that is fresh enough, else from Smartcar.
+
+use end_to_end::{Answer, App, Options, signal, vehicle_state};
+use serde_json::{Value, json};
+use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER};
+
+const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
+const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
+const LOCKED: &str = "closure-islocked";
+
+fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".into(), code.into())
+}
+
+/// An app with the time to live that an operator gets who says nothing.
+fn app() -> App {
+    App::start_with(Options {
+        variables: vec![("SIGNALS_MAX_AGE", "300".into())],
+        ..Options::default()
+    })
+}
+
+fn read(app: &App, code: &str, headers: &[(&str, &str)]) -> Answer {
+    let path = match code {
+        "" => SIGNALS.replace("{vehicleId}", FIRST_VEHICLE),
+        code => format!("/v3/vehicles/{FIRST_VEHICLE}/signals/{code}"),
+    };
+    app.call("GET", &path, headers, "")
+}
+
+fn source(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.headers["cache-status"].to_str().unwrap()
+}
+
+fn age(answer: &Answer) -> u64 {
+    let age = answer.headers["age"].to_str().unwrap();
+    age.parse().unwrap()
+}
+
+/// Makes everything that is stored older.
+fn pass(app: &App, seconds: i64) {
+    let by = seconds * 1000;
+    let database = app.database();
+    let signals = "UPDATE signal SET delivered_at = delivered_at - ?1, error_at = error_at - ?1";
+    database.execute(signals, [by]).unwrap();
+    let vehicles = "UPDATE vehicle SET listed_at = listed_at - ?1";
+    database.execute(vehicles, [by]).unwrap();
+}
+
+fn deliver(app: &App) {
+    app.smartcar
+        .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
+    app.smartcar.delivered(1);
+}
+
+#[test]
+fn a_delivery_answers_until_it_is_too_old() {
+    let app = app();
+    deliver(&app);
+    for code in [LOCKED, ""] {
+        let hit = read(&app, code, &[]);
+        assert_eq!(source(&hit), "smartcar-edge; hit");
+        assert!(age(&hit) < 60);
+    }
+    assert_eq!(app.smartcar.count(SIGNALS, 200), 0);
+
+    pass(&app, 200);
+    let hit = read(&app, LOCKED, &[]);
+    assert_eq!(source(&hit), "smartcar-edge; hit");
+    assert!((200..260).contains(&age(&hit)));
+    let fresher = [("cache-control", "max-age=100")];
+    let stale = read(&app, LOCKED, &fresher);
+    assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
+    // What Smartcar said then answers now.
+    assert_eq!(source(&read(&app, LOCKED, &fresher)), "smartcar-edge; hit");
+
+    pass(&app, 200);
+    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=stale");
+    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; hit");
+    assert_eq!(app.smartcar.count(SIGNALS, 200), 2);
+}
+
+#[test]
+fn what_was_never_told_is_asked_for_once() {
+    let app = app();
+    let miss = read(&app, "", &[]);
+    assert_eq!(source(&miss), "smartcar-edge; fwd=miss");
+    let hit = read(&app, "", &[]);
+    assert_eq!(source(&hit), "smartcar-edge; hit");
+    assert_eq!(source(&read(&app, LOCKED, &[])), "smartcar-edge; hit");
+    assert_eq!(app.smartcar.count(SIGNALS, 200), 1);
+
+    // Both sources tell the same, in the same shape.
+    let (miss, hit) = (miss.json(), hit.json());
+    let by_code = |list: &Value| {
+        let mut data = list["data"].as_array().unwrap().clone();
+        data.sort_by_key(|signal| signal["id"].as_str().unwrap().to_owned());
+        data
+    };
+    let (fetched, stored) = (by_code(&miss), by_code(&hit));
+    assert_eq!(fetched.len(), stored.len());
+    for (fetched, stored) in fetched.iter().zip(&stored) {
+        assert_eq!(fetched["id"], stored["id"]);
+        assert_eq!(fetched["type"], stored["type"]);
+        assert_eq!(fetched["attributes"], stored["attributes"]);
+        for time in ["oemUpdatedAt", "retrievedAt"] {
+            assert_eq!(fetched["meta"][time], stored["meta"][time], "{fetched}");
+        }
+    }
+    let vehicle = |list: &Value| list["included"]["vehicle"]["attributes"].clone();
+    assert_eq!(vehicle(&miss), vehicle(&hit));
+}
+
+#[test]
+fn the_caller_decides_whether_smartcar_is_asked() {
+    let app = app();
+    let only = [("cache-control", "only-if-cached")];
+    assert_eq!(read(&app, LOCKED, &only).error(), edge(504, "NOT_STORED"));
+    deliver(&app);
+    assert_eq!(source(&read(&app, LOCKED, &only)), "smartcar-edge; hit");
+    let now = [("cache-control", "no-cache")];
+    assert_eq!(
+        source(&read(&app, LOCKED, &now)),
+        "smartcar-edge; fwd=request"
+    );
+    // In other units nothing is stored.
+    let imperial = [("sc-unit-system", "imperial")];
+    for _ in 0..2 {
+        let answer = read(&app, LOCKED, &imperial);
+        assert_eq!(source(&answer), "smartcar-edge; fwd=bypass");
+    }
+    assert_eq!(app.smartcar.count(SIGNAL, 200), 3);
+    let bad = [("sc-unit-system", "nautical")];
+    assert_eq!(read(&app, LOCKED, &bad).error(), edge(400, "INVALID_INPUT"));
+}
+
+#[test]
+fn where_smartcar_fails_an_old_value_is_better_than_none() {
+    let app = app();
+    deliver(&app);
+    pass(&app, 1000);
+    let limit = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
+    let html = json!({"Content-Type": "text/html"});
+    for (fault, status) in [
+        (json!({"status": 500, "body": "{}"}), "; fwd-status=500"),
+        (
+            json!({"status": 503, "body": "<html>", "headers": html}),
+            "",
+        ),
+        (
+            json!({"status": 200, "body": "<html>", "headers": html}),
+            "",
+        ),
+        (json!({"cut": true}), ""),
+        (json!({"cutAfterBytes": 5}), ""),
+        (json!({"status": 429, "body": limit}), "; fwd-status=429"),
+    ] {
+        app.smartcar.fault(SIGNAL, fault.clone());
+        let answer = read(&app, LOCKED, &[]);
+        let expected = format!("smartcar-edge; fwd=stale{status}; detail=stale-if-error");
+        assert_eq!(source(&answer), expected, "{fault}");
+        assert!(age(&answer) >= 1000);
+        assert_eq!(answer.json()["data"]["id"], LOCKED);
+    }
+    // The limit is in force now, and so Smartcar is not even asked.
+    let asked = app.smartcar.count(SIGNAL, 429);
+    let answer = read(&app, LOCKED, &[]);
+    assert_eq!(
+        source(&answer),
+        "smartcar-edge; fwd=stale; detail=stale-if-error"
+    );
+    assert_eq!(app.smartcar.count(SIGNAL, 429), asked);
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["limits"][0]["vehicleId"], FIRST_VEHICLE);
+    // Who wants no old value gets the error.
+    for strict in ["no-cache", "stale-if-error=60"] {
+        let refused = read(&app, LOCKED, &[("cache-control", strict)]);
+        assert_eq!(refused.error(), edge(429, "RATE_LIMITED"), "{strict}");
+    }
+}
+
+#[test]
+fn what_smartcar_says_of_the_request_is_no_failure() {
+    let app = app();
+    deliver(&app);
+    pass(&app, 1000);
+    let body = r#"{"errors":[{"status":"403","type":"PERMISSION","code":null,"detail":"No."}]}"#;
+    let fault = json!({"status": 403, "body": body, "times": 1});
+    app.smartcar.fault(SIGNAL, fault);
+    let refused = read(&app, LOCKED, &[]);
+    assert_eq!((refused.status, refused.body.as_str()), (403, body));
+    let unknown = read(&app, "no-suchsignal", &[]);
+    assert_eq!(unknown.status, 404);
+    assert_eq!(unknown.error().1, "RESOURCE_NOT_FOUND");
+    // A stored value is its owner's; who names somebody else asks Smartcar.
+    let other = read(&app, LOCKED, &[("sc-user-id", SECOND_USER)]);
+    assert_eq!(other.error().1, "RESOURCE_NOT_FOUND");
+}
+
+#[test]
+fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
+    let app = app();
+    let code = "odometer-traveleddistance";
+    let value = |app: &App| {
+        let answer = read(app, code, &[("cache-control", "max-age=1000000000")]);
+        answer.json()["data"]["attributes"]["body"]["value"].clone()
+    };
+    let fetched = read(&app, code, &[]);
+    let told = value(&app);
+    let observed = &fetched.json()["data"]["meta"]["oemUpdatedAt"];
+    assert!(observed.is_string(), "{fetched:?}");
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_millis()).unwrap();
+    let deliver = |event: &str, value: i64, at: i64| {
+        let state = vehicle_state(event, FIRST_VEHICLE, at, &[signal(code, value, at, at)]);
+        assert_eq!(app.try_deliver(&state).unwrap().status, 200);
+    };
+    deliver("e-1", 7, now - 3_600_000);
+    assert_eq!(value(&app), told, "an older delivery changes nothing");
+    deliver("e-2", 8, now + 1000);
+    assert_eq!(value(&app), 8);
+    read(&app, code, &[("cache-control", "no-cache")]);
+    assert_eq!(value(&app), 8, "what Smartcar's API says is older");
+}
+
+#[test]
+fn a_key_sees_of_a_fetched_list_what_its_scopes_name() {
+    // printf '%s' security-key | openssl dgst -sha256
+    let keys = format!(
+        r#"[{{"name":"security","sha256":"{}","scopes":["read_security"]}}]"#,
+        "3b676ae1beb4a73d8a64824764522f3e273a782319f293594390a1f0b5480ea9"
+    );
+    let app = App::start_with(Options {
+        variables: vec![("API_KEYS", keys)],
+        ..Options::default()
+    });
+    let path = SIGNALS.replace("{vehicleId}", FIRST_VEHICLE);
+    let bearer = [("authorization", "Bearer security-key")];
+    for expected in ["smartcar-edge; fwd=miss", "smartcar-edge; hit"] {
+        let list = app.send("GET", &path, &bearer, b"");
+        assert_eq!(source(&list), expected);
+        for signal in list.json()["data"].as_array().unwrap() {
+            let code = signal["id"].as_str().unwrap();
+            let shown = !signal["attributes"]["body"].is_null();
+            let error = &signal["attributes"]["status"]["error"];
+            assert_eq!(shown, code.starts_with("closure-"), "{signal}");
+            assert_eq!(error["code"] == "MISSING_SCOPE", !shown, "{signal}");
+        }
+    }
+}
+
+#[test]
+fn the_vehicles_that_are_known_are_listed() {
+    let app = app();
+    let none = app.call("GET", "/v3/vehicles", &[], "").json();
+    assert_eq!(none["data"], json!([]));
+    deliver(&app);
+    let state = vehicle_state("e-1", "another-vehicle", 1_790_000_000_000, &[]);
+    app.try_deliver(&state).unwrap();
+    let list = app.call("GET", "/v3/vehicles", &[], "").json();
+    let vehicles = list["data"].as_array().unwrap();
+    assert_eq!(vehicles.len(), 2);
+    let first = &vehicles[0];
+    assert_eq!(first["id"], FIRST_VEHICLE);
+    assert_eq!(first["attributes"]["make"], "VOLVO");
+    assert_eq!(first["relationships"]["user"]["data"]["id"], FIRST_USER);
+    assert!(first["meta"]["signals"].as_u64().unwrap() >= 10);
+    assert!(first["meta"]["lastObservedAt"].is_string());
+    let page = app.call("GET", "/v3/vehicles?page[size]=1", &[], "").json();
+    let next = page["links"]["next"].as_str().unwrap();
+    let next = app.call("GET", next, &[], "").json();
+    assert_eq!(next["data"][0]["id"], "another-vehicle");
+    assert_eq!(next["links"]["next"], Value::Null);
+}
