@@ -173,7 +173,7 @@ impl Query<'_> {
     /// Smartcar is asked, and says so.
     fn may_use(&self, stored: &Stored) -> bool {
         let named = self.user.as_ref();
-        named.is_none_or(|user| stored.user.as_deref() == Some(user.as_str()))
+        named.is_none_or(|user| stored.user() == Some(user.as_str()))
     }
 
     fn may_fall_back_on(&self, stored: Option<&Stored>) -> bool {
@@ -185,7 +185,7 @@ impl Query<'_> {
     /// The stored answer.
     fn stored(&self, stored: Option<Stored>, source: Source) -> Result<Response, Problem> {
         let stored = stored.ok_or_else(|| invalid("nothing is stored"))?;
-        self.caller.require_owner(stored.user.as_deref())?;
+        self.caller.require_owner(stored.user())?;
         let age = stored.age(Host.now()).as_secs().to_string();
         let mut response = respond::json(StatusCode::OK, stored.show(self.caller));
         answer::set(&mut response, "age", &age);
@@ -251,7 +251,7 @@ impl Query<'_> {
             let scope = signal_permission(code);
             if !self.caller.has(scope) {
                 let id = code.to_owned();
-                let attributes = json!({"code": id, "status": stored::hidden(scope)});
+                let attributes = json!({"code": id, "status": stored::Hidden::of(scope)});
                 *signal = json!({"id": id, "type": "signal", "attributes": attributes, "meta": {}});
             }
         }

@@ -7,57 +7,175 @@ use edge::{
     respond::Problem,
     sqlite::{Row, Value},
 };
-use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use smartcar::{SignalCode, Timestamp, VehicleId, signal_permission, write_time};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-const VEHICLE: &str = "SELECT make, model, year, powertrain_type, mode, user_id, listed_at
-    FROM vehicle WHERE id = ?";
-
-/// The columns are those of [`signal`].
+/// What is known of a vehicle and of its signals, a signal a row.
 const SIGNALS: &str =
-    "SELECT code, name, group_name, body, observed_at, retrieved_at, delivered_at,
-        json_extract(error, '$.status'), json_extract(error, '$.body'), error_at
-    FROM signal WHERE vehicle_id = ?1 AND (?2 IS NULL OR code = ?2) ORDER BY code";
+    "SELECT code, name, group_name, body, observed_at, retrieved_at, signal.delivered_at,
+        json_extract(error, '$.status'), json_extract(error, '$.body'), error_at,
+        make, model, year, powertrain_type, mode, user_id, listed_at
+    FROM vehicle JOIN signal ON signal.vehicle_id = vehicle.id
+    WHERE vehicle.id = ?1";
 
-#[derive(Serialize)]
-struct List {
-    data: Vec<Signal>,
-    meta: serde_json::Value,
-    links: serde_json::Value,
-    included: serde_json::Value,
+/// The columns of [`SIGNALS`].
+mod column {
+    pub(super) const CODE: usize = 0;
+    pub(super) const NAME: usize = 1;
+    pub(super) const GROUP: usize = 2;
+    pub(super) const BODY: usize = 3;
+    pub(super) const OBSERVED_AT: usize = 4;
+    pub(super) const RETRIEVED_AT: usize = 5;
+    pub(super) const DELIVERED_AT: usize = 6;
+    pub(super) const ERROR_STATUS: usize = 7;
+    pub(super) const ERROR_BODY: usize = 8;
+    pub(super) const ERROR_AT: usize = 9;
+    pub(super) const MAKE: usize = 10;
+    pub(super) const MODEL: usize = 11;
+    pub(super) const YEAR: usize = 12;
+    pub(super) const POWERTRAIN_TYPE: usize = 13;
+    pub(super) const MODE: usize = 14;
+    pub(super) const USER_ID: usize = 15;
+    pub(super) const LISTED_AT: usize = 16;
+}
+
+/// What is stored of a vehicle's signals, or of one of them: a row at least.
+pub(crate) struct Stored {
+    vehicle: VehicleId,
+    is_list: bool,
+    rows: Vec<Row>,
+}
+
+/// Looks for the signals of a vehicle, or for one of them; none where nothing
+/// has been told of it yet.
+pub(crate) async fn load(
+    vehicle: &VehicleId,
+    code: Option<&SignalCode>,
+) -> Result<Option<Stored>, Problem> {
+    let vehicle_id = Value::from(vehicle.as_str());
+    let rows = match code {
+        None => store::query(&format!("{SIGNALS} ORDER BY code"), [vehicle_id]).await?,
+        Some(code) => {
+            let sql = format!("{SIGNALS} AND code = ?2");
+            store::query(&sql, [vehicle_id, Value::from(code.as_str())]).await?
+        }
+    };
+    Ok((!rows.is_empty()).then(|| Stored {
+        vehicle: vehicle.clone(),
+        is_list: code.is_none(),
+        rows,
+    }))
+}
+
+impl Stored {
+    /// The vehicle's owner, if that is known.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.rows.first()?.text(column::USER_ID)
+    }
+
+    /// How long ago Smartcar told of them: of the one that was told of the
+    /// longest ago, or of all at once.
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        let told_at = |row: &Row| time(row, column::DELIVERED_AT).max(time(row, column::ERROR_AT));
+        let oldest = self.rows.iter().map(told_at).min().flatten();
+        let row = self.rows.first().filter(|_| self.is_list);
+        let listed_at = row.and_then(|row| time(row, column::LISTED_AT));
+        let told_at = oldest.max(listed_at);
+        told_at.map_or(Duration::MAX, |at| now.since(at))
+    }
+
+    /// The body of an answer.
+    pub(crate) fn show(&self, caller: &Caller) -> Vec<u8> {
+        let vehicle = &self.vehicle;
+        let signals = self.rows.iter();
+        let mut signals = signals.filter_map(|row| Signal::of(row, vehicle, caller));
+        let included = self.rows.first().map(|row| Included::of(row, vehicle));
+        let body = if self.is_list {
+            let data: Vec<Signal<'_>> = signals.collect();
+            let path = Path(vehicle, Some(""));
+            serde_json::to_vec(&List {
+                meta: ListMeta {
+                    page: 1,
+                    page_size: data.len(),
+                    total_count: data.len(),
+                },
+                links: ListLinks {
+                    this: path,
+                    first: path,
+                    last: path,
+                    prev: (),
+                    next: (),
+                },
+                data,
+                included,
+            })
+        } else {
+            let data = signals.next();
+            serde_json::to_vec(&One { data, included })
+        };
+        // Serialising what was read into memory does not fail.
+        body.unwrap_or_default()
+    }
+}
+
+fn time(row: &Row, column: usize) -> Option<Timestamp> {
+    row.integer(column).map(Timestamp)
 }
 
 #[derive(Serialize)]
-struct One {
-    data: Option<Signal>,
-    included: serde_json::Value,
+struct List<'a> {
+    data: Vec<Signal<'a>>,
+    meta: ListMeta,
+    links: ListLinks<'a>,
+    included: Option<Included<'a>>,
 }
 
 #[derive(Serialize)]
-struct Signal {
-    /// When Smartcar last told of it.
-    #[serde(skip)]
-    told_at: Option<Timestamp>,
-    id: String,
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    page: usize,
+    page_size: usize,
+    total_count: usize,
+}
+
+#[derive(Serialize)]
+struct ListLinks<'a> {
+    #[serde(rename = "self")]
+    this: Path<'a>,
+    first: Path<'a>,
+    last: Path<'a>,
+    prev: (),
+    next: (),
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    data: Option<Signal<'a>>,
+    included: Option<Included<'a>>,
+}
+
+#[derive(Serialize)]
+struct Signal<'a> {
+    id: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    attributes: Attributes,
+    attributes: Attributes<'a>,
     meta: Meta,
-    links: serde_json::Value,
+    links: Links<'a>,
 }
 
 #[derive(Serialize)]
-struct Attributes {
-    code: String,
+struct Attributes<'a> {
+    code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
-    status: Box<RawValue>,
+    group: Option<&'a str>,
+    status: Status<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<Box<RawValue>>,
+    body: Option<&'a RawValue>,
 }
 
 #[derive(Default, Serialize)]
@@ -71,155 +189,169 @@ struct Meta {
     oem_updated_at: Option<String>,
 }
 
-/// What is stored of a vehicle's signals, or of one of them.
-pub(crate) struct Stored {
-    /// The vehicle's owner, if that is known.
-    pub(crate) user: Option<String>,
-    listed_at: Option<Timestamp>,
-    included: serde_json::Value,
-    vehicle: VehicleId,
-    is_list: bool,
-    signals: Vec<Signal>,
+#[derive(Serialize)]
+struct Links<'a> {
+    #[serde(rename = "self")]
+    this: Path<'a>,
 }
 
-/// Looks for the signals of a vehicle, or for one of them; none where nothing
-/// has been told of it yet.
-pub(crate) async fn load(
-    vehicle: &VehicleId,
-    code: Option<&SignalCode>,
-) -> Result<Option<Stored>, Problem> {
-    let rows = store::query(VEHICLE, [Value::from(vehicle.as_str())]).await?;
-    let Some(row) = rows.first() else {
-        return Ok(None);
-    };
-    let code = code.map(SignalCode::as_str);
-    let parameters = [Value::from(vehicle.as_str()), Value::from(code)];
-    let signals = store::query(SIGNALS, parameters).await?;
-    let signals: Vec<Signal> = signals
-        .iter()
-        .filter_map(|row| signal(row, vehicle))
-        .collect();
-    Ok((!signals.is_empty()).then(|| Stored {
-        user: row.text(5).map(str::to_owned),
-        listed_at: row.integer(6).map(Timestamp),
-        included: included(row, vehicle),
-        vehicle: vehicle.clone(),
-        is_list: code.is_none(),
-        signals,
-    }))
-}
-
-impl Stored {
-    /// How long ago Smartcar told of them: of the one that was told of the
-    /// longest ago, or of all at once.
-    pub(crate) fn age(&self, now: Timestamp) -> Duration {
-        let oldest = self.signals.iter().map(|signal| signal.told_at).min();
-        let listed_at = self.listed_at.filter(|_| self.is_list);
-        let told_at = oldest.flatten().max(listed_at);
-        told_at.map_or(Duration::MAX, |at| now.since(at))
-    }
-
-    /// The body of an answer.
-    pub(crate) fn show(self, caller: &Caller) -> Vec<u8> {
-        let Self {
-            vehicle, included, ..
-        } = self;
-        let mut data: Vec<Signal> = self
-            .signals
-            .into_iter()
-            .map(|signal| shown(caller, signal))
-            .collect();
-        let body = if self.is_list {
-            let path = format!("/v3/vehicles/{vehicle}/signals");
-            serde_json::to_vec(&List {
-                meta: json!({"page": 1, "pageSize": data.len(), "totalCount": data.len()}),
-                links: json!({"self": path, "first": path, "last": path, "prev": null, "next": null}),
-                data,
-                included,
-            })
-        } else {
-            let data = data.pop();
-            serde_json::to_vec(&One { data, included })
+impl<'a> Signal<'a> {
+    fn of(row: &'a Row, vehicle: &'a VehicleId, caller: &Caller) -> Option<Self> {
+        let raw = |column| serde_json::from_str(row.text(column)?).ok();
+        let code = row.text(column::CODE)?;
+        let scope = signal_permission(code);
+        let is_hidden = !caller.has(scope);
+        let delivered_at = time(row, column::DELIVERED_AT);
+        let error_at = time(row, column::ERROR_AT);
+        // An error newer than the value says that the value is old; the value is
+        // shown all the same, as Smartcar's own API does.
+        let error: Option<&RawValue> =
+            raw(column::ERROR_STATUS).filter(|_| error_at > delivered_at);
+        let status = match error {
+            // A signal that the caller may not read is shown as one that Smartcar
+            // may not read: with an error in place of its value.
+            _ if is_hidden => Status::Hidden(Hidden::of(scope)),
+            Some(error) => Status::Told(error),
+            None => Status::Success(Success { value: "SUCCESS" }),
         };
-        // Serialising what was read into memory does not fail.
-        body.unwrap_or_default()
+        let time = |at: Option<Timestamp>| at.filter(|_| !is_hidden).and_then(write_time);
+        Some(Self {
+            id: code,
+            kind: "signal",
+            attributes: Attributes {
+                code,
+                name: row.text(column::NAME),
+                group: row.text(column::GROUP),
+                status,
+                body: raw(column::BODY)
+                    .or_else(|| raw(column::ERROR_BODY))
+                    .filter(|_| !is_hidden),
+            },
+            meta: Meta {
+                ingested_at: time(delivered_at.or(error_at)),
+                retrieved_at: time(self::time(row, column::RETRIEVED_AT)),
+                oem_updated_at: time(self::time(row, column::OBSERVED_AT)),
+            },
+            links: Links {
+                this: Path(vehicle, Some(code)),
+            },
+        })
+    }
+}
+
+enum Status<'a> {
+    Success(Success),
+    /// As Smartcar told it.
+    Told(&'a RawValue),
+    Hidden(Hidden),
+}
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Success(success) => success.serialize(serializer),
+            Self::Told(status) => status.serialize(serializer),
+            Self::Hidden(hidden) => hidden.serialize(serializer),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Success {
+    value: &'static str,
+}
+
+/// The status of a signal that the caller may not read.
+#[derive(Serialize)]
+pub(crate) struct Hidden {
+    value: &'static str,
+    error: HiddenError,
+}
+
+#[derive(Serialize)]
+struct HiddenError {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    code: &'static str,
+    detail: String,
+}
+
+impl Hidden {
+    pub(crate) fn of(scope: &str) -> Self {
+        Self {
+            value: "ERROR",
+            error: HiddenError {
+                kind: "EDGE",
+                code: "MISSING_SCOPE",
+                detail: format!("this key lacks the scope {scope}"),
+            },
+        }
     }
 }
 
 /// The vehicle's attributes, which come with every answer of Smartcar's.
-fn included(row: &Row, vehicle: &VehicleId) -> serde_json::Value {
-    json!({"vehicle": {
-        "id": vehicle.as_str(),
-        "type": "vehicle",
-        "attributes": {
-            "make": row.text(0),
-            "model": row.text(1),
-            "year": row.integer(2),
-            "powertrainType": row.text(3),
-            "mode": row.text(4),
-        },
-        "links": {"self": format!("/v3/vehicles/{vehicle}")},
-    }})
+#[derive(Serialize)]
+struct Included<'a> {
+    vehicle: Vehicle<'a>,
 }
 
-fn signal(row: &Row, vehicle: &VehicleId) -> Option<Signal> {
-    let raw = |column| RawValue::from_string(row.text(column)?.to_owned()).ok();
-    let time = |column| row.integer(column).map(Timestamp);
-    let code = row.text(0)?.to_owned();
-    let delivered_at = time(6);
-    let error_at = time(9);
-    // An error newer than the value says that the value is old; the value is
-    // shown all the same, as Smartcar's own API does.
-    let status = raw(7).filter(|_| error_at > delivered_at);
-    let body = raw(3).or_else(|| raw(8));
-    Some(Signal {
-        told_at: delivered_at.max(error_at),
-        kind: "signal",
-        links: json!({"self": format!("/v3/vehicles/{vehicle}/signals/{code}")}),
-        attributes: Attributes {
-            code: code.clone(),
-            name: row.text(1).map(str::to_owned),
-            group: row.text(2).map(str::to_owned),
-            status: status.unwrap_or_else(|| literal(json!({"value": "SUCCESS"}))),
-            body,
-        },
-        meta: Meta {
-            ingested_at: delivered_at.or(error_at).and_then(write_time),
-            retrieved_at: time(5).and_then(write_time),
-            oem_updated_at: time(4).and_then(write_time),
-        },
-        id: code,
-    })
+#[derive(Serialize)]
+struct Vehicle<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    attributes: VehicleAttributes<'a>,
+    links: Links<'a>,
 }
 
-/// A signal that the caller may not read is shown as one that Smartcar may not
-/// read: with an error in place of its value.
-fn shown(caller: &Caller, signal: Signal) -> Signal {
-    let scope = signal_permission(&signal.attributes.code);
-    if caller.has(scope) {
-        return signal;
-    }
-    Signal {
-        attributes: Attributes {
-            status: literal(hidden(scope)),
-            body: None,
-            ..signal.attributes
-        },
-        meta: Meta::default(),
-        ..signal
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VehicleAttributes<'a> {
+    make: Option<&'a str>,
+    model: Option<&'a str>,
+    year: Option<i64>,
+    powertrain_type: Option<&'a str>,
+    mode: Option<&'a str>,
+}
+
+impl<'a> Included<'a> {
+    fn of(row: &'a Row, vehicle: &'a VehicleId) -> Self {
+        Self {
+            vehicle: Vehicle {
+                id: vehicle.as_str(),
+                kind: "vehicle",
+                attributes: VehicleAttributes {
+                    make: row.text(column::MAKE),
+                    model: row.text(column::MODEL),
+                    year: row.integer(column::YEAR),
+                    powertrain_type: row.text(column::POWERTRAIN_TYPE),
+                    mode: row.text(column::MODE),
+                },
+                links: Links {
+                    this: Path(vehicle, None),
+                },
+            },
+        }
     }
 }
 
-/// The status of a signal that the caller may not read.
-pub(crate) fn hidden(scope: &str) -> serde_json::Value {
-    json!({"value": "ERROR", "error": {
-        "type": "EDGE",
-        "code": "MISSING_SCOPE",
-        "detail": format!("this key lacks the scope {scope}"),
-    }})
+/// The path of a vehicle, of its signals, or of one of them.
+#[derive(Clone, Copy)]
+struct Path<'a>(&'a VehicleId, Option<&'a str>);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(vehicle, signal) = self;
+        match signal {
+            None => write!(f, "/v3/vehicles/{vehicle}"),
+            Some("") => write!(f, "/v3/vehicles/{vehicle}/signals"),
+            Some(code) => write!(f, "/v3/vehicles/{vehicle}/signals/{code}"),
+        }
+    }
 }
 
-fn literal(json: serde_json::Value) -> Box<RawValue> {
-    // A JSON value is JSON: the default is never taken.
-    serde_json::value::to_raw_value(&json).unwrap_or_default()
+impl Serialize for Path<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
