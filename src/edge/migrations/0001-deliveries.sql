@@ -46,101 +46,49 @@ CREATE TABLE signal (
     PRIMARY KEY (vehicle_id, code)
 ) STRICT, WITHOUT ROWID
 --;
--- The signals of each delivery, one a row. Only what has the documented shape
--- comes through: a malformed signal is left out, its siblings are not.
-CREATE VIEW delivered_signal AS
+-- Where signals are inserted, whoever told of them: nothing can be read from it.
+-- A row has either a body or an error. Deliveries come here by a trigger; what was
+-- fetched from Smartcar's API comes by one statement:
+--
+--     INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
+--         observed_at, retrieved_at, heard_at)
+--     SELECT ?1, value ->> 'code', value ->> 'name', value ->> 'group',
+--         value ->> 'body', value ->> 'error',
+--         value ->> 'observedAt', value ->> 'retrievedAt', ?3
+--     FROM json_each(?2)
+--
+-- where ?1 is the vehicle, ?3 the time by this host's clock, and ?2 an array of
+-- {"code": "…", "name": "…", "group": "…", "body": {…}, "error": {…},
+-- "observedAt": ms, "retrievedAt": ms}. What is null or left out is unknown; an
+-- "error" is the whole item as Smartcar told it.
+CREATE VIEW told_signal AS
 SELECT
-    event_id,
-    vehicle_id,
-    json_extract(item, '$.code') AS code,
-    CASE json_type(item, '$.name') WHEN 'text' THEN json_extract(item, '$.name') END AS name,
-    CASE json_type(item, '$.group') WHEN 'text' THEN json_extract(item, '$.group') END AS group_name,
-    json_extract(item, '$.body') AS body,
-    -- "ERROR" and "UNAVAILABLE" are documented; without a status, or with one
-    -- that is new, a body is a value.
-    coalesce(json_extract(item, '$.status.value') IN ('ERROR', 'UNAVAILABLE'), 0)
-        OR coalesce(json_type(item, '$.body'), 'null') <> 'object' AS is_error,
-    CASE
-        WHEN json_type(item, '$.meta.oemUpdatedAt') IN ('integer', 'real')
-            THEN CAST(json_extract(item, '$.meta.oemUpdatedAt') AS INTEGER)
-        WHEN json_type(item, '$.meta.oemUpdatedAt') = 'text'
-            THEN CAST(round(unixepoch(json_extract(item, '$.meta.oemUpdatedAt'), 'subsec') * 1000) AS INTEGER)
-    END AS observed_at,
-    CASE
-        WHEN json_type(item, '$.meta.retrievedAt') IN ('integer', 'real')
-            THEN CAST(json_extract(item, '$.meta.retrievedAt') AS INTEGER)
-        WHEN json_type(item, '$.meta.retrievedAt') = 'text'
-            THEN CAST(round(unixepoch(json_extract(item, '$.meta.retrievedAt'), 'subsec') * 1000) AS INTEGER)
-        WHEN json_type(item, '$.meta.fetchedAt') IN ('integer', 'real')
-            THEN CAST(json_extract(item, '$.meta.fetchedAt') AS INTEGER)
-        WHEN json_type(item, '$.meta.fetchedAt') = 'text'
-            THEN CAST(round(unixepoch(json_extract(item, '$.meta.fetchedAt'), 'subsec') * 1000) AS INTEGER)
-    END AS retrieved_at,
-    delivered_at,
-    latest,
-    item
-FROM (
-    SELECT
-        delivery.event_id,
-        delivery.vehicle_id,
-        min(coalesce(delivery.delivered_at, delivery.received_at), delivery.received_at + 300000)
-            AS delivered_at,
-        -- A time from the future, beyond what clocks differ, is no time: a car
-        -- whose clock is ahead would keep its signals from ever changing again.
-        delivery.received_at + 300000 AS latest,
-        CASE each.type WHEN 'object' THEN each.value ELSE '{}' END AS item
-    FROM delivery, json_each(
-        CASE WHEN typeof(delivery.body) = 'text' AND json_valid(delivery.body)
-            THEN delivery.body ELSE '{}' END,
-        '$.data.signals'
-    ) AS each
-)
-WHERE json_type(item, '$.code') = 'text'
+    NULL AS vehicle_id,
+    NULL AS code,
+    NULL AS name,
+    NULL AS group_name,
+    NULL AS body,                    -- the value with its unit, JSON
+    NULL AS error,                   -- the signal as told without a value, JSON
+    NULL AS observed_at,
+    NULL AS retrieved_at,
+    NULL AS told_at,                 -- as the teller says
+    NULL AS heard_at                 -- as this host's clock says
+WHERE false
 --;
--- Smartcar's test events are kept but never change what is known of a car.
-CREATE TRIGGER delivery_vehicle AFTER INSERT ON delivery
-WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
-BEGIN
-    INSERT INTO vehicle (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
-    SELECT
-        NEW.vehicle_id,
-        NEW.user_id,
-        CASE json_type(about, '$.make') WHEN 'text' THEN json_extract(about, '$.make') END,
-        CASE json_type(about, '$.model') WHEN 'text' THEN json_extract(about, '$.model') END,
-        CASE json_type(about, '$.year') WHEN 'integer' THEN json_extract(about, '$.year') END,
-        CASE json_type(about, '$.powertrainType') WHEN 'text' THEN json_extract(about, '$.powertrainType') END,
-        CASE json_type(about, '$.mode') WHEN 'text' THEN json_extract(about, '$.mode') END,
-        min(coalesce(NEW.delivered_at, NEW.received_at), NEW.received_at + 300000)
-    FROM (
-        SELECT CASE
-            WHEN typeof(NEW.body) = 'text' AND json_valid(NEW.body)
-                AND json_type(NEW.body, '$.data.vehicle') = 'object'
-            THEN json_extract(NEW.body, '$.data.vehicle') ELSE '{}' END AS about
-    )
-    WHERE true
-    ON CONFLICT (id) DO UPDATE SET
-        user_id = coalesce(excluded.user_id, user_id),
-        make = coalesce(excluded.make, make),
-        model = coalesce(excluded.model, model),
-        year = coalesce(excluded.year, year),
-        powertrain_type = coalesce(excluded.powertrain_type, powertrain_type),
-        mode = coalesce(excluded.mode, mode),
-        delivered_at = excluded.delivered_at
-    WHERE excluded.delivered_at >= vehicle.delivered_at;
-END
---;
--- Newest wins, in whichever order deliveries arrive: by the best known time of
--- the observation, then of its retrieval, then of its delivery, and for what is
--- still equal by the value itself, so that every order ends in the same state.
-CREATE TRIGGER delivery_signal AFTER INSERT ON delivery
-WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
+-- Newest wins, in whichever order signals are heard of: by the best known time
+-- of the observation, then of its retrieval, then of its telling, and for what
+-- is still equal by the value itself, so that every order ends in the same state.
+--
+-- A time from the future, beyond what clocks differ, is no time: a car whose
+-- clock is ahead would keep its signals from ever changing again.
+CREATE TRIGGER told_signal_newest INSTEAD OF INSERT ON told_signal
 BEGIN
     INSERT INTO signal (vehicle_id, code, name, group_name, body, observed_at, retrieved_at, delivered_at)
-    SELECT vehicle_id, code, name, group_name, body,
-        CASE WHEN observed_at BETWEEN 1 AND latest THEN observed_at END,
-        CASE WHEN retrieved_at BETWEEN 1 AND latest THEN retrieved_at END,
-        delivered_at
-    FROM delivered_signal WHERE event_id = NEW.event_id AND NOT is_error
+    SELECT NEW.vehicle_id, NEW.code, NEW.name, NEW.group_name, NEW.body,
+        CASE WHEN NEW.observed_at BETWEEN 1 AND NEW.heard_at + 300000 THEN NEW.observed_at END,
+        CASE WHEN NEW.retrieved_at BETWEEN 1 AND NEW.heard_at + 300000 THEN NEW.retrieved_at END,
+        min(coalesce(NEW.told_at, NEW.heard_at), NEW.heard_at + 300000)
+    WHERE NEW.error IS NULL AND NEW.body IS NOT NULL
     ON CONFLICT (vehicle_id, code) DO UPDATE SET
         name = excluded.name,
         group_name = excluded.group_name,
@@ -161,11 +109,104 @@ BEGIN
     );
 
     INSERT INTO signal (vehicle_id, code, name, group_name, error, error_at)
-    SELECT vehicle_id, code, name, group_name, item, delivered_at
-    FROM delivered_signal WHERE event_id = NEW.event_id AND is_error
+    SELECT NEW.vehicle_id, NEW.code, NEW.name, NEW.group_name, NEW.error,
+        min(coalesce(NEW.told_at, NEW.heard_at), NEW.heard_at + 300000)
+    WHERE NEW.error IS NOT NULL
     ON CONFLICT (vehicle_id, code) DO UPDATE SET
         error = excluded.error,
         error_at = excluded.error_at
     WHERE signal.error IS NULL
         OR (excluded.error_at, excluded.error) > (signal.error_at, signal.error);
+END
+--;
+-- Smartcar's test events are kept but never change what is known of a car.
+CREATE TRIGGER delivery_vehicle AFTER INSERT ON delivery
+WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
+BEGIN
+    INSERT INTO vehicle (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
+    -- MATERIALIZED, here and below: SQLite would else compute the expression
+    -- anew wherever its column is named.
+    WITH about(json) AS MATERIALIZED (
+        SELECT CASE WHEN typeof(NEW.body) = 'text' AND json_valid(NEW.body)
+                AND json_type(NEW.body, '$.data.vehicle') = 'object'
+            THEN jsonb_extract(NEW.body, '$.data.vehicle') END
+    )
+    SELECT
+        NEW.vehicle_id,
+        NEW.user_id,
+        CASE json_type(json, '$.make') WHEN 'text' THEN json_extract(json, '$.make') END,
+        CASE json_type(json, '$.model') WHEN 'text' THEN json_extract(json, '$.model') END,
+        CASE json_type(json, '$.year') WHEN 'integer' THEN json_extract(json, '$.year') END,
+        CASE json_type(json, '$.powertrainType') WHEN 'text' THEN json_extract(json, '$.powertrainType') END,
+        CASE json_type(json, '$.mode') WHEN 'text' THEN json_extract(json, '$.mode') END,
+        min(coalesce(NEW.delivered_at, NEW.received_at), NEW.received_at + 300000)
+    FROM about
+    WHERE true
+    ON CONFLICT (id) DO UPDATE SET
+        user_id = coalesce(excluded.user_id, user_id),
+        make = coalesce(excluded.make, make),
+        model = coalesce(excluded.model, model),
+        year = coalesce(excluded.year, year),
+        powertrain_type = coalesce(excluded.powertrain_type, powertrain_type),
+        mode = coalesce(excluded.mode, mode),
+        delivered_at = excluded.delivered_at
+    WHERE excluded.delivered_at >= vehicle.delivered_at;
+END
+--;
+-- Of a delivery's signals only what has the documented shape comes through: a
+-- malformed signal is left out, its siblings are not.
+CREATE TRIGGER delivery_signal AFTER INSERT ON delivery
+WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
+BEGIN
+    INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
+        observed_at, retrieved_at, told_at, heard_at)
+    WITH
+    delivered(signals) AS MATERIALIZED (
+        SELECT CASE WHEN typeof(NEW.body) = 'text' AND json_valid(NEW.body)
+                AND json_type(NEW.body, '$.data.signals') = 'array'
+            THEN jsonb_extract(NEW.body, '$.data.signals') END
+    ),
+    -- As JSONB: parsed once, and not by each function that looks at it.
+    told(item) AS MATERIALIZED (
+        SELECT jsonb(each.value)
+        FROM delivered, json_each(signals) AS each
+        WHERE each.type = 'object'
+    ),
+    field AS MATERIALIZED (
+        SELECT
+            item,
+            json_extract(item, '$.code') AS code,
+            CASE json_type(item, '$.name') WHEN 'text' THEN json_extract(item, '$.name') END AS name,
+            CASE json_type(item, '$.group') WHEN 'text' THEN json_extract(item, '$.group') END AS group_name,
+            -- "ERROR" and "UNAVAILABLE" are documented; without a status, or with
+            -- one that is new, a body is a value.
+            coalesce(json_extract(item, '$.status.value') IN ('ERROR', 'UNAVAILABLE'), 0)
+                OR coalesce(json_type(item, '$.body'), 'null') <> 'object' AS is_error,
+            json_extract(item, '$.meta.oemUpdatedAt') AS observed,
+            coalesce(
+                json_extract(item, '$.meta.retrievedAt'),
+                json_extract(item, '$.meta.fetchedAt')
+            ) AS retrieved
+        FROM told WHERE json_type(item, '$.code') = 'text'
+    )
+    SELECT
+        NEW.vehicle_id,
+        code,
+        name,
+        group_name,
+        CASE WHEN NOT is_error THEN json_extract(item, '$.body') END,
+        CASE WHEN is_error THEN json(item) END,
+        CASE typeof(observed)
+            WHEN 'integer' THEN observed
+            WHEN 'real' THEN CAST(observed AS INTEGER)
+            WHEN 'text' THEN CAST(round(unixepoch(observed, 'subsec') * 1000) AS INTEGER)
+        END,
+        CASE typeof(retrieved)
+            WHEN 'integer' THEN retrieved
+            WHEN 'real' THEN CAST(retrieved AS INTEGER)
+            WHEN 'text' THEN CAST(round(unixepoch(retrieved, 'subsec') * 1000) AS INTEGER)
+        END,
+        NEW.delivered_at,
+        NEW.received_at
+    FROM field;
 END
