@@ -5,6 +5,7 @@
 //! component needs: the database, variables, log lines, requests and answers.
 
 mod background;
+mod backpressure;
 mod bell;
 mod clock;
 mod http;
@@ -21,6 +22,7 @@ pub mod variables;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Host;
 
+pub use backpressure::prefer_others;
 pub use bell::{Bell, Ring, bell};
 pub use once::Once;
 pub use respond::Response;

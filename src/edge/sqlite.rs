@@ -92,11 +92,54 @@ pub async fn store() -> Result<&'static Store, StoreError> {
         .await
 }
 
-/// How long a statement waits for the write lock before it fails.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The wait for another connection's write to end.
+///
+/// Nobody is told when it does; it takes asking again and again, and who asks
+/// more often is more likely to be next. So the longer somebody has waited, the
+/// more often they ask: they come first, and the others leave the processor to
+/// the one that writes.
+#[derive(Debug)]
+pub struct Wait {
+    began: Instant,
+    times: usize,
+}
 
-/// The pause before it asks again; a write takes about as long.
-const PAUSE: Duration = Duration::from_micros(300);
+impl Wait {
+    /// How long a statement waits for the write lock before it fails.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// The first pause before it asks again: a few writes.
+    const LONGEST: Duration = Duration::from_millis(8);
+
+    /// The pause of who has waited for long: less than a write.
+    const SHORTEST: Duration = Duration::from_micros(300);
+
+    /// Begins to wait.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            times: 0,
+        }
+    }
+
+    /// How often it has asked in vain.
+    pub fn times(&self) -> usize {
+        self.times
+    }
+
+    /// Waits until it is time to ask again; false when it has waited long enough.
+    pub async fn again(&mut self) -> bool {
+        let waited = self.began.elapsed();
+        if waited >= Self::PATIENCE {
+            return false;
+        }
+        self.times += 1;
+        let pause = Self::LONGEST.saturating_sub(waited / 8);
+        Host.sleep(pause.max(Self::SHORTEST)).await;
+        true
+    }
+}
 
 impl Store {
     /// Runs one statement and returns its rows. Where another connection is
@@ -107,16 +150,18 @@ impl Store {
         parameters: impl Into<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
         let parameters = parameters.into();
-        let until = Instant::now() + PATIENCE;
+        let mut wait = Wait::begin();
         loop {
-            match self.once(sql, parameters.clone()).await {
-                Err(StoreError::Locked) if Instant::now() < until => Host.sleep(PAUSE).await,
+            match self.attempt(sql, parameters.clone()).await {
+                Err(StoreError::Locked) if wait.again().await => {}
                 result => return result,
             }
         }
     }
 
-    async fn once(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    /// Runs one statement and returns its rows, or fails at once where another
+    /// connection is writing.
+    pub async fn attempt(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let rows = self.0.execute(sql, parameters).await?.collect().await?;
         Ok(rows.into_iter().map(Row).collect())
     }

@@ -6,21 +6,32 @@
 //! be stored costs no other.
 
 use edge::{
-    Bell, Ring, bell,
-    sqlite::{self, StoreError, Value},
+    Bell, Host, Ring, bell,
+    sqlite::{self, Store, StoreError, Value, Wait},
 };
+use smartcar::Random;
 use std::{
-    collections::BTreeSet,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-/// SQLite takes 32,766 parameters in a statement. So many deliveries an instance
-/// never holds at the same time; this bounds the statement's text.
-const MOST: usize = 64;
+/// The most that go out together: as many as Spin has an instance serve at the
+/// same time.
+const MOST: usize = 16;
+
+/// Fewer than these are not worth a commit of their own while others wait for
+/// theirs. A burst of requests starts many instances, the host spreads what
+/// follows over all of them, and each would commit a row or two: so every other
+/// one that finds itself in this place lets its neighbours have the requests.
+const FEW: usize = 4;
 
 const COLUMNS: &str = "(event_id, event_type, mode, vehicle_id, user_id, delivered_at, \
      received_at, body)";
+
+const PLACES: &str = "(?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A delivery as it is stored.
 pub(crate) struct Row {
@@ -136,59 +147,130 @@ fn pass_on() {
 
 /// Writes the rows, each with its own outcome.
 async fn write(mut batch: Vec<Waiting>) {
-    match insert(&batch).await {
-        Ok(mut new) => {
-            for waiting in batch {
-                // Of two rows of one event, one was new.
-                let outcome = if new.remove(&waiting.row.event_id) {
-                    Outcome::Stored
-                } else {
-                    Outcome::Duplicate
-                };
-                waiting.tell(outcome);
-            }
-        }
-        // A lock is nobody's fault, and a single row has no neighbours.
-        Err(error) if batch.len() == 1 || matches!(error, StoreError::Locked) => {
-            for waiting in batch {
-                waiting.tell(Outcome::Failed(error.to_string()));
-            }
-        }
-        Err(_) => {
-            for waiting in batch.drain(..) {
-                let alone = [waiting];
-                let result = insert(&alone).await;
-                let [waiting] = alone;
-                waiting.tell(match result {
-                    Ok(new) if new.is_empty() => Outcome::Duplicate,
-                    Ok(_) => Outcome::Stored,
-                    Err(error) => Outcome::Failed(error.to_string()),
-                });
-            }
+    let Err(error) = settle(&mut batch, MOST).await else {
+        return;
+    };
+    // A lock is nobody's fault, and a single row has no neighbours.
+    if batch.len() == 1 || matches!(error, StoreError::Locked) {
+        return fail(batch, &error);
+    }
+    for waiting in batch {
+        let mut alone = vec![waiting];
+        if let Err(error) = settle(&mut alone, 1).await {
+            fail(alone, &error);
         }
     }
 }
 
-/// The events that were new. Triggers bring the vehicles' state up to date in
-/// the same statement.
-async fn insert(batch: &[Waiting]) -> Result<BTreeSet<String>, StoreError> {
-    let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
-    let rows = vec![row; batch.len()].join(", ");
-    let sql = format!(
-        "INSERT INTO delivery {COLUMNS} VALUES {rows} \
-         ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
-    );
-    let parameters: Vec<Value> = batch
+fn fail(batch: Vec<Waiting>, error: &StoreError) {
+    for waiting in batch {
+        waiting.tell(Outcome::Failed(error.to_string()));
+    }
+}
+
+/// Duplicates come in runs: what was not acknowledged in time is sent again.
+static IS_REPEATED: AtomicBool = AtomicBool::new(false);
+
+/// Stores the rows that are new, tells those that are not, and leaves in the
+/// batch what it could not store. While it waits for the write lock the batch
+/// grows up to `most`.
+///
+/// The INSERT returns no rows. They would be read one by one, and until the last
+/// of them has been read SQLite does not commit: the lock would be held for many
+/// trips between the host and this instance. So where an event is stored already
+/// the whole statement fails, and a look, which takes no lock, tells which.
+async fn settle(batch: &mut Vec<Waiting>, most: usize) -> Result<(), StoreError> {
+    let store = sqlite::store().await?;
+    if IS_REPEATED.load(Ordering::Relaxed) {
+        tell_duplicates(store, batch).await?;
+    }
+    let mut wait = Wait::begin();
+    while !batch.is_empty() {
+        let (sql, parameters) = insert(batch);
+        match store.attempt(sql, parameters).await {
+            Ok(_) => {
+                if wait.times() > 1 && batch.len() < FEW && Host.unit() < 0.5 {
+                    edge::prefer_others();
+                }
+                for waiting in batch.drain(..) {
+                    waiting.tell(Outcome::Stored);
+                }
+            }
+            Err(StoreError::Locked) if wait.again().await => join(batch, most),
+            Err(error @ StoreError::Locked) => return Err(error),
+            Err(error) => {
+                let many = batch.len();
+                tell_duplicates(store, batch).await?;
+                if batch.len() == many {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes in those that have come meanwhile.
+fn join(batch: &mut Vec<Waiting>, most: usize) {
+    let mut queue = queue();
+    let many = queue.waiting.len().min(most.saturating_sub(batch.len()));
+    batch.extend(queue.waiting.drain(..many));
+}
+
+/// The statement that stores the rows; triggers bring the vehicles' state up to
+/// date in the same statement. Its text is one of two, since SQLite prepares
+/// each text once and that takes longer than a row: places that are not needed
+/// are NULL.
+fn insert(batch: &[Waiting]) -> (&'static str, Vec<Value>) {
+    static ONE: LazyLock<String> =
+        LazyLock::new(|| format!("INSERT INTO delivery {COLUMNS} VALUES {PLACES}"));
+    static MANY: LazyLock<String> = LazyLock::new(|| {
+        let rows = [PLACES; MOST].join(", ");
+        format!(
+            "INSERT INTO delivery {COLUMNS} SELECT * FROM (VALUES {rows}) \
+             WHERE column1 IS NOT NULL"
+        )
+    });
+    let mut parameters = Vec::with_capacity(8 * MOST);
+    for Waiting { row, .. } in batch {
+        parameters.push(Value::from(row.event_id.as_str()));
+        parameters.extend(row.rest.iter().cloned());
+    }
+    if batch.len() == 1 {
+        return (&ONE, parameters);
+    }
+    parameters.resize(8 * MOST, Value::Null);
+    (&MANY, parameters)
+}
+
+/// Tells those whose event is stored already, and takes them out of the batch.
+async fn tell_duplicates(store: &Store, batch: &mut Vec<Waiting>) -> Result<(), StoreError> {
+    /// A bit for each event: one row to read, however many there are.
+    static LOOK: LazyLock<String> = LazyLock::new(|| {
+        let (mut cases, mut places) = (String::new(), Vec::new());
+        for place in 1..=MOST {
+            cases += &format!(" WHEN ?{place} THEN {}", 1 << (place - 1));
+            places.push(format!("?{place}"));
+        }
+        let places = places.join(", ");
+        format!("SELECT sum(CASE event_id{cases} END) FROM delivery WHERE event_id IN ({places})")
+    });
+    let events = batch
         .iter()
-        .flat_map(|Waiting { row, .. }| {
-            std::iter::once(Value::from(row.event_id.as_str())).chain(row.rest.iter().cloned())
-        })
-        .collect();
-    let new = sqlite::store().await?.query(&sql, parameters).await?;
-    Ok(new
-        .iter()
-        .filter_map(|row| row.text(0).map(str::to_owned))
-        .collect())
+        .map(|waiting| Value::from(waiting.row.event_id.as_str()));
+    let mut parameters: Vec<Value> = events.collect();
+    parameters.resize(MOST, Value::Null);
+    let rows = store.query(&LOOK, parameters).await?;
+    let stored = rows.first().and_then(|row| row.integer(0)).unwrap_or(0);
+    IS_REPEATED.store(stored != 0, Ordering::Relaxed);
+    for (place, waiting) in mem::take(batch).into_iter().enumerate() {
+        if stored >> place & 1 == 1 {
+            waiting.tell(Outcome::Duplicate);
+        } else {
+            batch.push(waiting);
+        }
+    }
+    Ok(())
 }
 
 impl Waiting {

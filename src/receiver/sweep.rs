@@ -22,6 +22,11 @@ const ROWS: i64 = 500;
 const DELIVERIES: &str = "DELETE FROM delivery WHERE rowid IN (
     SELECT rowid FROM delivery WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)";
 
+/// Whether there is something to remove: a look does not wait for the write lock,
+/// and each new instance begins with one.
+const DUE: &str = "SELECT EXISTS (SELECT 1 FROM delivery WHERE received_at < ?1)
+    OR EXISTS (SELECT 1 FROM tally WHERE minute < ?2)";
+
 /// A day of tallies is shown; what is older has no reader.
 const TALLIES: &str = "DELETE FROM tally WHERE minute < ?1";
 
@@ -38,6 +43,11 @@ pub(crate) fn soon(settings: &'static Settings) {
         let yesterday = now.before(Duration::from_secs(25 * 60 * 60)).0 / 60_000;
         let result = async {
             let store = sqlite::store().await?;
+            let due = [Value::from(oldest), Value::from(yesterday)];
+            let due = store.query(DUE, due).await?;
+            if due.first().and_then(|row| row.integer(0)) != Some(1) {
+                return Ok(Vec::new());
+            }
             let deliveries = [Value::from(oldest), Value::from(ROWS)];
             store.query(DELIVERIES, deliveries).await?;
             store.query(TALLIES, [Value::from(yesterday)]).await

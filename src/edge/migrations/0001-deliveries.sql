@@ -46,8 +46,21 @@ CREATE TABLE signal (
     PRIMARY KEY (vehicle_id, code)
 ) STRICT, WITHOUT ROWID
 --;
--- Where signals that were heard of are inserted, whoever told of them; nothing
--- can be read from it. A row has either a body or an error.
+-- Where signals are inserted, whoever told of them: nothing can be read from it.
+-- A row has either a body or an error. Deliveries come here by a trigger; what was
+-- fetched from Smartcar's API comes by one statement:
+--
+--     INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
+--         observed_at, retrieved_at, heard_at)
+--     SELECT ?1, value ->> 'code', value ->> 'name', value ->> 'group',
+--         value ->> 'body', value ->> 'error',
+--         value ->> 'observedAt', value ->> 'retrievedAt', ?3
+--     FROM json_each(?2)
+--
+-- where ?1 is the vehicle, ?3 the time by this host's clock, and ?2 an array of
+-- {"code": "…", "name": "…", "group": "…", "body": {…}, "error": {…},
+-- "observedAt": ms, "retrievedAt": ms}. What is null or left out is unknown; an
+-- "error" is the whole item as Smartcar told it.
 CREATE VIEW told_signal AS
 SELECT
     NULL AS vehicle_id,
@@ -75,7 +88,7 @@ BEGIN
         CASE WHEN NEW.observed_at BETWEEN 1 AND NEW.heard_at + 300000 THEN NEW.observed_at END,
         CASE WHEN NEW.retrieved_at BETWEEN 1 AND NEW.heard_at + 300000 THEN NEW.retrieved_at END,
         min(coalesce(NEW.told_at, NEW.heard_at), NEW.heard_at + 300000)
-    WHERE NEW.error IS NULL
+    WHERE NEW.error IS NULL AND NEW.body IS NOT NULL
     ON CONFLICT (vehicle_id, code) DO UPDATE SET
         name = excluded.name,
         group_name = excluded.group_name,

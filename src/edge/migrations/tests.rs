@@ -122,6 +122,93 @@ fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usi
     }
 }
 
+/// As 0001-deliveries.sql says that fetched signals are stored.
+const FETCHED: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
+        observed_at, retrieved_at, heard_at)
+    SELECT ?1, value ->> 'code', value ->> 'name', value ->> 'group',
+        value ->> 'body', value ->> 'error',
+        value ->> 'observedAt', value ->> 'retrievedAt', ?3
+    FROM json_each(?2)";
+
+fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
+    database
+        .execute(FETCHED, params!["v-1", signals.to_string(), heard_at])
+        .unwrap();
+}
+
+#[test]
+fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
+    let fetched = |value: i64, observed: Value, retrieved: i64| {
+        json!([{"code": "tractionbattery-stateofcharge", "name": "StateOfCharge",
+            "group": "TractionBattery", "body": {"value": value, "unit": "percent"},
+            "observedAt": observed, "retrievedAt": retrieved}])
+    };
+    let tomorrow = 1_800_086_400_000_i64;
+    let told = [
+        (true, 15, fetched(60, json!(100), 205)),
+        (true, 35, fetched(61, json!(300), 205)),
+        // Observed when, nobody knows: the times after it count.
+        (true, 45, fetched(62, Value::Null, 301)),
+        (false, 20, json!([percent(51, 100, 210)])),
+        (false, 30, json!([percent(52, tomorrow, 299)])),
+        (
+            true,
+            1000,
+            json!([{"code": "tractionbattery-stateofcharge", "body": {"value": 99},
+                "error": {"status": {"value": "ERROR"}}, "observedAt": 999}]),
+        ),
+    ];
+    let mut outcomes = Vec::new();
+    permutations(&mut [0, 1, 2, 3, 4, 5], 0, &mut |order| {
+        let database = database();
+        for index in order {
+            let (is_fetched, at, items) = &told[*index];
+            if *is_fetched {
+                fetch(&database, *at, items);
+            } else {
+                let body = state(items.clone());
+                deliver(&database, &index.to_string(), "LIVE", *at, &body);
+            }
+        }
+        outcomes.push(signals(&database));
+    });
+    assert_eq!(
+        outcomes[0],
+        [json!([
+            "tractionbattery-stateofcharge",
+            {"value": 62, "unit": "percent"},
+            null,
+            301,
+            45,
+            {"status": {"value": "ERROR"}},
+            1000
+        ])]
+    );
+    assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
+}
+
+#[test]
+fn what_was_fetched_without_body_and_error_changes_nothing() {
+    let database = database();
+    fetch(
+        &database,
+        10,
+        &json!([{"code": "a", "body": {"value": 1}}, {"code": "b", "error": {"e": 1}}]),
+    );
+    fetch(
+        &database,
+        20,
+        &json!([{"code": "a"}, {"code": "b", "body": null}, {"code": "c", "error": null}]),
+    );
+    assert_eq!(
+        signals(&database),
+        [
+            json!(["a", {"value": 1}, null, null, 10, null, null]),
+            json!(["b", null, null, null, null, {"e": 1}, 10]),
+        ]
+    );
+}
+
 #[test]
 fn both_ways_of_writing_a_time_and_both_names_are_read() {
     let database = database();

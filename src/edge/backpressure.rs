@@ -1,0 +1,34 @@
+//! Fewer requests for this instance, more for its neighbours.
+
+use crate::Host;
+use smartcar::{Clock, Spawn};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// How long this instance asks for no requests at a time. One that the host has
+/// handed over already, and that has not begun, waits until then.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Has the host prefer other instances for about a second.
+///
+/// This is the component model's backpressure: Spin's dispatcher gives nothing
+/// new to an instance that raises it. See
+/// <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Concurrency.md#backpressure>.
+pub fn prefer_others() {
+    static IS_HOLDING: AtomicBool = AtomicBool::new(false);
+    if IS_HOLDING.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    Host.spawn(async {
+        for _ in 0..10 {
+            spin_sdk::wit_bindgen::backpressure_inc();
+            Host.sleep(STEP).await;
+            spin_sdk::wit_bindgen::backpressure_dec();
+            // Whoever waits to begin does so now.
+            Host.sleep(Duration::from_millis(1)).await;
+        }
+        IS_HOLDING.store(false, Ordering::Relaxed);
+    });
+}
