@@ -11,7 +11,7 @@ export EDGE_HOST
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
 
-COMPONENTS := receiver gateway
+COMPONENTS := receiver gateway relay http-sink
 PROBES := host-probe host-probe-dependency bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))

@@ -15,6 +15,7 @@ pub mod migrations;
 mod once;
 pub mod request;
 pub mod respond;
+pub mod sinks;
 pub mod sqlite;
 pub mod variables;
 

@@ -4,10 +4,11 @@ use crate::sqlite::{Store, StoreError};
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 3] = [
+pub const STEPS: [&str; 4] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
+    include_str!("migrations/0004-outbox.sql"),
 ];
 
 /// The schema version of this application.

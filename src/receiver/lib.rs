@@ -5,6 +5,7 @@
 //! here could give away is what is in the database.
 
 mod batch;
+mod nudge;
 mod settings;
 mod store;
 mod sweep;

@@ -3,6 +3,7 @@
 use crate::{
     RETRY_AFTER,
     batch::{self, Outcome, Row},
+    nudge,
     settings::Settings,
     sweep,
     tally::{self, Kind},
@@ -81,6 +82,9 @@ pub(crate) async fn delivery(
         .with("error", error)
         .write();
     sweep::soon(settings);
+    if outcome == Outcome::Stored {
+        nudge::soon();
+    }
     if outcome == Outcome::Stored || outcome == Outcome::Duplicate {
         let body = format!(r#"{{"outcome":"{name}"}}"#);
         return Ok(respond::json(StatusCode::OK, body));

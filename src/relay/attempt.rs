@@ -1,0 +1,129 @@
+//! One attempt to pass an event on, and when there is to be another.
+
+use crate::{
+    bindings::smartcar::edge::{
+        deliveries::Mode,
+        sink::{self, Event, SinkError},
+    },
+    outbox::{Due, Kept, LIFE},
+};
+use edge::{
+    Host,
+    log::{self, Level},
+};
+use smartcar::{Clock, Random, Timestamp};
+use std::time::Duration;
+
+/// How often an event is sent at the most.
+const ATTEMPTS: u32 = 20;
+
+/// The longest wait before the second attempt; it doubles with each.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// The longest wait of all.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+/// What came of an attempt.
+pub(crate) enum Attempted {
+    /// The sink has it.
+    Done(i64),
+    /// It is kept for later, or as a dead letter.
+    Kept(Kept),
+    /// The sink wants nothing any more.
+    Gone(Kept, String),
+}
+
+/// Sends an event to a sink.
+pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
+    let (seq, attempt, received_at) = (due.seq, due.attempt, due.received_at);
+    let event_id = due.event_id.clone();
+    let event = Event {
+        id: due.event_id,
+        sink: sink.to_owned(),
+        event_type: due.event_type,
+        mode: if due.is_test { Mode::Test } else { Mode::Live },
+        vehicle: due.vehicle_id,
+        user: due.user_id,
+        received_at,
+        attempt,
+        body: due.body,
+    };
+    let result = sink::deliver(event).await;
+    let now = Host.now();
+    let line = |level, outcome: &str, error: Option<&str>| {
+        log::line(level, "relay")
+            .with("sink", sink)
+            .with("event_id", event_id.as_str())
+            .with("attempt", attempt)
+            .with("outcome", outcome)
+            .with("error", error)
+            .with("millis", now.0.saturating_sub(received_at))
+            .write();
+    };
+    let kept = |error: String, retry_after: Option<u32>, is_rejected: bool| {
+        let is_dead =
+            is_rejected || attempt >= ATTEMPTS || Timestamp(received_at).after(LIFE) <= now;
+        let outcome = if is_dead { "dead" } else { "kept" };
+        line(Level::Warn, outcome, Some(&error));
+        Kept {
+            seq,
+            due_at: now.after(wait(attempt, retry_after, &Host)),
+            error,
+            is_dead,
+        }
+    };
+    match result {
+        Ok(()) => {
+            line(Level::Info, "delivered", None);
+            Attempted::Done(seq)
+        }
+        Err(SinkError::Unavailable(retry)) => {
+            Attempted::Kept(kept(retry.detail, retry.retry_after, false))
+        }
+        Err(SinkError::Rejected(why)) => Attempted::Kept(kept(why, None, true)),
+        Err(SinkError::Gone(why)) => Attempted::Gone(kept(why.clone(), None, false), why),
+    }
+}
+
+/// The wait after attempt number `attempt`: anything up to the back-off, so that
+/// what failed together does not come back together, and no less than the sink
+/// asks for.
+///
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+pub(crate) fn wait(attempt: u32, retry_after: Option<u32>, chance: &impl Random) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
+    let most = FIRST.saturating_mul(doubled).min(LONGEST);
+    let asked_for = Duration::from_secs(retry_after.unwrap_or(0).into()).min(LIFE);
+    most.mul_f64(chance.unit().clamp(0.0, 1.0)).max(asked_for)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Chance(f64);
+
+    impl Random for Chance {
+        fn unit(&self) -> f64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn waits_grow_from_five_seconds_to_an_hour_and_are_any_part_of_that() {
+        let most = |attempt| wait(attempt, None, &Chance(1.0)).as_secs();
+        let waits: Vec<u64> = [1, 2, 3, 10, 11, 20].map(most).to_vec();
+        assert_eq!(waits, [5, 10, 20, 2560, 3600, 3600]);
+        assert_eq!(wait(20, None, &Chance(0.0)), Duration::ZERO);
+        assert_eq!(wait(2, None, &Chance(0.5)), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_sink_that_says_when_is_not_asked_before() {
+        let asked = wait(1, Some(120), &Chance(1.0));
+        assert_eq!(asked, Duration::from_secs(120));
+        // But nobody puts it off for ever.
+        let for_ever = wait(1, Some(u32::MAX), &Chance(1.0));
+        assert_eq!(for_ever, LIFE);
+    }
+}

@@ -1,0 +1,80 @@
+//! The relay: passes stored events on to sinks.
+//!
+//! It has no route from outside. The receiver nudges it after each delivery, and
+//! the gateway's `POST /run` lets a scheduler do so when none comes. Whoever
+//! does, the work is the same: take what is due, send it, note what became of it.
+
+mod attempt;
+mod outbox;
+mod run;
+
+use edge::{
+    Once, Response,
+    log::{self, Level},
+    respond::{self, Problem},
+    sinks::{self, Sink},
+    variables,
+};
+use http::{Method, StatusCode};
+use secrecy::ExposeSecret;
+use spin_sdk::{http::Request, http_service};
+
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from wit"
+)]
+mod bindings {
+    spin_sdk::wit_bindgen::generate!({
+        path: "../../wit",
+        world: "relay",
+        runtime_path: "::spin_sdk::wit_bindgen::rt",
+        generate_all,
+    });
+}
+
+#[http_service]
+async fn handle(request: Request) -> Response {
+    answer(&request).await.unwrap_or_else(Response::from)
+}
+
+async fn answer(request: &Request) -> Result<Response, Problem> {
+    if request.uri().path() != "/run" || request.method() != Method::POST {
+        let detail = "the relay is run by POST /run";
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "PATH_NOT_FOUND",
+            detail,
+        ));
+    }
+    let sinks = configured().await?;
+    let report = run::run(sinks).await.map_err(|error| {
+        log::line(Level::Error, "store")
+            .with("error", error.to_string())
+            .write();
+        let detail = "the database could not be read or written: try again";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)
+    })?;
+    Ok(respond::json(StatusCode::OK, report.to_string()))
+}
+
+static SINKS: Once<Vec<Sink>> = Once::new();
+
+async fn configured() -> Result<&'static [Sink], Problem> {
+    let read = async || {
+        let json = variables::secret("sinks").await;
+        let json = json.map_err(|error| error.to_string())?;
+        sinks::parse(json.expose_secret())
+    };
+    let sinks = SINKS.get_or_try_init(read).await.map_err(|reason| {
+        log::line(Level::Error, "not_configured")
+            .with("reason", reason)
+            .write();
+        let detail = "the sinks are not configured as documented; the log says what is wrong";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+    })?;
+    Ok(sinks)
+}
