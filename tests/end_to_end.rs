@@ -10,6 +10,7 @@
 mod end_to_end {
     mod commands;
     mod components;
+    mod connect;
     mod deliveries;
     mod durability;
     mod figures;
