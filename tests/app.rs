@@ -46,6 +46,7 @@ impl App {
     /// Starts both, configured otherwise.
     pub fn start_with(options: Options) -> Self {
         let smartcar = Smartcar::start(options.simulator);
+        let address = free_address();
         // printf '%s' key-for-everything | openssl dgst -sha256
         let keys = r#"[{"name":"all","scopes":["*"],
             "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
@@ -59,6 +60,12 @@ impl App {
             ("SMARTCAR_VEHICLE_ORIGIN", smartcar.origin()),
             ("SMARTCAR_MANAGEMENT_ORIGIN", smartcar.origin()),
             ("SMARTCAR_COMPATIBILITY_ORIGIN", smartcar.origin()),
+            ("SMARTCAR_CONNECT_ORIGIN", smartcar.origin()),
+            ("SMARTCAR_APPLICATION_ID", simulator::APPLICATION.to_owned()),
+            (
+                "CONNECT_REDIRECT_URI",
+                format!("http://{address}/connect/callback"),
+            ),
             ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
             ("API_KEYS", keys.to_owned()),
             // Fixtures are as old as they are.
@@ -70,7 +77,7 @@ impl App {
         let mut app = Self {
             process: None,
             past: String::new(),
-            address: free_address(),
+            address,
             state: Arc::new(TempDir::new().unwrap()),
             variables,
             is_unheard: options.is_unheard,

@@ -43,6 +43,8 @@ fn agent() -> &'static Agent {
         Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
+            // A redirect is an answer like any other.
+            .max_redirects(0)
             // A connection that outlives a restart would fail the next request.
             .max_idle_connections(0)
             .build()
@@ -84,7 +86,11 @@ pub(crate) fn open(
     (parts.status.as_u16(), parts.headers, body.into_reader())
 }
 
-pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+/// Sends a request anywhere. A redirect is not followed.
+///
+/// # Panics
+/// Where no answer comes.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error}"))
 }
 

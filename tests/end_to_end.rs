@@ -11,6 +11,7 @@ mod end_to_end {
     mod changes;
     mod commands;
     mod components;
+    mod connect;
     mod deliveries;
     mod durability;
     mod failures;

@@ -19,7 +19,7 @@ mod smartcar;
 mod up;
 
 pub use app::{App, KEY, Options};
-pub use client::{Answer, raw};
+pub use client::{Answer, raw, send};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};

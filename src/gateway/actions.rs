@@ -5,7 +5,7 @@
 //! running next to the first: both are unique in the table, so that one INSERT
 //! decides, for all instances.
 
-use crate::{answer::hand_on, callers::Caller, inbound::single, invalid, store};
+use crate::{answer::hand_on, inbound::single, invalid, store};
 use bytes::Bytes;
 use edge::{
     Host, Response,
@@ -44,7 +44,8 @@ impl Outcome {
 
 /// An action that is about to begin.
 pub(crate) struct New<'a> {
-    pub(crate) caller: &'a Caller,
+    /// The name of the API key.
+    pub(crate) caller: &'a str,
     pub(crate) kind: &'a str,
     pub(crate) path: &'a str,
     pub(crate) vehicle: Option<&'a VehicleId>,
@@ -108,7 +109,7 @@ const COMPLETE: &str = "UPDATE action SET
 
 /// Begins an action, unless it was begun before or another one is in the way.
 pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
-    let claim = new.key.map(|key| format!("{}\n{key}", new.caller.name()));
+    let claim = new.key.map(|key| format!("{}\n{key}", new.caller));
     // What is in the way can end just before it is looked at.
     for _ in 0..3 {
         let started_at = Host.now().0;
@@ -117,7 +118,7 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             Value::from(id.as_str()),
             Value::from(new.kind),
             Value::from(new.path),
-            Value::from(new.caller.name()),
+            Value::from(new.caller),
             Value::from(new.vehicle.map(VehicleId::as_str)),
             Value::from(new.user.map(UserId::as_str)),
             Value::from(new.key),

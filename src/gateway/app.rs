@@ -1,7 +1,7 @@
 //! What an instance of the gateway keeps between requests: its configuration and
 //! the client with the token. Caches only; truth is in the stores.
 
-use crate::callers::Callers;
+use crate::{callers::Callers, connect_settings::ConnectSettings};
 use edge::{
     Host, Once,
     log::{self, Level},
@@ -17,18 +17,17 @@ use std::time::Duration;
 pub(crate) struct App {
     callers: Result<Callers, String>,
     client: Client<Host>,
+    connect: ConnectSettings,
     requires_idempotency_key: bool,
     signals_max_age: Duration,
     audit_retention: Duration,
 }
 
 /// What the gateway cannot be set up with.
-enum Flaw {
+pub(crate) enum Flaw {
     Variable(VariableError),
-    Origin(&'static str),
-    Switch(&'static str),
-    Seconds(&'static str),
-    Days(&'static str),
+    /// A variable, and what is wrong with its value.
+    Value(&'static str, &'static str),
 }
 
 impl From<VariableError> for Flaw {
@@ -42,24 +41,15 @@ static APP: Once<App> = Once::new();
 /// The gateway of this instance, set up by its first request.
 pub(crate) async fn app() -> Result<&'static App, Problem> {
     APP.get_or_try_init(set_up).await.map_err(|flaw| {
-        let reason = match flaw {
+        not_configured(match flaw {
             Flaw::Variable(error) => error.to_string(),
-            Flaw::Origin(name) => {
-                format!("the variable {name} is no origin, for example https://host")
-            }
-            Flaw::Switch(name) => format!("the variable {name} is neither true nor false"),
-            Flaw::Seconds(name) => format!("the variable {name} is no number of seconds"),
-            Flaw::Days(name) => format!("the variable {name} is no number of days above 1"),
-        };
-        log::line(Level::Error, "not_configured")
-            .with("reason", reason)
-            .write();
-        not_configured()
+            Flaw::Value(name, fault) => format!("the variable {name} is {fault}"),
+        })
     })
 }
 
 /// An origin: a scheme and a host.
-async fn origin(name: &'static str) -> Result<String, Flaw> {
+pub(crate) async fn origin(name: &'static str) -> Result<String, Flaw> {
     let text = variables::text(name).await?;
     let uri: Option<http::Uri> = text.trim().parse().ok();
     let is_origin = uri.is_some_and(|uri| {
@@ -70,18 +60,21 @@ async fn origin(name: &'static str) -> Result<String, Flaw> {
     if is_origin {
         Ok(text.trim().to_owned())
     } else {
-        Err(Flaw::Origin(name))
+        let fault = "no origin, for example https://host";
+        Err(Flaw::Value(name, fault))
     }
 }
 
-async fn switch(name: &'static str) -> Result<bool, Flaw> {
+pub(crate) async fn switch(name: &'static str) -> Result<bool, Flaw> {
     let text = variables::text(name).await?;
-    text.trim().parse().map_err(|_| Flaw::Switch(name))
+    let fault = "neither true nor false";
+    text.trim().parse().map_err(|_| Flaw::Value(name, fault))
 }
 
 async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
     let text = variables::text(name).await?;
-    let seconds = text.trim().parse().map_err(|_| Flaw::Seconds(name))?;
+    let seconds = text.trim().parse();
+    let seconds = seconds.map_err(|_| Flaw::Value(name, "no number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -89,7 +82,7 @@ async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
 async fn days(name: &'static str) -> Result<Duration, Flaw> {
     let text = variables::text(name).await?;
     let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
-    let days = days.ok_or(Flaw::Days(name))?;
+    let days = days.ok_or(Flaw::Value(name, "no number of days above 1"))?;
     Ok(Duration::from_secs(24 * 60 * 60) * days)
 }
 
@@ -115,10 +108,12 @@ async fn set_up() -> Result<App, Flaw> {
         compatibility: origin("smartcar_compatibility_origin").await?,
     };
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
+    let connect = ConnectSettings::read(credentials.clone()).await?;
     let tokens = TokenCache::new(credentials, &origins.iam);
     Ok(App {
         callers,
         client: Client::new(Host, tokens, origins),
+        connect,
         requires_idempotency_key: switch("require_idempotency_key").await?,
         signals_max_age: seconds("signals_max_age").await?,
         audit_retention: days("audit_retention_days").await?,
@@ -128,12 +123,9 @@ async fn set_up() -> Result<App, Flaw> {
 impl App {
     /// Who has a key. Without valid keys nobody has one.
     pub(crate) fn callers(&self) -> Result<&Callers, Problem> {
-        self.callers.as_ref().map_err(|reason| {
-            log::line(Level::Error, "not_configured")
-                .with("reason", reason.as_str())
-                .write();
-            not_configured()
-        })
+        self.callers
+            .as_ref()
+            .map_err(|reason| not_configured(reason.as_str()))
     }
 
     /// Whether every change has to carry an `Idempotency-Key`.
@@ -151,13 +143,22 @@ impl App {
         self.audit_retention
     }
 
+    /// How this application stands to Smartcar Connect.
+    pub(crate) fn connect(&self) -> &ConnectSettings {
+        &self.connect
+    }
+
     /// The client of Smartcar's API.
     pub(crate) fn client(&self) -> &Client<Host> {
         &self.client
     }
 }
 
-fn not_configured() -> Problem {
+/// Tells the operator what is missing, and the caller that something is.
+pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
+    log::line(Level::Error, "not_configured")
+        .with("reason", reason.into())
+        .write();
     let detail = "this gateway is not configured yet; its log says what is missing";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
 }

@@ -5,6 +5,7 @@
 //! itself is stored nowhere, only its SHA-256. That is no password hash, and
 //! need not be one: a key is 256 random bits, which nobody can guess one by one.
 
+use crate::connect_vehicles;
 use edge::respond::Problem;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -68,6 +69,13 @@ impl Callers {
         for caller in &callers {
             if caller.name.is_empty() {
                 return Err("the variable api_keys holds a key without a name".to_owned());
+            }
+            if caller.name == connect_vehicles::CALLER {
+                return Err(format!(
+                    "a key in the variable api_keys is named {}, which has another meaning in \
+                     the record",
+                    caller.name
+                ));
             }
             if caller.scopes.is_empty() || !caller.scopes.iter().all(scope) {
                 return Err(format!(
@@ -308,6 +316,7 @@ mod tests {
                 r#"[{{"name":"n","sha256":"{hash}","scopes":["a"]}},{{"name":"m","sha256":"{hash}","scopes":["b"]}}]"#
             ),
             format!(r#"[{{"name":"","sha256":"{hash}","scopes":["a"]}}]"#),
+            format!(r#"[{{"name":"connect","sha256":"{hash}","scopes":["a"]}}]"#),
             format!(r#"[{{"name":"n","sha256":"{hash}","scopes":["a"],"vehicle":["planted"]}}]"#),
         ] {
             let reason = Callers::parse(&bad).unwrap_err();

@@ -50,7 +50,7 @@ pub(crate) async fn make(
     let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
     let kind = kind(endpoint);
     let begun = actions::begin(New {
-        caller,
+        caller: caller.name(),
         kind: &kind,
         path: call.path(),
         vehicle: subject.vehicle.as_ref(),

@@ -7,8 +7,14 @@
 mod actions;
 mod answer;
 mod app;
+mod arrivals;
 mod callers;
 mod changes;
+mod connect;
+mod connect_cookie;
+mod connect_page;
+mod connect_settings;
+mod connect_vehicles;
 mod diagnosis;
 mod ending;
 mod freshness;
@@ -71,6 +77,13 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
         return Ok(whole(respond::json(StatusCode::OK, body)));
     }
     let app = app::app().await?;
+    match route {
+        Route::Own(Own::ConnectStart) => return Ok(whole(connect::start(app, &inbound))),
+        Route::Own(Own::ConnectCallback) => {
+            return Ok(whole(connect::callback(app, &inbound).await));
+        }
+        _ => {}
+    }
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {

@@ -162,7 +162,7 @@ fn form(credentials: &Credentials) -> Result<Bytes, TokenError> {
         client_id: ClientId(id),
         client_secret,
     } = credentials;
-    if id.is_empty() || client_secret.expose().is_empty() {
+    if !credentials.is_set() {
         return Err(TokenError::NoCredentials);
     }
     let form = form_urlencoded::Serializer::new(String::new())

@@ -16,6 +16,7 @@
 //! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
 //! | know which signals there are | [`CATALOGUE`] |
 //! | list, read and remove connections, vehicles, webhooks, subscriptions | the methods of [`Client`] |
+//! | send somebody to Smartcar Connect and take them back | [`ConnectRequest`], [`ConnectState`], [`ConnectReturn`] |
 //! | know which endpoints there are | [`endpoints::ALL`] |
 
 mod answer;
@@ -27,6 +28,8 @@ mod clock;
 mod command;
 mod commands;
 mod compatibility;
+mod connect;
+mod connect_state;
 mod connections;
 pub mod delivery;
 pub mod endpoints;
@@ -67,6 +70,10 @@ pub use client::{Client, Origins};
 pub use clock::Clock;
 pub use command::{Command, CommandError, CommandKind, Destination, Evidence, Percent};
 pub use compatibility::{CompatibilityFilter, CompatibleVehicle, Region};
+pub use connect::{
+    ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, InvalidConnect,
+};
+pub use connect_state::{ConnectState, InvalidState};
 pub use connections::{Connection, ConnectionFilter};
 pub use error::{ApiError, Error, Resolution};
 pub use execution::{CommandExecution, ExecutionStatus};

@@ -61,6 +61,13 @@ pub struct Credentials {
     pub client_secret: ClientSecret,
 }
 
+impl Credentials {
+    /// Whether there is an id and a secret at all.
+    pub fn is_set(&self) -> bool {
+        !self.client_id.0.is_empty() && !self.client_secret.expose().is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

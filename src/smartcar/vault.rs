@@ -40,7 +40,7 @@ impl Vault {
     ) -> Option<T> {
         let key = self.key(name);
         let value = store.get(&key).await.ok()??;
-        let plain = seal::open(&self.credentials, &key, &value)?;
+        let plain = seal::open(seal::TOKEN, &self.credentials, &key, &value)?;
         serde_json::from_slice(&plain).ok()
     }
 
@@ -55,7 +55,7 @@ impl Vault {
         let Ok(plain) = serde_json::to_vec(value).map(Zeroizing::new) else {
             return false;
         };
-        match seal::seal(&self.credentials, &key, &plain) {
+        match seal::seal(seal::TOKEN, &self.credentials, &key, &plain) {
             Some(sealed) => store.set(&key, &sealed).await.is_ok(),
             None => false,
         }

@@ -1,8 +1,9 @@
 //! A double of Smartcar for tests and for a first try without an account.
 //!
-//! One origin stands for all of Smartcar's hosts: the token endpoint
-//! (`POST /oauth2/token`), the vehicle, management and compatibility APIs
-//! (`/v3/…`) and the sender of signed webhook deliveries. A fleet of three invented cars has state that commands
+//! One origin stands for all of Smartcar's hosts: Connect
+//! (`GET /oauth/authorize`), the token endpoint (`POST /oauth2/token`), the
+//! vehicle, management and compatibility APIs (`/v3/…`) and the sender of signed
+//! webhook deliveries. A fleet of three invented cars has state that commands
 //! change, and each change is delivered to the callback URI as Smartcar does.
 //! Under `/_simulator` a test reads what was served and asks for trouble:
 //! slow answers, errors, cut connections and bodies, revoked tokens.
@@ -21,6 +22,7 @@ mod clock;
 mod commands;
 mod compatibility;
 mod config;
+mod connect;
 mod connections;
 mod control;
 mod delivery;
@@ -50,6 +52,8 @@ mod webhooks;
 mod access_tests;
 #[cfg(test)]
 mod car_tests;
+#[cfg(test)]
+mod connect_tests;
 #[cfg(test)]
 mod connections_tests;
 #[cfg(test)]

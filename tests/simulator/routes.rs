@@ -8,6 +8,7 @@ use crate::access::require_token;
 use crate::applications;
 use crate::commands;
 use crate::compatibility;
+use crate::connect;
 use crate::connections;
 use crate::control;
 use crate::observe::observe;
@@ -29,6 +30,7 @@ macro_rules! templates {
 }
 
 templates! {
+    AUTHORIZE = "/oauth/authorize";
     TOKEN = "/oauth2/token";
     CONNECTIONS = "/v3/connections";
     CONNECTION = "/v3/connections/{connectionId}";
@@ -69,6 +71,7 @@ fn smartcar(simulator: &Shared) -> Router<Shared> {
     let compatible_vehicles =
         get(compatibility::vehicles).fallback(async || Refusal::invalid_path());
     Router::new()
+        .route(AUTHORIZE, get(connect::authorize))
         .route(TOKEN, post(token::issue))
         .merge(vehicle_api())
         .merge(management_api())

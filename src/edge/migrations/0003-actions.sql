@@ -8,7 +8,7 @@ CREATE TABLE action (
     id              TEXT PRIMARY KEY NOT NULL, -- in the order of time
     kind            TEXT NOT NULL,     -- for example security-lock, remove-connection
     path            TEXT NOT NULL,     -- as called
-    caller          TEXT NOT NULL,     -- the name of the API key
+    caller          TEXT NOT NULL,     -- the name of the API key; connect: somebody's arrival
     vehicle_id      TEXT,
     user_id         TEXT,
     idempotency_key TEXT,
@@ -60,15 +60,24 @@ BEGIN
     DELETE FROM vehicle_error WHERE vehicle_id = OLD.id;
 END
 --;
--- Everybody who came back from Smartcar Connect, once for each time.
+-- Everybody who came back from Smartcar Connect, once for each time that
+-- somebody was sent there.
 CREATE TABLE arrival (
     nonce        TEXT PRIMARY KEY NOT NULL, -- of the state that Connect handed back
     arrived_at   INTEGER NOT NULL,
     completed_at INTEGER,              -- when all of the user's vehicles were taken in
-    user_id      TEXT,
+    user_id      TEXT,                 -- as the browser said it
     vehicles     INTEGER,              -- how many
-    error        TEXT,                 -- as Connect said it
+    error        TEXT,                 -- as Connect said it, where nobody arrived
     description  TEXT
 ) STRICT, WITHOUT ROWID
 --;
 CREATE INDEX arrival_arrived_at ON arrival (arrived_at)
+--;
+-- What led to nothing is forgotten after 30 days: anybody can go to Connect and
+-- come back with an error.
+CREATE TRIGGER arrival_before BEFORE INSERT ON arrival
+BEGIN
+    DELETE FROM arrival
+    WHERE arrived_at <= NEW.arrived_at - 2592000000 AND completed_at IS NULL;
+END

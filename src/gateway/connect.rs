@@ -1,0 +1,261 @@
+//! How a user enters: the way to Smartcar Connect and back.
+//!
+//! `/connect/start` sends a browser to Connect with a signed state that expires;
+//! `/connect/callback` checks the state, notes who came back, takes in their
+//! vehicles and sends the browser on.
+//!
+//! Nobody but the browser says who the user is: Connect's answer passes through
+//! it, and is not signed. So `user_id` in the URL that a browser is sent on to
+//! proves nothing about who holds the browser. The product behind that URL knows
+//! its users by its own session, and keeps the id there.
+//!
+//! A state is bound to the browser that was sent to Connect, by a cookie. Without
+//! that, somebody could go through Connect with vehicles of their own and have
+//! another browser take the last step, whose owner's account would then hold
+//! those vehicles (RFC 6749, section 10.12; RFC 9700, section 4.7). Where the
+//! start takes a key, the operator's server makes that step and no browser gets a
+//! cookie; the operator gives each user's own id as `external_id`, which comes
+//! back sealed in the state, and compares it to their session.
+
+use crate::{
+    answer::set,
+    app::App,
+    arrivals::{self, Arrival},
+    bearer, connect_cookie,
+    connect_page::{guarded, page, problem, redirect, with_parameters},
+    connect_settings::ConnectSettings,
+    connect_vehicles::take_in,
+    inbound::Inbound,
+    invalid,
+};
+use edge::{
+    Host, Response,
+    log::{self, Level},
+    respond::Problem,
+};
+use futures::future::{Either, select};
+use http::{HeaderMap, StatusCode};
+use smartcar::{
+    Clock, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, Spawn,
+    UserId,
+};
+use std::{pin::pin, time::Duration};
+
+/// How long a browser waits for the vehicles to be taken in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No error of Connect's, and no description of one, is longer.
+const ERROR: usize = 64;
+const DESCRIPTION: usize = 300;
+
+/// Sends a browser to Connect.
+pub(crate) fn start(app: &App, inbound: &Inbound) -> Response {
+    let answer = sent(app, inbound);
+    guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
+}
+
+/// Takes a browser back from Connect.
+pub(crate) async fn callback(app: &'static App, inbound: &Inbound) -> Response {
+    let answer = back(app, inbound).await;
+    guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
+}
+
+fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
+    let settings = app.connect();
+    if settings.requires_key {
+        let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
+        caller.require("manage_connections")?;
+    }
+    let (way, credentials) = (settings.way()?, settings.credentials()?);
+    let options = ConnectOptions::read(&inbound.query);
+    let options = options.map_err(|error| invalid(error.to_string()))?;
+    let mode = options.mode.unwrap_or(settings.mode);
+    let state = ConnectState::new(Host.now(), mode, options.external_id.clone());
+    let state = state.ok_or_else(no_randomness)?;
+    let sealed = state.seal(credentials).ok_or_else(no_randomness)?;
+    let request = ConnectRequest {
+        application: way.application,
+        redirect_uri: way.redirect_uri,
+        mode,
+        state: &sealed,
+        options: &options,
+    };
+    let mut response = redirect(&request.url(&settings.origin));
+    if !settings.requires_key {
+        let cookie = connect_cookie::set(&state.nonce, settings.is_https());
+        set(&mut response, "set-cookie", &cookie);
+    }
+    Ok(response)
+}
+
+fn no_randomness() -> Problem {
+    let detail = "the host has no randomness to give";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NO_RANDOMNESS", detail)
+}
+
+async fn back(app: &'static App, inbound: &Inbound) -> Result<Response, Problem> {
+    let settings = app.connect();
+    let returned = ConnectReturn::read(&inbound.query).map_err(|error| {
+        refused(&error.to_string());
+        invalid(error.to_string())
+    })?;
+    let state = known(settings, &returned.state, &inbound.headers)?;
+    match returned.outcome {
+        ConnectOutcome::User(user) => arrived(app, state, user).await,
+        ConnectOutcome::Failed { error, description } => {
+            let description = description.map(|text| cut(&text, DESCRIPTION));
+            failed(
+                settings,
+                &state,
+                &cut(&error, ERROR),
+                description.as_deref(),
+            )
+            .await
+        }
+    }
+}
+
+/// The state, if it is ours, not too old, and this browser's.
+fn known(
+    settings: &ConnectSettings,
+    sealed: &str,
+    headers: &HeaderMap,
+) -> Result<ConnectState, Problem> {
+    let state = ConnectState::open(settings.credentials()?, sealed, Host.now());
+    let state = state.map_err(|error| start_again(&error.to_string()))?;
+    if settings.requires_key || connect_cookie::is_held(headers, &state.nonce) {
+        Ok(state)
+    } else {
+        Err(start_again("the browser holds no cookie of this state"))
+    }
+}
+
+/// The log says why; a browser that has no business here need not know.
+fn start_again(why: &str) -> Problem {
+    refused(why);
+    let detail = "this way back from Smartcar Connect has expired or is another browser's: start \
+                  again";
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_STATE", detail)
+}
+
+fn refused(why: &str) {
+    log::line(Level::Warn, "connect")
+        .with("outcome", "refused")
+        .with("reason", why)
+        .write();
+}
+
+/// At most so many characters, none of which controls anything.
+fn cut(text: &str, most: usize) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    plain.take(most).collect()
+}
+
+/// Connect said that it came to nothing.
+async fn failed(
+    settings: &ConnectSettings,
+    state: &ConnectState,
+    error: &str,
+    description: Option<&str>,
+) -> Result<Response, Problem> {
+    log::line(Level::Warn, "connect")
+        .with("outcome", "failed")
+        .with("error", error)
+        .write();
+    arrivals::fail(&state.nonce, error, description).await?;
+    if let Some(url) = &settings.return_url {
+        let parameters = [
+            ("error", Some(error)),
+            ("external_id", state.external_id.as_deref()),
+        ];
+        return Ok(redirect(&with_parameters(url, &parameters)));
+    }
+    let sentence = match description {
+        Some(description) => format!("Smartcar says: {description} ({error})"),
+        None => format!("Smartcar says: {error}"),
+    };
+    Ok(page(StatusCode::OK, "Not connected", &sentence))
+}
+
+/// A user has come back, perhaps not for the first time with this state.
+async fn arrived(
+    app: &'static App,
+    state: ConnectState,
+    user: UserId,
+) -> Result<Response, Problem> {
+    let vehicles = match arrivals::arrive(&state.nonce, &user).await? {
+        Arrival::Completed(vehicles) => vehicles,
+        Arrival::Begun => completed(app, &state, &user).await?,
+        Arrival::Another => return Err(start_again("the state is another user's")),
+    };
+    if let Some(url) = &app.connect().return_url {
+        let parameters = [
+            ("user_id", Some(user.as_str())),
+            ("external_id", state.external_id.as_deref()),
+        ];
+        return Ok(redirect(&with_parameters(url, &parameters)));
+    }
+    let sentence = match vehicles {
+        1 => "One vehicle is connected. You can close this page.".to_owned(),
+        vehicles => format!("{vehicles} vehicles are connected. You can close this page."),
+    };
+    Ok(page(StatusCode::OK, "Connected", &sentence))
+}
+
+/// Has the user's vehicles taken in, and waits for it, but not for ever: what is
+/// not done by then is done after the answer.
+async fn completed(app: &'static App, state: &ConnectState, user: &UserId) -> Result<i64, Problem> {
+    let (state, user) = (state.clone(), user.clone());
+    let work = Box::pin(async move { complete(app, &state, &user).await });
+    match select(work, pin!(Host.sleep(PATIENCE))).await {
+        Either::Left((taken, _)) => taken,
+        Either::Right(((), work)) => {
+            // How it ends is in the log, and in the record.
+            Host.spawn(async { drop(work.await) });
+            Err(incomplete("Smartcar takes its time."))
+        }
+    }
+}
+
+async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64, Problem> {
+    let taken = match take_in(app, user, state.mode).await {
+        // Nobody comes through Connect without one: it is not listed yet, or
+        // somebody made the user up.
+        Ok(0) => Err("Smartcar lists no vehicle of the user".to_owned()),
+        taken => taken,
+    };
+    let line = |level, outcome| {
+        log::line(level, "connect")
+            .with("outcome", outcome)
+            .with("user_id", user.as_str())
+    };
+    let vehicles = taken.map_err(|reason| {
+        line(Level::Warn, "incomplete")
+            .with("reason", reason)
+            .write();
+        incomplete("Smartcar did not tell of all vehicles, or did not subscribe them all.")
+    })?;
+    arrivals::complete(&state.nonce, vehicles).await?;
+    line(Level::Info, "completed")
+        .with("vehicles", vehicles)
+        .write();
+    Ok(vehicles)
+}
+
+fn incomplete(why: &str) -> Problem {
+    let detail = format!(
+        "{why} Your consent is noted: load this page again in a moment, which completes it"
+    );
+    Problem::new(StatusCode::BAD_GATEWAY, "CONNECT_INCOMPLETE", detail).retry_after(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connect_says_is_cut() {
+        assert_eq!(cut("a\u{0}b\r\nc", 10), "abc");
+        assert_eq!(cut("äöüß", 3), "äöü");
+    }
+}

@@ -1,0 +1,95 @@
+//! The way to Connect, and what a browser brings back.
+
+use super::*;
+
+fn url(query: &str) -> String {
+    let application = ApplicationId::parse("a-1").unwrap();
+    let options = ConnectOptions::read(query).unwrap();
+    let request = ConnectRequest {
+        application: &application,
+        redirect_uri: "https://app.example.com/connect/callback?x=1",
+        mode: ConnectMode::Live,
+        state: "00ff",
+        options: &options,
+    };
+    request.url("https://connect.smartcar.com/")
+}
+
+#[test]
+fn the_way_there_has_what_is_documented() {
+    // By Python's urllib.parse.urlencode(…, quote_via=quote, safe='').
+    let least = "https://connect.smartcar.com/oauth/authorize?response_type=code\
+        &application_id=a-1\
+        &redirect_uri=https%3A%2F%2Fapp.example.com%2Fconnect%2Fcallback%3Fx%3D1\
+        &mode=live&state=00ff";
+    assert_eq!(url("utm_source=mail&state=mine&redirect_uri=x"), least);
+    let all = "scope=read_battery+required:read_vin&external_id=e@x&make=TESLA\
+        &single_select=true&flags=country:DE";
+    let more = "&scope=read_battery%20required%3Aread_vin&external_id=e%40x&make=TESLA\
+        &single_select=true&flags=country%3ADE";
+    assert_eq!(url(all), format!("{least}{more}"));
+}
+
+#[test]
+fn what_is_not_documented_is_refused() {
+    for (query, name) in [
+        ("mode=test", "mode"),
+        ("mode=", "mode"),
+        ("scope=", "scope"),
+        ("scope=read%26x", "scope"),
+        ("external_id=a%0d%0ab", "external_id"),
+        ("make=a/b", "make"),
+        ("single_select=yes", "single_select"),
+        ("flags=<b>", "flags"),
+    ] {
+        let refused = ConnectOptions::read(query).unwrap_err();
+        assert!(
+            matches!(refused, InvalidConnect::Value(of, _) if of == name),
+            "{query}: {refused}"
+        );
+    }
+    let long = format!("external_id={}", "a".repeat(129));
+    assert!(ConnectOptions::read(&long).is_err());
+    let twice = ConnectOptions::read("mode=live&mode=live");
+    assert_eq!(twice, Err(InvalidConnect::Twice("mode")));
+}
+
+#[test]
+fn the_user_is_read_under_both_names() {
+    let user = ConnectOutcome::User(UserId::parse("u-1").unwrap());
+    for query in [
+        "user_id=u-1&state=s&code=c",
+        "state=s&userId=u-1",
+        "state=s&userId=u-1&user_id=u-1",
+    ] {
+        let read = ConnectReturn::read(query).unwrap();
+        assert_eq!((read.state.as_str(), &read.outcome), ("s", &user));
+    }
+    for (query, refused) in [
+        ("user_id=u-1", InvalidConnect::Missing("state")),
+        ("state=s", InvalidConnect::Missing("user_id")),
+        ("state=s&code=c", InvalidConnect::Missing("user_id")),
+        ("state=s&state=t&user_id=u", InvalidConnect::Twice("state")),
+        (
+            "state=s&user_id=u&userId=v",
+            InvalidConnect::Twice("user_id"),
+        ),
+    ] {
+        assert_eq!(ConnectReturn::read(query).err(), Some(refused), "{query}");
+    }
+    let no_id = ConnectReturn::read("state=s&user_id=a/b");
+    assert!(matches!(no_id, Err(InvalidConnect::Id(_))));
+}
+
+#[test]
+fn an_error_is_an_error_whatever_else_is_there() {
+    let read = "error=access_denied&error_description=User+denied+access.&state=s&user_id=u";
+    let failed = |description: Option<&str>| ConnectOutcome::Failed {
+        error: "access_denied".into(),
+        description: description.map(str::to_owned),
+    };
+    let read = ConnectReturn::read(read).unwrap();
+    assert_eq!(read.outcome, failed(Some("User denied access.")));
+    let read = ConnectReturn::read("error=access_denied&state=s").unwrap();
+    assert_eq!(read.outcome, failed(None));
+}

@@ -1,0 +1,400 @@
+//! How a user enters: through Smartcar Connect and back.
+
+use end_to_end::{Answer, App, KEY, Options, eventually, send};
+use serde_json::{Value, json};
+use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
+
+const CONNECTIONS: &str = "/v3/connections";
+const SUBSCRIPTIONS: &str = "/v3/subscriptions";
+
+fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".to_owned(), code.to_owned())
+}
+
+fn start_with(variables: &[(&'static str, &str)]) -> App {
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    App::start_with(Options {
+        variables: variables.collect(),
+        ..Options::default()
+    })
+}
+
+fn subscribing() -> App {
+    start_with(&[("WEBHOOK_ID", WEBHOOK)])
+}
+
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, 302, "{answer:?}");
+    answer.headers["location"].to_str().unwrap().to_owned()
+}
+
+/// A browser that was sent to Connect.
+struct Browser {
+    connect: String,
+    cookie: String,
+}
+
+impl Browser {
+    fn start(app: &App, query: &str) -> Self {
+        let sent = app.send("GET", &format!("/connect/start{query}"), &[], b"");
+        let cookie = sent.headers["set-cookie"].to_str().unwrap();
+        Self {
+            connect: location(&sent),
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+        }
+    }
+
+    fn state(&self) -> &str {
+        let state = self.connect.split("state=").nth(1).unwrap();
+        state.split('&').next().unwrap()
+    }
+
+    /// Goes through Connect, up to the way back.
+    fn way_back(&self, app: &App) -> String {
+        let back = location(&send("GET", &self.connect, &[], b""));
+        back.strip_prefix(&app.url("")).unwrap().to_owned()
+    }
+
+    fn visit(&self, app: &App, path: &str) -> Answer {
+        app.send("GET", path, &[("cookie", &self.cookie)], b"")
+    }
+
+    /// Comes back with this in the query besides the state.
+    fn come_back(&self, app: &App, query: &str) -> Answer {
+        let path = format!("/connect/callback?state={}&{query}", self.state());
+        self.visit(app, &path)
+    }
+}
+
+type Arrival = (Option<String>, Option<i64>, bool, Option<String>);
+
+/// User, vehicles, whether it is completed, and error, of everybody who came back.
+fn arrivals(app: &App) -> Vec<Arrival> {
+    let database = app.database();
+    let sql = "SELECT user_id, vehicles, completed_at IS NOT NULL, error || ': ' || description
+        FROM arrival ORDER BY arrived_at";
+    let mut statement = database.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_user_enters_and_their_vehicles_are_subscribed_once() {
+    let mut app = subscribing();
+    let browser = Browser::start(&app, "");
+    let expected = format!(
+        "{}/oauth/authorize?response_type=code&application_id={APPLICATION}&redirect_uri=",
+        app.smartcar.origin()
+    );
+    assert!(
+        browser.connect.starts_with(&expected),
+        "{}",
+        browser.connect
+    );
+    let back = browser.way_back(&app);
+
+    for _ in 0..3 {
+        let page = browser.visit(&app, &back);
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+        assert_eq!(page.headers["cache-control"], "no-store");
+        assert_eq!(page.headers["referrer-policy"], "no-referrer");
+    }
+    assert_eq!(app.smartcar.count(CONNECTIONS, 200), 1);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
+    let arrived = (Some(FIRST_USER.to_owned()), Some(2), true, None);
+    assert_eq!(arrivals(&app), [arrived]);
+
+    let list = app.call("GET", "/v3/subscriptions", &[], "").json();
+    assert_eq!(list["meta"]["totalCount"], 2);
+    let record = app.call("GET", "/v3/audit?filter[caller]=connect", &[], "");
+    let record = record.json();
+    let record = record["data"].as_array().unwrap();
+    assert_eq!(record.len(), 2);
+    for row in record {
+        assert_eq!(row["attributes"]["command"], "create-subscription", "{row}");
+        assert_eq!(row["attributes"]["outcome"], "succeeded", "{row}");
+    }
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["connect"]["lastDay"]["completed"], 1);
+
+    // Whose vehicle it is, Smartcar is not asked again.
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
+    assert_eq!(app.call("POST", &path, &[], "").status, 200);
+    assert_eq!(app.smartcar.count(CONNECTIONS, 200), 1);
+
+    app.kill();
+    let said = app.said();
+    let line = said.lines().find(|line| line.contains("\"completed\""));
+    let line: Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(line["event"], "connect");
+    assert_eq!(
+        (&line["user_id"], &line["vehicles"]),
+        (&json!(FIRST_USER), &json!(2))
+    );
+    let nonce = browser.cookie.split('=').nth(1).unwrap();
+    assert!(
+        !said.contains(browser.state()) && !said.contains(nonce),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_vehicle_that_is_subscribed_already_is_no_trouble() {
+    let app = subscribing();
+    let body = json!({"data": {"attributes":
+        {"webhookId": WEBHOOK, "userId": FIRST_USER, "vehicleId": FIRST_VEHICLE}}});
+    let made = app.call("POST", SUBSCRIPTIONS, &[], &body.to_string());
+    assert_eq!(made.status, 202, "{made:?}");
+    let browser = Browser::start(&app, "");
+    let page = browser.visit(&app, &browser.way_back(&app));
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 1);
+}
+
+#[test]
+fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_told() {
+    let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/cars?a=b")]);
+    let browser = Browser::start(&app, "?external_id=me%40example.com&utm_source=mail");
+    let back = browser.way_back(&app);
+    // What stands in the query is the browser's word; in the state it is ours.
+    let back = back.replace("external_id=me", "external_id=you");
+    for _ in 0..2 {
+        let expected = format!(
+            "https://product.example.com/cars?a=b&user_id={FIRST_USER}&external_id=me%40example.com"
+        );
+        assert_eq!(location(&browser.visit(&app, &back)), expected);
+    }
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
+    let browser = Browser::start(&app, "?mode=simulated");
+    let sent_on = location(&browser.visit(&app, &browser.way_back(&app)));
+    let expected = "https://product.example.com/cars?a=b&error=no_vehicles";
+    assert_eq!(sent_on, expected);
+}
+
+#[test]
+fn an_error_is_stored_and_shown_as_text_and_can_be_mended() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    let error = "error=%3Cscript%3E&error_description=%3Cimg+src%3D%22x%22%3E+%26+no%0d%0a";
+    let page = browser.come_back(&app, error);
+    assert_eq!(page.status, 200, "{page:?}");
+    let shown = "Smartcar says: &lt;img src=&quot;x&quot;&gt; &amp; no (&lt;script&gt;)";
+    assert!(page.body.contains(shown), "{page:?}");
+    assert!(!page.body.contains("<script") && !page.body.contains("<img"));
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    let error = "<script>: <img src=\"x\"> & no".to_owned();
+    assert_eq!(arrivals(&app), [(None, None, false, Some(error))]);
+
+    // They think better of it, and go back to Connect.
+    let page = browser.visit(&app, &browser.way_back(&app));
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    let arrived = (Some(FIRST_USER.to_owned()), Some(2), true, None);
+    let stored = arrivals(&app);
+    assert_eq!(stored, [arrived]);
+    // An error that comes late undoes nothing.
+    browser.come_back(&app, "error=access_denied");
+    assert_eq!(arrivals(&app), stored);
+}
+
+#[test]
+fn what_did_not_come_from_here_is_refused_and_not_stored() {
+    let mut app = subscribing();
+    let (browser, other) = (Browser::start(&app, ""), Browser::start(&app, ""));
+    let back = browser.way_back(&app);
+    let invalid = edge(400, "INVALID_STATE");
+    let state = browser.state().to_owned();
+    let changed = format!(
+        "{}{}",
+        &state[..state.len() - 1],
+        if state.ends_with('0') { 1 } else { 0 }
+    );
+    for path in [
+        back.replace(&state, &changed),
+        back.replace(&state, ""),
+        back.replace(&state, &"0".repeat(state.len())),
+        back.replace(&state, other.state()),
+    ] {
+        assert_eq!(browser.visit(&app, &path).error(), invalid, "{path}");
+    }
+    // The right state in a browser that was not sent with it.
+    assert_eq!(app.send("GET", &back, &[], b"").error(), invalid);
+    assert_eq!(other.visit(&app, &back).error(), invalid);
+    let both = format!("{}; {}", browser.cookie, other.cookie);
+    let answer = app.send("GET", &back, &[("cookie", &both)], b"");
+    assert_eq!(answer.error(), invalid);
+
+    let page = app.send("GET", &back, &[("accept", "text/html,*/*;q=0.8")], b"");
+    assert_eq!(page.status, 400);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.body.contains("start again"), "{page:?}");
+
+    let input = edge(400, "INVALID_INPUT");
+    for query in [
+        "code=c",
+        "user_id=a%2Fb",
+        "user_id=u&userId=v",
+        "state=s&user_id=u",
+    ] {
+        assert_eq!(browser.come_back(&app, query).error(), input, "{query}");
+    }
+    for query in ["?mode=test", "?mode=live&mode=live", "?scope=%3Cb%3E"] {
+        let answer = app.send("GET", &format!("/connect/start{query}"), &[], b"");
+        assert_eq!(answer.error(), input, "{query}");
+    }
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["connect"]["lastDay"]["arrived"], 0);
+    assert_eq!(
+        app.smartcar.count("/v3/", 200),
+        0,
+        "Smartcar was never asked"
+    );
+
+    // A new secret makes every state foreign.
+    app.kill();
+    app.set("SMARTCAR_CLIENT_SECRET", "another");
+    app.run();
+    assert_eq!(browser.visit(&app, &back).error(), invalid);
+    app.kill();
+    assert!(
+        app.said().contains("the state is not ours"),
+        "{}",
+        app.said()
+    );
+}
+
+#[test]
+fn what_smartcar_left_half_done_is_completed_by_a_reload() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    for (route, method) in [(CONNECTIONS, "GET"), (SUBSCRIPTIONS, "POST")] {
+        let fault = json!({"method": method, "status": 500, "body": "{}", "times": 1});
+        app.smartcar.fault(route, fault);
+        let page = browser.visit(&app, &back);
+        assert_eq!(page.error(), edge(502, "CONNECT_INCOMPLETE"), "{page:?}");
+        assert!(page.body.contains("load this page again"), "{page:?}");
+        let begun = (Some(FIRST_USER.to_owned()), None, false, None);
+        assert_eq!(arrivals(&app), [begun]);
+    }
+    // One failed, and the other was subscribed all the same.
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 1);
+    let page = browser.visit(&app, &back);
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 1);
+    let arrived = (Some(FIRST_USER.to_owned()), Some(2), true, None);
+    assert_eq!(arrivals(&app), [arrived]);
+}
+
+#[test]
+fn what_takes_long_is_completed_after_the_answer() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    // Two vehicles, one after the other: longer than a browser waits.
+    let fault = json!({"method": "POST", "latencyMs": 6000});
+    app.smartcar.fault(SUBSCRIPTIONS, fault);
+    let page = browser.visit(&app, &back);
+    assert_eq!(page.error(), edge(502, "CONNECT_INCOMPLETE"), "{page:?}");
+    eventually("the vehicles are taken in", || {
+        let arrived = (Some(FIRST_USER.to_owned()), Some(2), true, None);
+        (arrivals(&app) == [arrived]).then_some(())
+    });
+    let page = browser.visit(&app, &back);
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
+}
+
+#[test]
+fn a_user_who_is_made_up_does_not_get_through() {
+    let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/")]);
+    let browser = Browser::start(&app, "");
+    let answer = browser.come_back(&app, "userId=made-up");
+    assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
+    // And a state is one user's.
+    let answer = browser.come_back(&app, &format!("user_id={FIRST_USER}"));
+    assert_eq!(answer.error(), edge(400, "INVALID_STATE"));
+}
+
+#[test]
+fn a_start_may_take_a_key_and_then_no_cookie() {
+    // printf '%s' KEY | openssl dgst -sha256
+    let keys = r#"[
+        {"name":"all","scopes":["*"],"sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"},
+        {"name":"charge","scopes":["control_charge"],"sha256":"7592a0bf0955be05c2ef6ce9c0cd4bbb5632093deb78e718e69981297a7ff87f"}
+    ]"#;
+    let app = start_with(&[("CONNECT_REQUIRES_KEY", "true"), ("API_KEYS", keys)]);
+    let start = |key: &str| {
+        let bearer = format!("Bearer {key}");
+        app.send("GET", "/connect/start", &[("authorization", &bearer)], b"")
+    };
+    let answer = app.send("GET", "/connect/start", &[], b"");
+    assert_eq!(answer.error(), edge(401, "UNAUTHORIZED"));
+    assert!(answer.headers.contains_key("www-authenticate"));
+    assert_eq!(start("charge-key").error(), edge(403, "MISSING_SCOPE"));
+    let sent = start(KEY);
+    assert!(!sent.headers.contains_key("set-cookie"), "{sent:?}");
+    let back = location(&send("GET", &location(&sent), &[], b""));
+    let page = send("GET", &back, &[], b"");
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+}
+
+#[test]
+fn a_start_without_its_variables_says_so_and_the_rest_works() {
+    let mut app = start_with(&[("SMARTCAR_APPLICATION_ID", "")]);
+    let start = |app: &App, method| app.send(method, "/connect/start", &[], b"");
+    let answer = start(&app, "GET");
+    assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
+    assert_eq!(app.call("GET", "/status", &[], "").status, 200);
+    for (name, value) in [
+        ("CONNECT_REDIRECT_URI", ""),
+        ("CONNECT_MODE", "test"),
+        ("CONNECT_RETURN_URL", "product.example.com"),
+        ("WEBHOOK_ID", "a/b"),
+        ("CONNECT_REQUIRES_KEY", "perhaps"),
+    ] {
+        app.kill();
+        app.set("SMARTCAR_APPLICATION_ID", APPLICATION);
+        app.set(name, value);
+        app.run();
+        assert_eq!(
+            start(&app, "GET").error(),
+            edge(503, "NOT_CONFIGURED"),
+            "{name}"
+        );
+        app.set(
+            name,
+            match name {
+                "CONNECT_REDIRECT_URI" => "https://app.example.com/connect/callback",
+                "CONNECT_MODE" => "simulated",
+                "CONNECT_REQUIRES_KEY" => "false",
+                _ => "",
+            },
+        );
+    }
+    app.kill();
+    let said = app.said();
+    for name in [
+        "smartcar_application_id is not set",
+        "connect_redirect_uri is not set",
+        "connect_mode is neither",
+        "connect_return_url is no URL",
+        "webhook_id is no id",
+        "connect_requires_key is neither",
+    ] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    app.run();
+    let looked = start(&app, "HEAD");
+    assert!(location(&looked).contains("&mode=simulated&"), "{looked:?}");
+    let cookie = looked.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+}
