@@ -11,7 +11,7 @@ use std::{
 /// handed over already, and that has not begun, waits until then.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Has the host prefer other instances for about a second.
+/// Has the host prefer other instances for about three seconds.
 ///
 /// This is the component model's backpressure: Spin's dispatcher gives nothing
 /// new to an instance that raises it. See
@@ -22,7 +22,7 @@ pub fn prefer_others() {
         return;
     }
     Host.spawn(async {
-        for _ in 0..10 {
+        for _ in 0..30 {
             spin_sdk::wit_bindgen::backpressure_inc();
             Host.sleep(STEP).await;
             spin_sdk::wit_bindgen::backpressure_dec();
