@@ -18,6 +18,7 @@ mod end_to_end {
     mod figures;
     mod make_up;
     mod refusals;
+    mod relay;
     mod restarts;
     mod secrets;
     mod signals;

@@ -15,12 +15,14 @@ mod app;
 mod client;
 mod delivery;
 mod process;
+mod sink;
 mod smartcar;
 mod up;
 
 pub use app::{App, KEY, Options};
 pub use client::{Answer, raw, send};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
+pub use sink::{Posted, SECRET as SINK_SECRET, Sink};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};
 

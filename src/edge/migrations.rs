@@ -75,4 +75,6 @@ async fn version(store: &Store) -> Result<i64, StoreError> {
 }
 
 #[cfg(test)]
+mod outbox_tests;
+#[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod connect_cookie;
 mod connect_page;
 mod connect_settings;
 mod connect_vehicles;
+mod dead_letters;
 mod diagnosis;
 mod ending;
 mod freshness;
@@ -23,6 +24,7 @@ mod list;
 mod owners;
 mod pass;
 mod records;
+mod relay;
 mod routes;
 mod scopes;
 mod signals;
@@ -113,9 +115,17 @@ async fn ours(
         Own::Vehicles => vehicles::read(caller, inbound).await,
         Own::Command => records::one(caller, inbound).await,
         Own::Audit => records::many(caller, inbound).await,
-        _ => {
+        Own::DeadLetters => dead_letters::read(caller, inbound).await,
+        Own::ReplayDeadLetter => dead_letters::replay_one(caller, inbound).await,
+        Own::ReplayDeadLetters => dead_letters::replay_many(caller, inbound).await,
+        Own::Run => relay::run(caller).await,
+        Own::Status => {
             caller.require("read_status")?;
             status::read(app).await
+        }
+        // Answered before anybody is asked for a key.
+        Own::Health | Own::OpenApi | Own::ConnectStart | Own::ConnectCallback => {
+            Err(invalid("this path takes no key"))
         }
     }
 }

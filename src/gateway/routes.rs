@@ -15,7 +15,7 @@ pub(crate) enum Route {
     Own(Own),
 }
 
-/// What this gateway adds to Smartcar's API. All of it is read with GET.
+/// What this gateway adds to Smartcar's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
     /// Which signals there are.
@@ -26,6 +26,14 @@ pub(crate) enum Own {
     Command,
     /// Who had what done.
     Audit,
+    /// Which events no sink has taken.
+    DeadLetters,
+    /// Send one of them again.
+    ReplayDeadLetter,
+    /// Send those of a while again.
+    ReplayDeadLetters,
+    /// Pass on what is due.
+    Run,
     /// The way to Smartcar Connect.
     ConnectStart,
     /// The way back from it.
@@ -38,17 +46,29 @@ pub(crate) enum Own {
     Health,
 }
 
-/// The paths of what is ours.
-pub(crate) const OWN: [(&str, Own); 9] = [
-    ("/v3/signals", Own::Catalogue),
-    ("/v3/vehicles", Own::Vehicles),
-    ("/v3/commands/{commandId}", Own::Command),
-    ("/v3/audit", Own::Audit),
-    ("/connect/start", Own::ConnectStart),
-    ("/connect/callback", Own::ConnectCallback),
-    ("/openapi.json", Own::OpenApi),
-    ("/status", Own::Status),
-    ("/healthz", Own::Health),
+/// The methods and paths of what is ours.
+pub(crate) const OWN: [(Method, &str, Own); 13] = [
+    (Method::GET, "/v3/signals", Own::Catalogue),
+    (Method::GET, "/v3/vehicles", Own::Vehicles),
+    (Method::GET, "/v3/commands/{commandId}", Own::Command),
+    (Method::GET, "/v3/audit", Own::Audit),
+    (Method::GET, "/v3/dead-letters", Own::DeadLetters),
+    (
+        Method::POST,
+        "/v3/dead-letters/{deadLetterId}/replay",
+        Own::ReplayDeadLetter,
+    ),
+    (
+        Method::POST,
+        "/v3/dead-letters/replay",
+        Own::ReplayDeadLetters,
+    ),
+    (Method::POST, "/run", Own::Run),
+    (Method::GET, "/connect/start", Own::ConnectStart),
+    (Method::GET, "/connect/callback", Own::ConnectCallback),
+    (Method::GET, "/openapi.json", Own::OpenApi),
+    (Method::GET, "/status", Own::Status),
+    (Method::GET, "/healthz", Own::Health),
 ];
 
 /// Smartcar's endpoints that stand under this gateway's base URL: all but the
@@ -83,9 +103,9 @@ fn router() -> &'static Router<Methods> {
     static ROUTER: OnceLock<Router<Methods>> = OnceLock::new();
     ROUTER.get_or_init(|| {
         let mut paths: BTreeMap<&str, Methods> = BTreeMap::new();
-        for (path, own) in OWN {
+        for (method, path, own) in OWN {
             let methods = paths.entry(path).or_default();
-            methods.push((Method::GET, Route::Own(own)));
+            methods.push((method, Route::Own(own)));
         }
         for endpoint in smartcar_s() {
             let methods = paths.entry(endpoint.path).or_default();
@@ -154,7 +174,7 @@ mod tests {
     fn every_endpoint_and_everything_of_ours_is_found_under_its_method_alone() {
         let own = OWN
             .iter()
-            .map(|(path, own)| (Method::GET, *path, Route::Own(*own)));
+            .map(|(method, path, own)| (method.clone(), *path, Route::Own(*own)));
         let smartcar_s = smartcar_s().map(|endpoint| {
             let route = Route::Smartcar(endpoint);
             (endpoint.method.clone(), endpoint.path, route)

@@ -20,6 +20,13 @@ const ACTIONS: &str = "SELECT kind, outcome, count(*) FROM action
 const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
     FROM arrival WHERE arrived_at >= ?";
 
+const OUTBOX: &str = "SELECT sink.name, gone, paused_until,
+        count(seq) FILTER (WHERE dead_at IS NULL),
+        count(seq) FILTER (WHERE dead_at IS NOT NULL),
+        min(created_at) FILTER (WHERE dead_at IS NULL)
+    FROM sink LEFT JOIN outbox ON outbox.sink = sink.name
+    GROUP BY sink.name ORDER BY sink.name";
+
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Token, limits, stores, deliveries, commands, and what is wrong.
@@ -51,6 +58,7 @@ pub(crate) async fn read(app: &App) -> Result<Response, Problem> {
         "deliveries": figures.deliveries,
         "commands": figures.commands,
         "connect": figures.connect,
+        "outbox": figures.outbox,
         "diagnosis": diagnosis::of_calls(&token, &limits, now),
     });
     Ok(respond::json(StatusCode::OK, body.to_string()))
@@ -87,6 +95,7 @@ struct Figures {
     deliveries: Value,
     commands: Value,
     connect: Value,
+    outbox: Value,
 }
 
 impl Figures {
@@ -106,7 +115,24 @@ impl Figures {
                 "lastAt": row.integer(3).map(Timestamp).and_then(write_time),
             })
         });
+        let outbox = store.query(OUTBOX, []).await?;
+        let outbox = outbox.iter().map(|row| {
+            // Nobody's name stands for everybody before the relay has ever run.
+            let name = row.text(0).filter(|name| !name.is_empty());
+            json!({
+                "sink": name,
+                "waiting": row.integer(3),
+                "deadLetters": row.integer(4),
+                "oldestAt": row.integer(5).map(Timestamp).and_then(write_time),
+                "switchedOff": row.text(1),
+                "pausedUntil": row.integer(2)
+                    .filter(|at| *at > now.0)
+                    .map(Timestamp)
+                    .and_then(write_time),
+            })
+        });
         Ok(Self {
+            outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,
             commands: json!({"lastDay": actions.collect::<Value>()}),
             connect: json!({"lastDay": arrivals}),

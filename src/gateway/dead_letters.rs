@@ -1,0 +1,131 @@
+//! Events that no sink has taken: after a day, after twenty attempts, or because
+//! the sink refused them for good.
+
+use crate::{
+    callers::Caller,
+    inbound::Inbound,
+    invalid,
+    list::{self, Window},
+    relay, store,
+};
+use edge::{
+    Response,
+    respond::{self, Problem},
+    sqlite::{Row, Value},
+};
+use http::StatusCode;
+use serde_json::{json, value::RawValue};
+use smartcar::{Timestamp, parse_time, write_time};
+
+/// The columns are those of [`shown`]. The newest first.
+const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,
+        attempts, error, received_at, dead_at
+    FROM outbox JOIN delivery ON delivery.event_id = outbox.event_id
+    WHERE dead_at IS NOT NULL AND (?1 IS NULL OR seq < ?1) AND (?2 IS NULL OR sink = ?2)
+    ORDER BY seq DESC LIMIT ?3";
+
+/// As new: it has another day and as many attempts.
+const REPLAY: &str = "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0, created_at = ?1
+    WHERE dead_at IS NOT NULL";
+
+/// The dead letters, a page at a time.
+pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+    admit(caller)?;
+    let window = Window::of(inbound)?;
+    let after = match &window.after {
+        None => None,
+        Some(id) => Some(seq(id)?),
+    };
+    let parameters = [
+        Value::from(after),
+        Value::from(inbound.parameter("filter[sink]")?.as_deref()),
+        Value::from(window.limit()),
+    ];
+    let rows = store::query(DEAD, parameters).await?;
+    let data = rows.iter().map(shown).collect();
+    Ok(list::page(inbound, "/v3/dead-letters", &window, data))
+}
+
+/// Sends one of them again.
+pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+    admit(caller)?;
+    let seq = seq(inbound.parts.get("deadLetterId"))?;
+    let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
+    let parameters = [Value::from(list::now().0), Value::from(seq)];
+    let replayed = store::query(&sql, parameters).await?.len();
+    if replayed == 0 {
+        let detail = "there is no dead letter of this id";
+        let status = StatusCode::NOT_FOUND;
+        return Err(Problem::new(status, "DEAD_LETTER_NOT_FOUND", detail));
+    }
+    Ok(accepted(replayed))
+}
+
+/// Sends those again whose events were received in a while.
+pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+    admit(caller)?;
+    let sql = format!(
+        "{REPLAY} AND (?2 IS NULL OR sink = ?2) AND event_id IN (
+            SELECT event_id FROM delivery WHERE received_at BETWEEN ?3 AND ?4)
+        RETURNING seq"
+    );
+    let parameters = [
+        Value::from(list::now().0),
+        Value::from(inbound.parameter("filter[sink]")?.as_deref()),
+        Value::from(time(inbound, "filter[from]")?.0),
+        Value::from(time(inbound, "filter[to]")?.0),
+    ];
+    Ok(accepted(store::query(&sql, parameters).await?.len()))
+}
+
+/// The outbox is about everybody's vehicles.
+fn admit(caller: &Caller) -> Result<(), Problem> {
+    caller.require("run_relay")?;
+    if caller.is_for_all() {
+        return Ok(());
+    }
+    let detail = "this key is held to vehicles or users, and the outbox is about all";
+    Err(crate::pass::restricted(detail))
+}
+
+fn accepted(replayed: usize) -> Response {
+    relay::soon();
+    let body = json!({"meta": {"replayed": replayed}}).to_string();
+    respond::json(StatusCode::ACCEPTED, body)
+}
+
+fn seq(id: &str) -> Result<i64, Problem> {
+    id.parse()
+        .map_err(|_| invalid("a dead letter's id is a number"))
+}
+
+fn time(inbound: &Inbound, name: &str) -> Result<Timestamp, Problem> {
+    let text = inbound.parameter(name)?;
+    // Read as the other times of the API are: as JSON text.
+    let time = text.and_then(|text| {
+        let json = RawValue::from_string(json!(text).to_string()).ok()?;
+        parse_time(&json)
+    });
+    time.ok_or_else(|| {
+        invalid(format!(
+            "{name} is a time such as 2026-01-31T12:00:00Z, and has to be there"
+        ))
+    })
+}
+
+fn shown(row: &Row) -> serde_json::Value {
+    let time = |column| row.integer(column).map(Timestamp).and_then(write_time);
+    json!({
+        "id": row.integer(0).map(|seq| seq.to_string()),
+        "type": "dead-letter",
+        "attributes": {
+            "sink": row.text(1),
+            "eventId": row.text(2),
+            "eventType": row.text(3),
+            "vehicleId": row.text(4),
+            "attempts": row.integer(5),
+            "error": row.text(6),
+        },
+        "meta": {"receivedAt": time(7), "deadAt": time(8)},
+    })
+}

@@ -1,0 +1,316 @@
+//! Events passed on to sinks: each at least once, in the order of its vehicle,
+//! whatever becomes of the others.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use end_to_end::{App, Options, SINK_SECRET, Sink, eventually, signal, vehicle_state};
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".into(), code.into())
+}
+
+fn app(sinks: &[Value]) -> App {
+    App::start_with(Options {
+        variables: vec![
+            ("SINKS", Value::from(sinks.to_vec()).to_string()),
+            ("SINK_HOSTS", "http://127.0.0.1:*".into()),
+        ],
+        ..Options::default()
+    })
+}
+
+fn deliver(app: &App, event: &str, vehicle: &str, value: i64) {
+    let at = 1_790_000_000_000 + value;
+    let signals = [signal("odometer-traveleddistance", value, at, at)];
+    let state = vehicle_state(event, vehicle, at, &signals);
+    assert_eq!(app.try_deliver(&state).unwrap().status, 200);
+}
+
+fn run(app: &App) -> Value {
+    app.call("POST", "/run", &[], "").json()
+}
+
+fn outbox(app: &App, sink: &str) -> Value {
+    let status = app.call("GET", "/status", &[], "").json();
+    let outbox = status["outbox"].as_array().unwrap();
+    let found = outbox.iter().find(|of| of["sink"] == sink);
+    found.cloned().unwrap_or_else(|| panic!("{status}"))
+}
+
+/// Makes everything due that waits.
+fn due(app: &App) {
+    let database = app.database();
+    database
+        .execute_batch(
+            "UPDATE outbox SET due_at = 0, claimed_until = 0; UPDATE sink SET paused_until = 0",
+        )
+        .unwrap();
+}
+
+#[test]
+fn an_event_is_posted_as_received_and_signed() {
+    let sink = Sink::start();
+    let app = app(&[sink.configuration("mine")]);
+    let body = vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
+    app.try_deliver(&body).unwrap();
+    let posted = eventually("it is passed on", || sink.posted().into_iter().next());
+    assert_eq!(posted.body, body.as_bytes());
+    assert_eq!(posted.id(), "e-1");
+    assert_eq!(posted.headers["content-type"], "application/json");
+    // By somebody else's implementation of the same specification.
+    let mut headers = http::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, posted.headers[name].parse().unwrap());
+    }
+    let webhook = Webhook::new(SINK_SECRET).unwrap();
+    webhook.verify(&posted.body, &headers).unwrap();
+    let other = Webhook::new(&format!("whsec_{}", STANDARD.encode("another"))).unwrap();
+    assert!(other.verify(&posted.body, &headers).is_err());
+
+    // What comes again is not passed on again.
+    app.try_deliver(&body).unwrap();
+    eventually("nothing waits", || {
+        (outbox(&app, "mine")["waiting"] == 0).then_some(())
+    });
+    run(&app);
+    assert_eq!(sink.taken(), ["e-1"]);
+}
+
+#[test]
+fn a_sink_that_fails_gets_the_event_again_and_no_other_waits_for_it() {
+    let (failing, good) = (Sink::start(), Sink::start());
+    failing.answer(|_| (503, "retry-after: 1000\r\n".into()));
+    let app = app(&[failing.configuration("failing"), good.configuration("good")]);
+    deliver(&app, "e-1", "v-1", 1);
+    deliver(&app, "e-2", "v-1", 2);
+    eventually("the good one has both", || {
+        (good.taken() == ["e-1", "e-2"]).then_some(())
+    });
+    assert!(failing.taken().is_empty());
+    // It said when, and the second waits for the first.
+    run(&app);
+    let ids: Vec<String> = failing.posted().iter().map(|p| p.id().to_owned()).collect();
+    assert_eq!(ids, ["e-1"]);
+    assert_eq!(outbox(&app, "failing")["waiting"], 2);
+
+    failing.answer(|_| (200, String::new()));
+    due(&app);
+    run(&app);
+    assert_eq!(failing.taken(), ["e-1", "e-2"]);
+    assert_eq!(outbox(&app, "failing")["waiting"], 0);
+}
+
+#[test]
+fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
+    let sink = Sink::start();
+    let is_first = Arc::new(AtomicBool::new(true));
+    let waits = Arc::clone(&is_first);
+    sink.answer(move |_| {
+        let pause = if waits.swap(false, Ordering::SeqCst) {
+            2000
+        } else {
+            0
+        };
+        (200, format!("pause: {pause}\r\n"))
+    });
+    let mut app = app(&[sink.configuration("mine")]);
+    deliver(&app, "e-1", "v-1", 1);
+    eventually("it is being sent", || {
+        (!is_first.load(Ordering::SeqCst)).then_some(())
+    });
+    app.kill();
+    app.run();
+    eventually("the first one was taken", || {
+        (sink.taken() == ["e-1"]).then_some(())
+    });
+    // Nobody noted it. Its lease has still to end.
+    assert_eq!(run(&app)["delivered"], 0);
+    due(&app);
+    assert_eq!(run(&app)["delivered"], 1);
+    assert_eq!(sink.taken(), ["e-1", "e-1"]);
+}
+
+#[test]
+fn a_sink_that_is_gone_is_switched_off_until_it_is_configured_anew() {
+    let sink = Sink::start();
+    sink.answer(|_| (410, String::new()));
+    let mut app = app(&[sink.configuration("mine")]);
+    deliver(&app, "e-1", "v-1", 1);
+    eventually("it is switched off", || {
+        outbox(&app, "mine")["switchedOff"].as_str().map(drop)
+    });
+    deliver(&app, "e-2", "v-2", 2);
+    due(&app);
+    run(&app);
+    assert_eq!(sink.posted().len(), 1);
+
+    sink.answer(|_| (200, String::new()));
+    let mut anew = sink.configuration("mine");
+    anew["secret"] = json!("whsec_bmV3LXNlY3JldA==");
+    app.kill();
+    app.set("SINKS", &json!([anew]).to_string());
+    app.run();
+    due(&app);
+    run(&app);
+    // What it had been sent for is still there; what came meanwhile was not for it.
+    assert_eq!(sink.taken(), ["e-1"]);
+    deliver(&app, "e-3", "v-1", 3);
+    eventually("it is on again", || {
+        (sink.taken() == ["e-1", "e-3"]).then_some(())
+    });
+}
+
+#[test]
+fn what_was_never_taken_is_a_dead_letter_and_can_be_sent_again() {
+    let sink = Sink::start();
+    sink.answer(|_| (500, String::new()));
+    let app = app(&[sink.configuration("mine")]);
+    deliver(&app, "e-1", "v-1", 1);
+    deliver(&app, "e-2", "v-2", 2);
+    let attempts = "UPDATE outbox SET attempts = 19 WHERE event_id = 'e-1'";
+    eventually("both were tried", || {
+        (sink.posted().len() >= 2).then_some(())
+    });
+    app.database().execute(attempts, []).unwrap();
+    let day = "UPDATE outbox SET created_at = created_at - 86400000 WHERE event_id = 'e-2'";
+    app.database().execute(day, []).unwrap();
+    due(&app);
+    run(&app);
+    let letters = app.call("GET", "/v3/dead-letters", &[], "").json();
+    let letters = letters["data"].as_array().unwrap();
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    let first = letters
+        .iter()
+        .find(|letter| letter["attributes"]["eventId"] == "e-1")
+        .unwrap();
+    assert_eq!(first["attributes"]["attempts"], 20);
+    assert_eq!(first["attributes"]["error"], "the receiver answered 500");
+    assert_eq!(outbox(&app, "mine")["deadLetters"], 2);
+    let page = app
+        .call("GET", "/v3/dead-letters?page[size]=1", &[], "")
+        .json();
+    let next = page["links"]["next"].as_str().unwrap();
+    let next = app.call("GET", next, &[], "").json();
+    assert_eq!(next["data"].as_array().unwrap().len(), 1);
+    assert_ne!(next["data"], page["data"]);
+
+    sink.answer(|_| (200, String::new()));
+    let path = format!("/v3/dead-letters/{}/replay", first["id"].as_str().unwrap());
+    let replayed = app.call("POST", &path, &[], "");
+    assert_eq!(replayed.status, 202, "{replayed:?}");
+    eventually("it is taken", || (sink.taken() == ["e-1"]).then_some(()));
+    let again = app.call("POST", &path, &[], "");
+    assert_eq!(again.error(), edge(404, "DEAD_LETTER_NOT_FOUND"));
+
+    let range = |from: &str, to: &str| {
+        format!("/v3/dead-letters/replay?filter[from]={from}&filter[to]={to}")
+    };
+    let long_ago = range("2001-01-01T00:00:00Z", "2002-01-01T00:00:00Z");
+    let none = app.call("POST", &long_ago, &[], "").json();
+    assert_eq!(none["meta"]["replayed"], 0);
+    let ever = range("2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z");
+    let all = app.call("POST", &ever, &[], "").json();
+    assert_eq!(all["meta"]["replayed"], 1);
+    eventually("the other one is taken", || {
+        (sink.taken() == ["e-1", "e-2"]).then_some(())
+    });
+    for bad in [range("yesterday", "now"), "/v3/dead-letters/replay".into()] {
+        let refused = app.call("POST", &bad, &[], "");
+        assert_eq!(refused.error(), edge(400, "INVALID_INPUT"), "{bad}");
+    }
+}
+
+#[test]
+fn a_thousand_events_reach_two_sinks_while_the_third_is_dead() {
+    let (first, slow, dead) = (Sink::start(), Sink::start(), Sink::dead());
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    slow.answer(move |_| {
+        // One of fifty takes its time.
+        let is_slow = count.fetch_add(1, Ordering::SeqCst).is_multiple_of(50);
+        let pause = if is_slow { 300 } else { 0 };
+        (200, format!("pause: {pause}\r\n"))
+    });
+    let app = app(&[
+        first.configuration("first"),
+        slow.configuration("slow"),
+        dead.configuration("dead"),
+    ]);
+    const EVENTS: usize = 1000;
+    const VEHICLES: usize = 20;
+    std::thread::scope(|scope| {
+        for vehicle in 0..VEHICLES {
+            let app = &app;
+            scope.spawn(move || {
+                for number in 0..EVENTS / VEHICLES {
+                    let event = format!("{vehicle}-{number:03}");
+                    deliver(app, &event, &format!("vehicle-{vehicle}"), 1);
+                }
+            });
+        }
+    });
+    let started = Instant::now();
+    for sink in [&first, &slow] {
+        eventually("it has everything", || {
+            (sink.taken().len() >= EVENTS).then_some(())
+        });
+    }
+    // The bound is for a machine that is busy with other tests.
+    assert!(started.elapsed() < Duration::from_secs(30));
+    for sink in [&first, &slow] {
+        let taken = sink.taken();
+        for vehicle in 0..VEHICLES {
+            let mine = format!("{vehicle}-");
+            let of_it: Vec<&String> = taken.iter().filter(|id| id.starts_with(&mine)).collect();
+            let expected: Vec<String> = (0..EVENTS / VEHICLES)
+                .map(|number| format!("{vehicle}-{number:03}"))
+                .collect();
+            assert_eq!(of_it, expected.iter().collect::<Vec<_>>());
+        }
+    }
+    assert_eq!(outbox(&app, "dead")["waiting"], EVENTS);
+    // Those who deliver were not kept waiting either: all were acknowledged.
+    assert_eq!(app.stored(), EVENTS as u64);
+}
+
+#[test]
+fn nothing_waits_for_ever_when_no_new_delivery_comes() {
+    let sink = Sink::start();
+    sink.answer(|_| (500, String::new()));
+    let app = app(&[sink.configuration("mine")]);
+    deliver(&app, "e-1", "v-1", 1);
+    eventually("it was tried", || (!sink.posted().is_empty()).then_some(()));
+    sink.answer(|_| (200, String::new()));
+    due(&app);
+    let report = run(&app);
+    assert_eq!(
+        (&report["sinks"], &report["delivered"]),
+        (&json!(1), &json!(1))
+    );
+    // The relay itself has no way in from outside.
+    let outside = app.call("POST", "/relay/run", &[], "");
+    assert_eq!(outside.error(), edge(404, "PATH_NOT_FOUND"));
+    assert_eq!(app.send("POST", "/run", &[], b"").status, 401);
+}
+
+#[test]
+fn sinks_that_are_not_as_documented_stop_nothing_else() {
+    let app = App::start_with(Options {
+        variables: vec![("SINKS", "planted".into())],
+        ..Options::default()
+    });
+    deliver(&app, "e-1", "v-1", 1);
+    let refused = app.call("POST", "/run", &[], "");
+    assert_eq!(refused.error(), edge(503, "NOT_CONFIGURED"));
+    let said = app.said();
+    assert!(said.contains("the variable sinks is not the documented JSON"));
+    assert!(!said.contains("planted"));
+}
