@@ -11,7 +11,7 @@ use edge::{
     Host,
     log::{self, Level},
 };
-use smartcar::{Clock, Random, Timestamp};
+use smartcar::{Clock, Random};
 use std::time::Duration;
 
 /// How often an event is sent at the most.
@@ -35,7 +35,7 @@ pub(crate) enum Attempted {
 
 /// Sends an event to a sink.
 pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
-    let (seq, attempt, received_at) = (due.seq, due.attempt, due.received_at);
+    let (seq, attempt, received_at, since) = (due.seq, due.attempt, due.received_at, due.since);
     let event_id = due.event_id.clone();
     let event = Event {
         id: due.event_id,
@@ -61,8 +61,7 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
             .write();
     };
     let kept = |error: String, retry_after: Option<u32>, is_rejected: bool| {
-        let is_dead =
-            is_rejected || attempt >= ATTEMPTS || Timestamp(received_at).after(LIFE) <= now;
+        let is_dead = is_rejected || attempt >= ATTEMPTS || since.after(LIFE) <= now;
         let outcome = if is_dead { "dead" } else { "kept" };
         line(Level::Warn, outcome, Some(&error));
         Kept {

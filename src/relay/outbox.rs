@@ -28,6 +28,8 @@ pub(crate) struct Due {
     pub(crate) is_test: bool,
     pub(crate) user_id: Option<String>,
     pub(crate) received_at: i64,
+    /// Since when it is to be sent: since it was received, or sent anew.
+    pub(crate) since: Timestamp,
     pub(crate) body: Vec<u8>,
 }
 
@@ -54,8 +56,7 @@ const IS_DUE: &str = "sink = ?1 AND dead_at IS NULL AND due_at <= ?2 AND claimed
 const TAKEN: &str = "SELECT event_type, mode, user_id, received_at, body
     FROM delivery WHERE event_id = ?";
 
-const OLDEST: &str = "SELECT created_at FROM outbox
-    WHERE sink = ? AND dead_at IS NULL ORDER BY seq LIMIT 1";
+const OLDEST: &str = "SELECT min(created_at) FROM outbox WHERE sink = ? AND dead_at IS NULL";
 
 const EXPIRE: &str =
     "UPDATE outbox SET dead_at = ?2, error = coalesce(error, 'it waited for a day')
@@ -142,7 +143,7 @@ pub(crate) async fn claim(
         "UPDATE outbox SET claimed_until = ?3, attempts = attempts + 1
         WHERE seq IN (SELECT seq FROM outbox INDEXED BY outbox_next
             WHERE {IS_DUE} ORDER BY seq LIMIT ?4)
-        RETURNING seq, event_id, attempts, vehicle_id"
+        RETURNING seq, event_id, attempts, vehicle_id, created_at"
     );
     let parameters = [
         Value::from(sink),
@@ -175,6 +176,7 @@ async fn taken(store: &Store, row: &Row) -> Result<Option<Due>, StoreError> {
             event_type: event.text(0).unwrap_or_default().to_owned(),
             is_test: event.text(1) == Some("TEST"),
             user_id: event.text(2).map(str::to_owned),
+            since: Timestamp(row.integer(4).unwrap_or_default()),
             received_at: event.integer(3).unwrap_or_default(),
             body: body
                 .or_else(|| event.bytes(4).map(<[u8]>::to_vec))
