@@ -5,6 +5,7 @@
 pub mod deliveries;
 pub mod host;
 pub mod instructions;
+pub mod latency;
 pub mod load;
 pub mod report;
 

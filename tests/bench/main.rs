@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bench::{
     deliveries::{Delivery, VEHICLES, get, vehicle},
     host::{Host, KEY},
-    instructions,
+    instructions, latency,
     load::{Expected, Load, Measured},
     report::{Case, Report, Row},
     repository,
@@ -38,12 +38,15 @@ fn run() -> Result<()> {
     for connections in [32, 64] {
         rows.extend(round(connections, seconds)?);
     }
+    println!("latencies");
+    let latencies = latency::measure()?;
     let report = Report {
         seconds,
         host: host()?,
         rows,
         durable_write: durable_write()?,
         instructions: instructions::measure()?,
+        latencies,
     };
     println!("{}", report.table());
     report.write()

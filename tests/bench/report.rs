@@ -2,6 +2,7 @@
 
 use crate::{
     instructions::{CASES, Instructions},
+    latency::Latency,
     load::Measured,
     repository,
 };
@@ -61,6 +62,7 @@ impl Row {
                 ("p90 ≤ 2 × p50", p90 <= 2 * p50),
             ],
             (Case::Duplicate, _) => vec![("ratio ≥ 0.45", at_least(0.45))],
+            (Case::Signal, _) => vec![("ratio ≥ 0.35", at_least(0.35))],
             (Case::Accepted, 64) => vec![
                 ("ratio ≥ 0.20", at_least(0.20)),
                 ("p99 ≤ 100 ms", p99 <= 100_000),
@@ -82,6 +84,8 @@ pub struct Report {
     pub durable_write: u64,
     /// The instructions of one delivery.
     pub instructions: Instructions,
+    /// How long single things take.
+    pub latencies: Vec<Latency>,
 }
 
 impl Report {
@@ -151,8 +155,23 @@ impl Report {
             milliseconds(self.durable_write),
             self.table(),
         );
-        text += "| component | bytes |\n|---|---:|\n";
-        for component in ["receiver", "gateway", "bench_noop"] {
+        text += "| one after the other | median ms | target | met |\n|---|---:|---|---|\n";
+        for latency in &self.latencies {
+            let Latency {
+                what,
+                median,
+                target,
+            } = latency;
+            let (target, met) = match target {
+                None => (String::new(), ""),
+                Some(most) if median <= most => (format!("≤ {}", most / 1000.0), "yes"),
+                Some(most) => (format!("≤ {}", most / 1000.0), "**no**"),
+            };
+            let median = median / 1000.0;
+            let _ = writeln!(text, "| {what} | {median:.3} | {target} | {met} |");
+        }
+        text += "\n| component | bytes |\n|---|---:|\n";
+        for component in ["receiver", "gateway", "relay", "http_sink", "bench_noop"] {
             let _ = writeln!(text, "| `{component}` | {} |", size(component)?);
         }
         text += "\n| instructions of one delivery | count |\n|---|---:|\n";

@@ -54,6 +54,7 @@ async fn handle(request: Request) -> Answer {
         }
         "/tally/count" => tally::count(get("name")).await.map(|n| n.to_string()),
         "/tally/fetch" => tally::fetch(get("url")).await.map(|n| n.to_string()),
+        "/tally/cost" => Ok(cost(get("calls").parse().unwrap_or(1)).await),
         "/tally/last" => Ok(tally::last().await.to_string()),
         "/echo" => return echo(request).await,
         "/print" => {
@@ -67,6 +68,28 @@ async fn handle(request: Request) -> Answer {
         Ok(text) => answer(200, text),
         Err(text) => answer(500, text),
     }
+}
+
+/// How many nanoseconds a call into the dependency takes, over one within this
+/// component: the mean of so many.
+async fn cost(calls: u32) -> String {
+    let started = std::time::Instant::now();
+    for _ in 0..calls {
+        std::hint::black_box(tally::last().await);
+    }
+    let composed = started.elapsed();
+    let started = std::time::Instant::now();
+    for _ in 0..calls {
+        std::hint::black_box(here().await);
+    }
+    let here = started.elapsed();
+    (composed.saturating_sub(here) / calls.max(1))
+        .as_nanos()
+        .to_string()
+}
+
+async fn here() -> u64 {
+    std::hint::black_box(0)
 }
 
 fn answer(status: u16, text: impl Into<Bytes>) -> Answer {
