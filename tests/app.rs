@@ -8,7 +8,9 @@ use crate::{
     process::{Process, free_address, repository},
 };
 use rusqlite::Connection;
-use std::{collections::BTreeMap, io::Read, process::Command, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, io::Read, path::Path, process::Command, sync::Arc, time::Duration,
+};
 use tempfile::TempDir;
 
 /// A key with every scope.
@@ -137,6 +139,18 @@ impl App {
     /// The key-value store, as an operator would open it.
     pub fn key_value(&self) -> Connection {
         Connection::open(self.state.path().join("sqlite_key_value.db")).unwrap()
+    }
+
+    /// Puts a backup in the place of the database while the host is down.
+    pub fn restore(&self, backup: &Path) {
+        let database = self.state.path().join("sqlite_db.db");
+        // What SQLite keeps beside a database belongs to that one alone.
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = database.clone().into_os_string();
+            name.push(suffix);
+            let _ = std::fs::remove_file(name);
+        }
+        std::fs::copy(backup, database).unwrap();
     }
 
     /// Posts a delivery of this body under the simulator's management token.

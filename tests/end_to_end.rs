@@ -8,6 +8,7 @@
 )]
 
 mod end_to_end {
+    mod backup;
     mod changes;
     mod commands;
     mod components;
@@ -17,9 +18,11 @@ mod end_to_end {
     mod failures;
     mod figures;
     mod make_up;
+    mod nodes;
     mod refusals;
     mod relay;
     mod restarts;
+    mod rotation;
     mod secrets;
     mod signals;
     mod wit;

@@ -1,0 +1,94 @@
+//! Backup and restore of the database, as OPERATING.md says.
+
+use end_to_end::{App, vehicle_state};
+use rusqlite::Connection;
+use simulator::{FIRST_USER, FIRST_VEHICLE};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+use tempfile::TempDir;
+
+fn delivery(event: usize) -> String {
+    let vehicle = format!("car-{}", event % 3);
+    let at = 1_790_000_000_000 + event as i64;
+    vehicle_state(&format!("event-{event}"), &vehicle, at, &[])
+}
+
+fn events(database: &Connection) -> BTreeSet<String> {
+    let mut statement = database.prepare("SELECT event_id FROM delivery").unwrap();
+    let ids = statement.query_map([], |row| row.get(0)).unwrap();
+    ids.map(Result::unwrap).collect()
+}
+
+fn locked(app: &App, key: &str) -> end_to_end::Answer {
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
+    let headers = [("sc-user-id", FIRST_USER), ("idempotency-key", key)];
+    app.call("POST", &path, &headers, "")
+}
+
+#[test]
+fn a_backup_made_under_load_can_be_restored() {
+    let mut app = App::start();
+    let place = TempDir::new().unwrap();
+    let copy = place.path().join("backup.db");
+    assert_eq!(locked(&app, "k-1").status, 200);
+
+    // Deliveries come in all the while; none of them is refused for the backup.
+    let (acknowledged, is_done) = (Mutex::new(BTreeSet::new()), AtomicBool::new(false));
+    let (before, after) = thread::scope(|scope| {
+        for sender in 0..4 {
+            let (app, acknowledged, is_done) = (&app, &acknowledged, &is_done);
+            scope.spawn(move || {
+                let numbers = (0_usize..).map(|number| number * 4 + sender);
+                for event in numbers.take_while(|_| !is_done.load(Ordering::SeqCst)) {
+                    assert_eq!(app.try_deliver(&delivery(event)).unwrap().status, 200);
+                    acknowledged.lock().unwrap().insert(event);
+                }
+            });
+        }
+        end_to_end::eventually("traffic flows", || {
+            (acknowledged.lock().unwrap().len() > 50).then_some(())
+        });
+        let before = acknowledged.lock().unwrap().clone();
+        app.database()
+            .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
+            .unwrap();
+        let after = acknowledged.lock().unwrap().clone();
+        is_done.store(true, Ordering::SeqCst);
+        (before, after)
+    });
+    assert!(after.len() >= before.len());
+    let backup = Connection::open(&copy).unwrap();
+    let check: String = backup
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(check, "ok");
+    let held = events(&backup);
+    for event in &before {
+        assert!(held.contains(&format!("event-{event}")), "{event}");
+    }
+    drop(backup);
+
+    // The disk is lost, and the backup is put in its place.
+    app.kill();
+    app.restore(&copy);
+    app.run();
+    assert_eq!(events(&app.database()), held);
+    assert_eq!(app.stored(), held.len() as u64);
+    // What it knew of commands is known again: the same key is not done anew.
+    let again = locked(&app, "k-1");
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    // What came after it can be delivered again, and what came before is a duplicate.
+    let acknowledged = acknowledged.into_inner().unwrap();
+    for event in &acknowledged {
+        assert_eq!(app.try_deliver(&delivery(*event)).unwrap().status, 200);
+    }
+    let mut expected = held;
+    expected.extend(acknowledged.iter().map(|event| format!("event-{event}")));
+    assert_eq!(events(&app.database()), expected);
+}

@@ -1,0 +1,175 @@
+//! Several hosts of one application share a key-value store and a database: what
+//! one of them has done, none of the others does again.
+
+use end_to_end::{App, Options, Sink, eventually, vehicle_state};
+use serde_json::{Value, json};
+use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
+use std::{collections::BTreeSet, sync::Barrier, thread};
+
+const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
+const TOKEN: &str = "/oauth2/token";
+const AT: i64 = 1_790_000_000_000;
+
+fn lock(app: &App, key: &str) -> end_to_end::Answer {
+    let path = LOCK.replace("{vehicleId}", FIRST_VEHICLE);
+    let headers = [("sc-user-id", FIRST_USER), ("idempotency-key", key)];
+    app.call("POST", &path, &headers, "")
+}
+
+fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".into(), code.into())
+}
+
+/// A number that looks like chance and is the same in each run.
+fn drawn(number: usize, below: usize) -> usize {
+    let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    usize::try_from(mixed >> 33).unwrap() % below
+}
+
+#[test]
+fn a_delivery_to_any_node_is_stored_once_and_passed_on_once() {
+    const EVENTS: usize = 200;
+    let sink = Sink::start();
+    let first = App::start_with(Options {
+        variables: vec![
+            (
+                "SINKS",
+                Value::from(vec![sink.configuration("mine")]).to_string(),
+            ),
+            ("SINK_HOSTS", "http://127.0.0.1:*".into()),
+        ],
+        ..Options::default()
+    });
+    let nodes = [&first, &first.second_host()];
+    let body = |event: usize| {
+        let vehicle = format!("car-{}", event % 5);
+        vehicle_state(&format!("event-{event}"), &vehicle, AT + event as i64, &[])
+    };
+    // Each event one to three times, at whichever node; several at the same time.
+    thread::scope(|scope| {
+        for sender in 0..8 {
+            scope.spawn(move || {
+                for event in (0..EVENTS).filter(|event| event % 4 == sender % 4) {
+                    let times = drawn(event, 3);
+                    for time in (0..=times).filter(|time| sender < 4 || *time > 0) {
+                        let node = nodes[drawn(event * 16 + sender + time, 2)];
+                        let answer = node.try_deliver(&body(event)).unwrap();
+                        assert_eq!(answer.status, 200, "{answer:?}");
+                    }
+                }
+            });
+        }
+    });
+
+    let expected: BTreeSet<String> = (0..EVENTS).map(|event| format!("event-{event}")).collect();
+    let counted = |outcome: &str| -> i64 {
+        let status = nodes[1].call("GET", "/status", &[], "").json();
+        let rows = status["deliveries"]["lastHour"].as_array().unwrap().clone();
+        let of = rows.iter().filter(|row| row["outcome"] == outcome);
+        of.map(|row| row["count"].as_i64().unwrap()).sum()
+    };
+    let sent: usize = (0..EVENTS).map(|event| 1 + 2 * drawn(event, 3)).sum();
+    eventually("each was stored once, every other is a duplicate", || {
+        let (stored, duplicate) = (counted("stored"), counted("duplicate"));
+        (stored == EVENTS as i64 && duplicate == (sent - EVENTS) as i64).then_some(())
+    });
+    for node in nodes {
+        assert_eq!(node.stored(), EVENTS as u64);
+    }
+    eventually("all were passed on", || {
+        nodes[0].call("POST", "/run", &[], "");
+        (sink.taken().len() >= EVENTS).then_some(())
+    });
+    assert_eq!(sink.taken().len(), EVENTS);
+    assert_eq!(sink.taken().into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn one_key_sent_to_both_nodes_at_once_is_one_command() {
+    const KEYS: usize = 8;
+    let first = App::start();
+    let nodes = [&first, &first.second_host()];
+    for key in 0..KEYS {
+        let key = format!("key-{key}");
+        let start = Barrier::new(nodes.len());
+        let answers = thread::scope(|scope| {
+            let asked = nodes.map(|node| {
+                let (key, start) = (&key, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    // Whoever comes second is told to ask again, and then how it went.
+                    eventually("it is answered", || {
+                        let answer = lock(node, key);
+                        let busy = edge(409, "REQUEST_IN_PROGRESS");
+                        (answer.status == 200 || answer.error() != busy).then_some(answer)
+                    })
+                })
+            });
+            asked.map(|asked| asked.join().unwrap())
+        });
+        for answer in &answers {
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.body, answers[0].body);
+        }
+        let replayed = answers
+            .iter()
+            .filter(|answer| answer.headers.contains_key("idempotent-replayed"));
+        assert_eq!(replayed.count(), 1);
+    }
+    assert_eq!(first.smartcar.count(LOCK, 200), KEYS as u64);
+    let record = nodes[1].call("GET", "/v3/audit", &[], "").json();
+    assert_eq!(record["data"].as_array().unwrap().len(), KEYS);
+}
+
+#[test]
+fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
+    let first = App::start();
+    let second = first.second_host();
+    let slow = json!({"latencyMs": 1500, "times": 1});
+    first.smartcar.fault(LOCK, slow);
+    thread::scope(|scope| {
+        let locked = scope.spawn(|| lock(&first, "key-1"));
+        eventually("the first one is running", || {
+            let running = "SELECT count(*) FROM action WHERE outcome = 'running'";
+            let database = first.database();
+            let running: i64 = database.query_row(running, [], |row| row.get(0)).ok()?;
+            (running == 1).then_some(())
+        });
+        let other = second.command(FIRST_VEHICLE, FIRST_USER, "security/unlock", "");
+        assert_eq!(other.error(), edge(409, "COMMAND_IN_PROGRESS"));
+        let elsewhere = second.command(COMBUSTION_VEHICLE, FIRST_USER, "security/lock", "");
+        assert_eq!(elsewhere.status, 200, "{elsewhere:?}");
+        assert_eq!(locked.join().unwrap().status, 200);
+    });
+    let unlocked = second.command(FIRST_VEHICLE, FIRST_USER, "security/unlock", "");
+    assert_eq!(unlocked.status, 200, "{unlocked:?}");
+}
+
+#[test]
+fn all_nodes_use_one_token() {
+    let first = App::start();
+    let second = first.second_host();
+    // One of them is asking for it, and says so in the store.
+    first
+        .smartcar
+        .fault(TOKEN, json!({"latencyMs": 500, "times": 1}));
+    thread::scope(|scope| {
+        let locked = scope.spawn(|| lock(&first, "key-1"));
+        eventually("it has taken the lease", || {
+            let kept = "SELECT count(*) FROM spin_key_value WHERE key LIKE '%lease%'";
+            let kept: i64 = first
+                .key_value()
+                .query_row(kept, [], |row| row.get(0))
+                .ok()?;
+            (kept == 1).then_some(())
+        });
+        let path = format!("/v3/vehicles/{COMBUSTION_VEHICLE}");
+        assert_eq!(second.call("GET", &path, &[], "").status, 200);
+        assert_eq!(locked.join().unwrap().status, 200);
+    });
+    // And those that come later find it.
+    let third = first.second_host();
+    assert_eq!(lock(&third, "key-2").status, 200);
+    assert_eq!(first.smartcar.count(TOKEN, 200), 1);
+}
