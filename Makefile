@@ -63,6 +63,7 @@ lint: target ## Formatting, clippy (native and wasm) and documentation, warnings
 	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@sh -n scripts/*.sh
+	@sh scripts/supply.sh $(COMPONENTS)
 
 fmt: ## Formats everything
 	@cargo fmt --all
