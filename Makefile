@@ -16,10 +16,10 @@ PROBES := host-probe host-probe-dependency bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test wrk bench lint fmt fuzz key clean
+.PHONY: help target components probes natives build up test check-deploy wrk bench lint fmt fuzz key clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
@@ -44,6 +44,9 @@ up: build ## Runs the app against the simulator and prints what to try
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
+
+check-deploy: ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
+	@$(TEST) --test documents
 
 wrk:
 	@command -v wrk >/dev/null || { echo "make bench needs wrk (https://github.com/wg/wrk), which is not on PATH" >&2; exit 1; }

@@ -1,0 +1,16 @@
+//! What is written for those who deploy and operate the application, held to the
+//! application itself.
+#![allow(missing_docs, reason = "a test says what it is for in its name")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and so does what it calls"
+)]
+
+mod documents {
+    mod deploy;
+    mod kubernetes;
+    mod repository;
+    mod runtime_config;
+}

@@ -1,0 +1,26 @@
+//! The files of the repository that tests read.
+
+use std::{collections::BTreeMap, path::Path};
+use toml::{Table, Value};
+
+/// A file's text.
+pub(crate) fn text(path: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// `spin.toml`.
+pub(crate) fn manifest() -> Table {
+    text("spin.toml").parse().unwrap()
+}
+
+/// The variables of `spin.toml`, each with its default.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    let manifest = manifest();
+    let variables = manifest["variables"].as_table().unwrap();
+    let default = |value: &Value| value["default"].as_str().unwrap().to_owned();
+    variables
+        .iter()
+        .map(|(name, value)| (name.clone(), default(value)))
+        .collect()
+}
