@@ -13,4 +13,5 @@ mod documents {
     mod kubernetes;
     mod repository;
     mod runtime_config;
+    mod template;
 }
