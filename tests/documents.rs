@@ -11,6 +11,8 @@
 mod documents {
     mod deploy;
     mod kubernetes;
+    mod links;
+    mod operating;
     mod repository;
     mod runtime_config;
     mod template;

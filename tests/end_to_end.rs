@@ -19,6 +19,7 @@ mod end_to_end {
     mod figures;
     mod make_up;
     mod nodes;
+    mod operating;
     mod refusals;
     mod relay;
     mod restarts;

@@ -24,3 +24,14 @@ pub(crate) fn variables() -> BTreeMap<String, String> {
         .map(|(name, value)| (name.clone(), default(value)))
         .collect()
 }
+
+/// The files with this ending directly in a folder, but for those of tests.
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let entries = std::fs::read_dir(root.join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.ends_with(&format!(".{ending}")) && !name.ends_with("tests.rs"))
+        .map(|name| format!("{folder}/{name}"))
+        .collect()
+}
