@@ -26,5 +26,6 @@ mod end_to_end {
     mod rotation;
     mod secrets;
     mod signals;
+    mod upgrade;
     mod wit;
 }
