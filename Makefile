@@ -16,7 +16,7 @@ PROBES := host-probe host-probe-dependency bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test wrk bench lint fmt fuzz key clean
+.PHONY: help target components probes natives build up test wrk bench soak lint fmt fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,10 @@ BENCH := $(TEST) --no-run --test probe --test instructions \
 bench: wrk components probes ## Measures and writes BENCHMARKS.md: make bench BENCH_SECONDS=5
 	@$(BENCH)
 	@BENCH_SECONDS=$(BENCH_SECONDS) target/debug/bench
+
+soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writes BENCHMARKS.md
+	@$(BENCH)
+	@ulimit -n 8192; SOAK_SECONDS=$(SOAK_SECONDS) target/debug/bench soak
 
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
