@@ -14,6 +14,9 @@ mod end_to_end {
     mod durability;
     mod figures;
     mod make_up;
+    mod npm_client;
+    mod openapi;
+    mod pass;
     mod refusals;
     mod restarts;
     mod secrets;

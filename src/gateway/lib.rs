@@ -14,6 +14,7 @@ mod ending;
 mod freshness;
 mod inbound;
 mod list;
+mod openapi;
 mod owners;
 mod pass;
 mod records;
@@ -68,6 +69,9 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     if route == Route::Own(Own::Health) {
         let body = r#"{"status":"ok"}"#;
         return Ok(whole(respond::json(StatusCode::OK, body)));
+    }
+    if route == Route::Own(Own::OpenApi) {
+        return Ok(whole(respond::json(StatusCode::OK, openapi::text())));
     }
     let app = app::app().await?;
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
