@@ -16,7 +16,7 @@ PROBES := host-probe host-probe-dependency bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test wrk bench soak lint fmt fuzz key clean
+.PHONY: help target components probes natives build up test openapi conformance wrk bench soak lint fmt fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,12 @@ up: build ## Runs the app against the simulator and prints what to try
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
+
+openapi: ## Writes src/gateway/openapi.json from the routes
+	@OPENAPI=write cargo test --locked --quiet -p gateway it_is_what_the_routes_give
+
+conformance: build ## Asks the app for all that /openapi.json says and more: make conformance CONFORMANCE_SECONDS=600
+	@CONFORMANCE_SECONDS="$(CONFORMANCE_SECONDS)" exec sh scripts/conformance.sh
 
 wrk:
 	@command -v wrk >/dev/null || { echo "make bench needs wrk (https://github.com/wg/wrk), which is not on PATH" >&2; exit 1; }

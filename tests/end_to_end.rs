@@ -17,6 +17,9 @@ mod end_to_end {
     mod failures;
     mod figures;
     mod make_up;
+    mod npm_client;
+    mod openapi;
+    mod pass;
     mod refusals;
     mod relay;
     mod restarts;

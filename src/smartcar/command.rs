@@ -305,6 +305,7 @@ struct Data<T> {
 
 #[derive(Serialize, Deserialize)]
 struct Limit {
+    #[serde(deserialize_with = "whole")]
     percent: i64,
 }
 
@@ -316,6 +317,17 @@ struct Place {
 
 #[derive(Deserialize)]
 struct Empty {}
+
+/// A whole number. JSON has one kind of number: 80.0 is 80, and Python writes it so.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        #[allow(clippy::cast_possible_truncation, reason = "within what an f64 counts")]
+        return Ok(number as i64);
+    }
+    Err(serde::de::Error::custom("no whole number"))
+}
 
 fn attributes<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CommandError> {
     serde_json::from_slice::<Envelope<T>>(body)
@@ -365,10 +377,13 @@ mod tests {
             let command = limit(&good.to_string()).unwrap();
             assert_eq!(command, Command::SetChargeLimit(Percent(good)));
         }
+        for good in ["80.0", "8e1"] {
+            assert_eq!(limit(good), Ok(Command::SetChargeLimit(Percent(80))));
+        }
         for bad in ["49", "101", "-80", "99999999999"] {
             assert_eq!(limit(bad), Err(CommandError::Percent), "{bad}");
         }
-        for bad in ["80.5", "\"80\"", "null", "true", "1e2", ""] {
+        for bad in ["80.5", "\"80\"", "null", "true", "1e99", ""] {
             assert!(matches!(limit(bad), Err(CommandError::Body(_))), "{bad}");
         }
     }
