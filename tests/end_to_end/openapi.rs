@@ -30,8 +30,7 @@ fn the_description_is_open_to_everybody_and_every_path_in_it_leads_somewhere() {
                 assert_eq!(answer.status, 401, "{method} {path}: {answer:?}");
             }
             let described = operation["responses"].get(answer.status.to_string());
-                assert!(described.is_some(), "{method} {path}: {answer:?}");
-            }
+            assert!(described.is_some(), "{method} {path}: {answer:?}");
         }
     }
 }
