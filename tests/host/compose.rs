@@ -2,7 +2,7 @@
 //! one component before it is compiled.
 //!
 //! What a dependency does not inherit is imported once more under a name of its
-//! own, and `denied.rs` puts functions behind that name that refuse the call.
+//! own, and `denied.rs` puts functions behind that name that refuse the call, as Spin does.
 
 use crate::manifest::{Component, Dependency, DependencySource, Manifest};
 use anyhow::{Context as _, Result, bail};
