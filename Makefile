@@ -11,8 +11,9 @@ export EDGE_HOST
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
 
-COMPONENTS := receiver gateway
-PROBES := host-probe host-probe-dependency bench-noop
+COMPONENTS := receiver gateway client verify
+EXAMPLES := night-lock own-receiver print-sink
+PROBES := host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
@@ -25,7 +26,7 @@ target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
 
 components: target
-	@$(WASM) $(call packages,$(COMPONENTS))
+	@$(WASM) $(call packages,$(COMPONENTS) $(EXAMPLES))
 
 probes: target
 	@$(WASM) $(call packages,$(PROBES))
@@ -60,7 +61,7 @@ bench: wrk components probes ## Measures and writes BENCHMARKS.md: make bench BE
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(PROBES)) -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(EXAMPLES) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@sh -n scripts/*.sh
 

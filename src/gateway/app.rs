@@ -4,13 +4,14 @@
 use crate::callers::Callers;
 use edge::{
     Host, Once,
+    client::ConfigurationError,
     log::{self, Level},
     respond::Problem,
     variables::{self, VariableError},
 };
 use http::StatusCode;
 use secrecy::ExposeSecret;
-use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
+use smartcar::Client;
 use std::time::Duration;
 
 /// The gateway's configuration and its client.
@@ -25,7 +26,7 @@ pub(crate) struct App {
 /// What the gateway cannot be set up with.
 enum Flaw {
     Variable(VariableError),
-    Origin(&'static str),
+    Client(ConfigurationError),
     Switch(&'static str),
     Seconds(&'static str),
     Days(&'static str),
@@ -37,6 +38,12 @@ impl From<VariableError> for Flaw {
     }
 }
 
+impl From<ConfigurationError> for Flaw {
+    fn from(error: ConfigurationError) -> Self {
+        Self::Client(error)
+    }
+}
+
 static APP: Once<App> = Once::new();
 
 /// The gateway of this instance, set up by its first request.
@@ -44,9 +51,7 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
     APP.get_or_try_init(set_up).await.map_err(|flaw| {
         let reason = match flaw {
             Flaw::Variable(error) => error.to_string(),
-            Flaw::Origin(name) => {
-                format!("the variable {name} is no origin, for example https://host")
-            }
+            Flaw::Client(error) => error.to_string(),
             Flaw::Switch(name) => format!("the variable {name} is neither true nor false"),
             Flaw::Seconds(name) => format!("the variable {name} is no number of seconds"),
             Flaw::Days(name) => format!("the variable {name} is no number of days above 1"),
@@ -56,22 +61,6 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
             .write();
         not_configured()
     })
-}
-
-/// An origin: a scheme and a host.
-async fn origin(name: &'static str) -> Result<String, Flaw> {
-    let text = variables::text(name).await?;
-    let uri: Option<http::Uri> = text.trim().parse().ok();
-    let is_origin = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.path() == "/"
-            && uri.query().is_none()
-    });
-    if is_origin {
-        Ok(text.trim().to_owned())
-    } else {
-        Err(Flaw::Origin(name))
-    }
 }
 
 async fn switch(name: &'static str) -> Result<bool, Flaw> {
@@ -94,31 +83,11 @@ async fn days(name: &'static str) -> Result<Duration, Flaw> {
 }
 
 async fn set_up() -> Result<App, Flaw> {
-    let credentials = Credentials {
-        client_id: ClientId(
-            variables::text("smartcar_client_id")
-                .await?
-                .trim()
-                .to_owned(),
-        ),
-        client_secret: ClientSecret::new(
-            variables::secret("smartcar_client_secret")
-                .await?
-                .expose_secret()
-                .trim(),
-        ),
-    };
-    let origins = Origins {
-        iam: origin("smartcar_iam_origin").await?,
-        vehicle: origin("smartcar_vehicle_origin").await?,
-        management: origin("smartcar_management_origin").await?,
-        compatibility: origin("smartcar_compatibility_origin").await?,
-    };
+    let client = edge::client::from_variables().await?;
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
-    let tokens = TokenCache::new(credentials, &origins.iam);
     Ok(App {
         callers,
-        client: Client::new(Host, tokens, origins),
+        client,
         requires_idempotency_key: switch("require_idempotency_key").await?,
         signals_max_age: seconds("signals_max_age").await?,
         audit_retention: days("audit_retention_days").await?,
