@@ -11,11 +11,14 @@ mod end_to_end {
     mod changes;
     mod commands;
     mod components;
+    mod compose;
+    mod contract;
     mod deliveries;
     mod durability;
     mod failures;
     mod figures;
     mod make_up;
+    mod middleware;
     mod refusals;
     mod restarts;
     mod secrets;

@@ -14,6 +14,7 @@
 mod app;
 mod client;
 mod delivery;
+mod manifest;
 mod process;
 mod smartcar;
 mod up;
@@ -21,6 +22,7 @@ mod up;
 pub use app::{App, KEY, Options};
 pub use client::{Answer, raw};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
+pub use manifest::Composed;
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};
 
