@@ -17,7 +17,7 @@ PROBES := client-probe host-probe host-probe-dependency host-probe-middleware be
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test wrk bench lint fmt fuzz key clean
+.PHONY: help target components probes natives build up example test wrk bench lint fmt wit package fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,7 @@ probes: target
 
 # By the very command that runs the tests: cargo unites the features of what it
 # is asked for, and another request would compile the WebAssembly runtime anew.
-TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES) wit-docs)
 
 natives:
 	@$(TEST) --no-run
@@ -42,6 +42,9 @@ build: components natives ## Builds the components, the embedded host and the si
 
 up: build ## Runs the app against the simulator and prints what to try
 	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
+
+example: build ## Locks a simulated car by an app of a few lines (examples/night-lock)
+	@sh scripts/example.sh
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
@@ -63,10 +66,19 @@ lint: target ## Formatting, clippy (native and wasm) and documentation, warnings
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(EXAMPLES) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
-	@sh -n scripts/*.sh
+	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
+	@sh scripts/wit.sh check
 
 fmt: ## Formats everything
 	@cargo fmt --all
+
+wit: ## Renders the contract's documentation to target/wit and takes its changes
+	@sh scripts/wit.sh lock
+	@cargo run --locked --quiet -p wit-docs -- wit target/wit
+
+# What other applications compose; the rest is of this one.
+package: components ## Puts the components, versioned, into target/package with sizes and digests
+	@sh scripts/package.sh $(COMPONENTS) print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh
