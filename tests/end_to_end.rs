@@ -23,5 +23,6 @@ mod end_to_end {
     mod restarts;
     mod secrets;
     mod signals;
+    mod sinks;
     mod wit;
 }

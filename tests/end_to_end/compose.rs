@@ -42,6 +42,17 @@ fn a_car_that_says_it_is_unlocked_is_locked_at_night() {
 }
 
 #[test]
+fn many_at_once_fetch_one_token() {
+    let app = Composed::start(NIGHT_LOCK, &ALWAYS);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(run(&app).0, 200));
+        }
+    });
+    assert_eq!(app.smartcar.count(TOKEN, 200), 1);
+}
+
+#[test]
 fn by_day_nothing_is_sent() {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let hour = |later: u64| format!("{:02}:00", (since.as_secs() / 3600 + later) % 24);

@@ -1,6 +1,6 @@
 //! Every function of `smartcar:edge`, called by a component that imports it.
 
-use end_to_end::{Composed, sign};
+use end_to_end::{Composed, eventually, raw, sign};
 use serde_json::{Value, json};
 use simulator::{
     FIRST_USER, FIRST_VEHICLE, MANAGEMENT_TOKEN, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
@@ -112,6 +112,39 @@ fn every_command_is_run() {
         );
     }
     assert_eq!(probe.0.smartcar.count("/oauth2/token", 200), 1);
+}
+
+#[test]
+fn calls_at_the_same_time_do_not_wait_for_each_other() {
+    let mut probe = Probe::start();
+    // Longer than any of this takes.
+    let slow = json!({"latencyMs": 200_000, "times": 1});
+    probe.0.smartcar.fault(LOCK, slow);
+    let address = probe.0.url("").replace("http://", "");
+    let slow = std::thread::spawn(move || {
+        let request = format!(
+            "GET /commands/run?vehicle={FIRST_VEHICLE}&user={FIRST_USER}&command=lock HTTP/1.1\r\n\
+             host: {address}\r\nconnection: close\r\n\r\n"
+        );
+        raw(&address, &[request.as_bytes()])
+    });
+    eventually("the slow call is on its way", || {
+        (probe.0.smartcar.count("/oauth2/token", 200) == 1).then_some(())
+    });
+    std::thread::scope(|scope| {
+        let lists: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| probe.first("connections/list", "")))
+            .collect();
+        for list in lists {
+            holds(&list.join().unwrap(), &["Ok(ConnectionPage"]);
+        }
+    });
+    let body = probe.0.send("POST", "/deliveries/parse", &[], b"{}").body;
+    holds(&body, &["event-type: None"]);
+    assert_eq!(probe.0.smartcar.count("/oauth2/token", 200), 1);
+    assert!(!slow.is_finished());
+    probe.0.smartcar.end();
+    holds(&slow.join().unwrap(), &["Err(Error::OutcomeUnknown"]);
 }
 
 #[test]
