@@ -11,12 +11,13 @@ export EDGE_HOST
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
 
-COMPONENTS := receiver gateway relay http-sink
-PROBES := host-probe host-probe-dependency bench-noop
+COMPONENTS := receiver gateway relay http-sink client verify
+EXAMPLES := night-lock own-receiver print-sink
+PROBES := client-probe sink-probe host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test openapi conformance wrk bench soak lint fmt fuzz key clean
+.PHONY: help target components probes natives build up example test openapi conformance wrk bench soak lint fmt wit package fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,14 +26,14 @@ target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
 
 components: target
-	@$(WASM) $(call packages,$(COMPONENTS))
+	@$(WASM) $(call packages,$(COMPONENTS) $(EXAMPLES))
 
 probes: target
 	@$(WASM) $(call packages,$(PROBES))
 
 # By the very command that runs the tests: cargo unites the features of what it
 # is asked for, and another request would compile the WebAssembly runtime anew.
-TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES) wit-docs)
 
 natives:
 	@$(TEST) --no-run
@@ -41,6 +42,9 @@ build: components natives ## Builds the components, the embedded host and the si
 
 up: build ## Runs the app against the simulator and prints what to try
 	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
+
+example: build ## Locks a simulated car by an app of a few lines (examples/night-lock)
+	@sh scripts/example.sh
 
 test: build probes ## Builds and runs every test
 	@$(TEST)
@@ -70,12 +74,21 @@ soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writ
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(PROBES)) -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(EXAMPLES) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
-	@sh -n scripts/*.sh
+	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
+	@sh scripts/wit.sh check
 
 fmt: ## Formats everything
 	@cargo fmt --all
+
+wit: ## Renders the contract's documentation to target/wit and takes its changes
+	@sh scripts/wit.sh lock
+	@cargo run --locked --quiet -p wit-docs -- wit target/wit
+
+# What other applications compose; the rest is of this one.
+package: components ## Puts the components, versioned, into target/package with sizes and digests
+	@sh scripts/package.sh $(COMPONENTS) print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh

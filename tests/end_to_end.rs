@@ -11,12 +11,15 @@ mod end_to_end {
     mod changes;
     mod commands;
     mod components;
+    mod compose;
     mod connect;
+    mod contract;
     mod deliveries;
     mod durability;
     mod failures;
     mod figures;
     mod make_up;
+    mod middleware;
     mod npm_client;
     mod openapi;
     mod pass;
@@ -25,5 +28,6 @@ mod end_to_end {
     mod restarts;
     mod secrets;
     mod signals;
+    mod sinks;
     mod wit;
 }
