@@ -13,7 +13,7 @@ unexport CARGO_TARGET_DIR
 
 COMPONENTS := receiver gateway relay http-sink client verify
 EXAMPLES := night-lock own-receiver print-sink
-PROBES := client-probe sink-probe host-probe host-probe-dependency host-probe-middleware bench-noop
+PROBES := client-probe host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
