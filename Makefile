@@ -11,12 +11,13 @@ export EDGE_HOST
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
 
-COMPONENTS := receiver gateway relay http-sink
-PROBES := host-probe host-probe-dependency bench-noop
+COMPONENTS := receiver gateway relay http-sink client verify
+EXAMPLES := night-lock own-receiver print-sink
+PROBES := client-probe host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up test check-deploy wrk bench lint fmt fuzz key clean
+.PHONY: help target components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -25,14 +26,14 @@ target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
 
 components: target
-	@$(WASM) $(call packages,$(COMPONENTS))
+	@$(WASM) $(call packages,$(COMPONENTS) $(EXAMPLES))
 
 probes: target
 	@$(WASM) $(call packages,$(PROBES))
 
 # By the very command that runs the tests: cargo unites the features of what it
 # is asked for, and another request would compile the WebAssembly runtime anew.
-TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES))
+TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES) wit-docs)
 
 natives:
 	@$(TEST) --no-run
@@ -42,11 +43,20 @@ build: components natives ## Builds the components, the embedded host and the si
 up: build ## Runs the app against the simulator and prints what to try
 	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
 
+example: build ## Locks a simulated car by an app of a few lines (examples/night-lock)
+	@sh scripts/example.sh
+
 test: build probes ## Builds and runs every test
 	@$(TEST)
 
 check-deploy: ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
 	@$(TEST) --test documents
+
+openapi: ## Writes src/gateway/openapi.json from the routes
+	@OPENAPI=write cargo test --locked --quiet -p gateway it_is_what_the_routes_give
+
+conformance: build ## Asks the app for all that /openapi.json says and more: make conformance CONFORMANCE_SECONDS=600
+	@CONFORMANCE_SECONDS="$(CONFORMANCE_SECONDS)" exec sh scripts/conformance.sh
 
 wrk:
 	@command -v wrk >/dev/null || { echo "make bench needs wrk (https://github.com/wg/wrk), which is not on PATH" >&2; exit 1; }
@@ -60,16 +70,29 @@ bench: wrk components probes ## Measures and writes BENCHMARKS.md: make bench BE
 	@$(BENCH)
 	@BENCH_SECONDS=$(BENCH_SECONDS) target/debug/bench
 
+soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writes BENCHMARKS.md
+	@$(BENCH)
+	@ulimit -n 8192; SOAK_SECONDS=$(SOAK_SECONDS) target/debug/bench soak
+
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(PROBES)) -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(EXAMPLES) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
-	@sh -n scripts/*.sh
+	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
+	@sh scripts/wit.sh check
 	@sh scripts/supply.sh $(COMPONENTS)
 
 fmt: ## Formats everything
 	@cargo fmt --all
+
+wit: ## Renders the contract's documentation to target/wit and takes its changes
+	@sh scripts/wit.sh lock
+	@cargo run --locked --quiet -p wit-docs -- wit target/wit
+
+# What other applications compose; the rest is of this one.
+package: components ## Puts the components, versioned, into target/package with sizes and digests
+	@sh scripts/package.sh $(COMPONENTS) print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh

@@ -184,6 +184,11 @@ impl App {
         &self.address
     }
 
+    /// How much memory its host uses, in kilobytes; where that can be told.
+    pub fn memory(&self) -> Option<u64> {
+        self.process.as_ref().and_then(Process::memory)
+    }
+
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

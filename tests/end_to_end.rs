@@ -12,20 +12,27 @@ mod end_to_end {
     mod changes;
     mod commands;
     mod components;
+    mod compose;
     mod connect;
+    mod contract;
     mod deliveries;
     mod durability;
     mod failures;
     mod figures;
     mod make_up;
+    mod middleware;
     mod nodes;
+    mod npm_client;
+    mod openapi;
     mod operating;
+    mod pass;
     mod refusals;
     mod relay;
     mod restarts;
     mod rotation;
     mod secrets;
     mod signals;
+    mod sinks;
     mod upgrade;
     mod wit;
 }

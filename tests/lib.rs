@@ -14,6 +14,7 @@
 mod app;
 mod client;
 mod delivery;
+mod manifest;
 mod process;
 mod sink;
 mod smartcar;
@@ -22,6 +23,7 @@ mod up;
 pub use app::{App, KEY, Options};
 pub use client::{Answer, raw, send};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
+pub use manifest::Composed;
 pub use sink::{Posted, SECRET as SINK_SECRET, Sink};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};

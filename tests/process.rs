@@ -79,6 +79,25 @@ impl Process {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// The memory that it and whatever it started hold, in kilobytes (Linux).
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let group = self.child.id().to_string();
+        let of = |pid: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(pid.path().join("stat")).ok()?;
+            // The name, in parentheses, can hold anything; the group is the third
+            // field after it.
+            let (_, fields) = stat.rsplit_once(") ")?;
+            (fields.split(' ').nth(2)? == group).then_some(())?;
+            let status = std::fs::read_to_string(pid.path().join("status")).ok()?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))?;
+            line.trim().split(' ').next()?.parse::<u64>().ok()
+        };
+        let all = std::fs::read_dir("/proc").ok()?;
+        Some(all.flatten().filter_map(of).sum())
+    }
+
     /// Sends a signal to it and to whatever it started.
     pub(crate) fn signal(&self, name: &str) {
         let group = format!("-{}", self.child.id());

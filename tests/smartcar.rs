@@ -87,6 +87,21 @@ impl Smartcar {
         self.control("PUT", "/webhook", &json!({ "callbackUri": url }));
     }
 
+    /// Reads something under its own API, with a token of its own.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            simulator::CLIENT_ID,
+            simulator::CLIENT_SECRET
+        );
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let url = format!("{}/oauth2/token", self.origin());
+        let token = send("POST", &url, &kind, form.as_bytes()).json();
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        let headers = [headers, &[("authorization", bearer.as_str())]].concat();
+        send("GET", &format!("{}{path}", self.origin()), &headers, b"")
+    }
+
     /// How many requests it answered on routes that contain `route`, with `status`.
     pub fn count(&self, route: &str, status: u16) -> u64 {
         let requests = self.control("GET", "/requests", &Value::Null);

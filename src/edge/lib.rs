@@ -7,9 +7,10 @@
 mod background;
 mod backpressure;
 mod bell;
+pub mod client;
 mod clock;
 mod http;
-mod key_value;
+pub mod key_value;
 pub mod log;
 pub mod migrations;
 mod once;

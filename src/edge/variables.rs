@@ -16,16 +16,28 @@ pub struct VariableError {
 pub async fn text(name: &'static str) -> Result<String, VariableError> {
     spin_sdk::variables::get(name)
         .await
-        .map_err(|error| VariableError {
-            name,
-            // The provider's own words could hold what was configured.
-            reason: match error {
-                Error::InvalidName(_) => "the name is invalid",
-                Error::Undefined(_) => "spin.toml does not give it to this component",
-                Error::Provider(_) => "the provider of variables failed",
-                Error::Other(_) => "the host failed",
-            },
-        })
+        .map_err(|error| unreadable(name, &error))
+}
+
+fn unreadable(name: &'static str, error: &Error) -> VariableError {
+    VariableError {
+        name,
+        // The provider's own words could hold what was configured.
+        reason: match error {
+            Error::InvalidName(_) => "the name is invalid",
+            Error::Undefined(_) => "spin.toml does not give it to this component",
+            Error::Provider(_) => "the provider of variables failed",
+            Error::Other(_) => "the host failed",
+        },
+    }
+}
+
+/// The value of a variable that spin.toml need not give to this component.
+pub async fn optional(name: &'static str) -> Result<Option<String>, VariableError> {
+    match spin_sdk::variables::get(name).await {
+        Err(Error::Undefined(_)) => Ok(None),
+        other => other.map(Some).map_err(|error| unreadable(name, &error)),
+    }
 }
 
 /// The value of a variable that nobody may see.

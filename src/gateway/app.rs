@@ -4,13 +4,14 @@
 use crate::{callers::Callers, connect_settings::ConnectSettings};
 use edge::{
     Host, Once,
+    client::ConfigurationError,
     log::{self, Level},
     respond::Problem,
     variables::{self, VariableError},
 };
 use http::StatusCode;
 use secrecy::ExposeSecret;
-use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
+use smartcar::Client;
 use std::time::Duration;
 
 /// The gateway's configuration and its client.
@@ -28,11 +29,18 @@ pub(crate) enum Flaw {
     Variable(VariableError),
     /// A variable, and what is wrong with its value.
     Value(&'static str, &'static str),
+    Client(ConfigurationError),
 }
 
 impl From<VariableError> for Flaw {
     fn from(error: VariableError) -> Self {
         Self::Variable(error)
+    }
+}
+
+impl From<ConfigurationError> for Flaw {
+    fn from(error: ConfigurationError) -> Self {
+        Self::Client(error)
     }
 }
 
@@ -43,26 +51,10 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
     APP.get_or_try_init(set_up).await.map_err(|flaw| {
         not_configured(match flaw {
             Flaw::Variable(error) => error.to_string(),
+            Flaw::Client(error) => error.to_string(),
             Flaw::Value(name, fault) => format!("the variable {name} is {fault}"),
         })
     })
-}
-
-/// An origin: a scheme and a host.
-pub(crate) async fn origin(name: &'static str) -> Result<String, Flaw> {
-    let text = variables::text(name).await?;
-    let uri: Option<http::Uri> = text.trim().parse().ok();
-    let is_origin = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.path() == "/"
-            && uri.query().is_none()
-    });
-    if is_origin {
-        Ok(text.trim().to_owned())
-    } else {
-        let fault = "no origin, for example https://host";
-        Err(Flaw::Value(name, fault))
-    }
 }
 
 pub(crate) async fn switch(name: &'static str) -> Result<bool, Flaw> {
@@ -87,32 +79,12 @@ async fn days(name: &'static str) -> Result<Duration, Flaw> {
 }
 
 async fn set_up() -> Result<App, Flaw> {
-    let credentials = Credentials {
-        client_id: ClientId(
-            variables::text("smartcar_client_id")
-                .await?
-                .trim()
-                .to_owned(),
-        ),
-        client_secret: ClientSecret::new(
-            variables::secret("smartcar_client_secret")
-                .await?
-                .expose_secret()
-                .trim(),
-        ),
-    };
-    let origins = Origins {
-        iam: origin("smartcar_iam_origin").await?,
-        vehicle: origin("smartcar_vehicle_origin").await?,
-        management: origin("smartcar_management_origin").await?,
-        compatibility: origin("smartcar_compatibility_origin").await?,
-    };
+    let client = edge::client::from_variables().await?;
     let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
-    let connect = ConnectSettings::read(credentials.clone()).await?;
-    let tokens = TokenCache::new(credentials, &origins.iam);
+    let connect = ConnectSettings::read(edge::client::credentials().await?).await?;
     Ok(App {
         callers,
-        client: Client::new(Host, tokens, origins),
+        client,
         connect,
         requires_idempotency_key: switch("require_idempotency_key").await?,
         signals_max_age: seconds("signals_max_age").await?,

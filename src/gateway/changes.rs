@@ -98,7 +98,7 @@ pub(crate) async fn make(
 
 /// What a change is called: as Smartcar calls a command, and otherwise in that
 /// manner.
-fn kind(endpoint: &Endpoint) -> String {
+pub(crate) fn kind(endpoint: &Endpoint) -> String {
     let mut parts = endpoint.path.split('/').skip(2);
     match (endpoint.path.split_once("/commands/"), &endpoint.method) {
         (Some((_, command)), _) => command.replace('/', "-"),

@@ -1,7 +1,7 @@
 //! How this application stands to Smartcar Connect, as its variables say.
 
-use crate::app::{Flaw, not_configured, origin, switch};
-use edge::{respond::Problem, variables};
+use crate::app::{Flaw, not_configured, switch};
+use edge::{client::origin, respond::Problem, variables};
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
 
 /// What the variables about Connect say.

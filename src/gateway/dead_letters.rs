@@ -32,10 +32,8 @@ const REPLAY: &str = "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0
 pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     admit(caller)?;
     let window = Window::of(inbound)?;
-    let after = match &window.after {
-        None => None,
-        Some(id) => Some(seq(id)?),
-    };
+    // After what is no dead letter nothing comes.
+    let after = window.after.as_ref().map(|id| id.parse().unwrap_or(0_i64));
     let parameters = [
         Value::from(after),
         Value::from(inbound.parameter("filter[sink]")?.as_deref()),

@@ -3,9 +3,14 @@
 
 use crate::tally::Tally;
 use smartcar::{Limit, LimitScope, Timestamp, TokenStatus};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is wrong with deliveries, and what to do; nothing where all is well.
-pub(crate) fn of(day: &Tally, ever_accepted: bool) -> Vec<&'static str> {
+/// `silence` is how long ago a live one was last accepted, if ever one was: the
+/// counts of the last second may still be on their way.
+pub(crate) fn of(day: &Tally, silence: Option<Duration>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let live_mismatch = day.refused("SIGNATURE_MISMATCH", "LIVE");
     let live_accepted = day.accepted("LIVE");
@@ -30,7 +35,11 @@ pub(crate) fn of(day: &Tally, ever_accepted: bool) -> Vec<&'static str> {
         found.push(STORE);
     }
     if live_accepted == 0 && live_mismatch == 0 {
-        found.push(if ever_accepted { SILENT } else { NEVER });
+        match silence {
+            None => found.push(NEVER),
+            Some(time) if time > DAY => found.push(SILENT),
+            Some(_) => {}
+        }
     }
     found
 }
@@ -90,21 +99,22 @@ mod tests {
         )
     }
 
+    const NOW: Option<Duration> = Some(Duration::ZERO);
     const ACCEPTED: (&str, &str, &str) = ("stored", "token 0", "LIVE");
     const MISMATCH: (&str, &str, &str) = ("refused", "SIGNATURE_MISMATCH", "LIVE");
 
     #[test]
     fn where_deliveries_are_accepted_nothing_is_said() {
-        assert!(of(&day(&[ACCEPTED]), true).is_empty());
+        assert!(of(&day(&[ACCEPTED]), NOW).is_empty());
         let forged_now_and_then = day(&[ACCEPTED, ("duplicate", "token 0", "LIVE"), MISMATCH]);
-        assert!(of(&forged_now_and_then, true).is_empty());
+        assert!(of(&forged_now_and_then, NOW).is_empty());
     }
 
     #[test]
     fn a_wrong_management_token_is_told_apart_by_what_works() {
-        assert_eq!(of(&day(&[MISMATCH]), false), [WRONG_TOKEN]);
+        assert_eq!(of(&day(&[MISMATCH]), None), [WRONG_TOKEN]);
         assert_eq!(
-            of(&day(&[MISMATCH, ("verify", "", "LIVE")]), true),
+            of(&day(&[MISMATCH, ("verify", "", "LIVE")]), NOW),
             [VERIFY_ONLY]
         );
         let test_works = [
@@ -112,26 +122,32 @@ mod tests {
             ("verify", "", "LIVE"),
             ("stored", "token 0", "TEST"),
         ];
-        assert_eq!(of(&day(&test_works), true), [TEST_ONLY]);
+        assert_eq!(of(&day(&test_works), NOW), [TEST_ONLY]);
     }
 
     #[test]
     fn silence_stale_deliveries_and_a_failing_store_are_named() {
-        assert_eq!(of(&day(&[]), false), [NEVER]);
-        assert_eq!(of(&day(&[("stored", "token 0", "TEST")]), true), [SILENT]);
+        assert_eq!(of(&day(&[]), None), [NEVER]);
+        let long_ago = Some(DAY + Duration::from_secs(1));
+        assert_eq!(
+            of(&day(&[("stored", "token 0", "TEST")]), long_ago),
+            [SILENT]
+        );
+        // Accepted just now, and not yet counted.
+        assert!(of(&day(&[]), NOW).is_empty());
         assert_eq!(
             of(
                 &day(&[ACCEPTED, ("refused", "STALE_DELIVERY", "LIVE")]),
-                true
+                NOW
             ),
             [STALE]
         );
         assert_eq!(
-            of(&day(&[ACCEPTED, ("failed", "token 0", "LIVE")]), true),
+            of(&day(&[ACCEPTED, ("failed", "token 0", "LIVE")]), NOW),
             [STORE]
         );
         assert_eq!(
-            of(&day(&[ACCEPTED, ("noted", "clock ahead", "LIVE")]), true),
+            of(&day(&[ACCEPTED, ("noted", "clock ahead", "LIVE")]), NOW),
             [CLOCK]
         );
     }

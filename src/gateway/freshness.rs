@@ -13,6 +13,8 @@ pub(crate) struct Wanted {
     pub(crate) max_age: Duration,
     /// None may be used that Smartcar has not confirmed just now.
     pub(crate) no_cache: bool,
+    /// What Smartcar says is not to be stored.
+    pub(crate) no_store: bool,
     /// Smartcar is not to be asked.
     pub(crate) only_if_cached: bool,
     /// Where Smartcar fails, a stored answer may be this old.
@@ -25,6 +27,7 @@ impl Wanted {
         let mut wanted = Self {
             max_age,
             no_cache: false,
+            no_store: false,
             only_if_cached: false,
             stale_if_error: Duration::MAX,
         };
@@ -37,7 +40,8 @@ impl Wanted {
             let time = Duration::from_secs(seconds);
             match name.trim().to_ascii_lowercase().as_str() {
                 "max-age" => wanted.max_age = time,
-                "no-cache" | "no-store" => wanted.no_cache = true,
+                "no-cache" => wanted.no_cache = true,
+                "no-store" => wanted.no_store = true,
                 "only-if-cached" => wanted.only_if_cached = true,
                 "stale-if-error" => wanted.stale_if_error = time,
                 _ => {}
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(of("max-age=60").max_age, Duration::from_secs(60));
         assert_eq!(of("Max-Age = \"7\" ").max_age, Duration::from_secs(7));
         assert_eq!(of("max-age=soon").max_age, Duration::ZERO);
-        assert!(of("max-age=60, no-cache").no_cache && of("no-store").no_cache);
+        assert!(of("max-age=60, no-cache").no_cache && of("no-store").no_store);
         assert!(of("only-if-cached").only_if_cached);
         assert_eq!(of("x=1").stale_if_error, Duration::MAX);
         let bounded = of("stale-if-error=600, max-age=0");

@@ -21,6 +21,7 @@ mod ending;
 mod freshness;
 mod inbound;
 mod list;
+mod openapi;
 mod owners;
 mod pass;
 mod records;
@@ -77,6 +78,9 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     if route == Route::Own(Own::Health) {
         let body = r#"{"status":"ok"}"#;
         return Ok(whole(respond::json(StatusCode::OK, body)));
+    }
+    if route == Route::Own(Own::OpenApi) {
+        return Ok(whole(respond::json(StatusCode::OK, openapi::text())));
     }
     let app = app::app().await?;
     match route {

@@ -123,6 +123,11 @@ fn router() -> &'static Router<Methods> {
 
 /// The route of a method and a path.
 pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> {
+    // Smartcar's npm package asks for a vehicle at `/v3/vehicles/{vehicleId}/`.
+    let path = match path.strip_suffix('/') {
+        Some(shorter) if path.starts_with("/v3/") => shorter,
+        _ => path,
+    };
     let found = router().at(path).map_err(|_| {
         let detail = "there is nothing at this path; /openapi.json describes what there is";
         Problem::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", detail)
@@ -204,6 +209,14 @@ mod tests {
         assert_eq!(parts.get("signalCode"), "odometer-x");
         assert_eq!(parts.get("userId"), "");
         assert_eq!(parts.values(), ["v-1", "odometer-x"]);
+    }
+
+    #[test]
+    fn under_v3_a_slash_at_the_end_changes_nothing() {
+        let (with, parts) = find(&Method::GET, "/v3/vehicles/v-1/").unwrap();
+        assert_eq!(find(&Method::GET, "/v3/vehicles/v-1").unwrap().0, with);
+        assert_eq!(parts.values(), ["v-1"]);
+        assert!(find(&Method::GET, "/v3/vehicles/v-1//").is_err());
     }
 
     #[test]

@@ -208,7 +208,7 @@ impl Query<'_> {
         if !is_smartcar_s(&answer.headers) {
             return Err(not_smartcar_s(answer.status, &answer.headers));
         }
-        if answer.status == StatusCode::OK && self.is_metric {
+        if answer.status == StatusCode::OK && self.is_metric && !self.wanted.no_store {
             self.remember(&answer, &user, told_at).await;
         }
         Ok(answer)

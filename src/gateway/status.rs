@@ -144,7 +144,9 @@ async fn deliveries(store: &Store, now: Timestamp) -> Result<Value, StoreError> 
     let rows = store.query(DELIVERIES, []).await?;
     let stored: i64 = rows.iter().filter_map(|row| row.integer(2)).sum();
     let last = rows.iter().filter_map(|row| row.integer(3)).max();
-    let ever_live = rows.iter().any(|row| row.text(1) == Some("LIVE"));
+    let live = rows.iter().filter(|row| row.text(1) == Some("LIVE"));
+    let last_live = live.filter_map(|row| row.integer(3)).max();
+    let silence = last_live.map(|at| now.since(Timestamp(at)));
     let kinds = rows.iter().map(
         |row| json!({"eventType": row.text(0), "mode": row.text(1), "stored": row.integer(2)}),
     );
@@ -157,6 +159,6 @@ async fn deliveries(store: &Store, now: Timestamp) -> Result<Value, StoreError> 
         "byType": kinds.collect::<Value>(),
         "lastHour": hour.show(),
         "lastDay": day.show(),
-        "diagnosis": diagnosis::of(&day, ever_live),
+        "diagnosis": diagnosis::of(&day, silence),
     }))
 }

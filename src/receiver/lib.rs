@@ -19,10 +19,10 @@ use edge::{
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use memchr::memmem;
-use settings::{Settings, settings};
+use settings::settings;
 use smartcar::{
     Clock, ManagementToken, Timestamp,
-    delivery::{self, Challenge, InvalidChallenge, Mode, Rejection},
+    delivery::{self, Challenge, InvalidChallenge, Mode, Posted},
 };
 use spin_sdk::{http::Request, http_service};
 use std::time::Instant;
@@ -60,43 +60,22 @@ async fn receive(request: Request) -> Result<Response, Problem> {
     let settings = settings().await?;
     let signatures = parts.headers.get_all("sc-signature").iter();
     let signatures = signatures.map(HeaderValue::as_bytes);
-    match delivery::verify(&body, signatures, &settings.tokens) {
-        Ok(verified) => match challenge(&body) {
-            Some(challenge) => {
-                let token = settings.tokens.get(verified.token());
-                prove(challenge, token, received_at)
-            }
-            None => store::delivery(settings, verified, received_at, started).await,
-        },
-        Err(rejection) => unverified(settings, &body, rejection, received_at),
+    let signed = settings.require_signed_verify;
+    match delivery::judge(&body, signatures, &settings.tokens, signed) {
+        Posted::Delivery(verified) => {
+            store::delivery(settings, verified, received_at, started).await
+        }
+        Posted::Verify(challenge, token) => {
+            let token = settings.tokens.get(token);
+            prove(Some(challenge), token, received_at)
+        }
+        Posted::InvalidChallenge => prove(None, None, received_at),
+        Posted::Refused(rejection) => {
+            let detail = rejection.to_string();
+            let mode = claimed_mode(&body);
+            Err(refuse(rejection.reason(), mode, received_at, &detail))
+        }
     }
-}
-
-/// The challenge of a VERIFY event. Almost no body is one, and a look for the
-/// word costs a fraction of reading the body.
-fn challenge(body: &[u8]) -> Option<Result<Challenge, InvalidChallenge>> {
-    ["VERIFY", "verify"]
-        .iter()
-        .any(|word| memmem::find(body, word.as_bytes()).is_some())
-        .then(|| Challenge::in_body(body))
-        .flatten()
-}
-
-/// A request that carries no signature of Smartcar's. VERIFY is not signed.
-fn unverified(
-    settings: &Settings,
-    body: &[u8],
-    rejection: Rejection,
-    received_at: Timestamp,
-) -> Result<Response, Problem> {
-    if !settings.require_signed_verify
-        && let Some(challenge) = challenge(body)
-    {
-        return prove(challenge, settings.tokens.first(), received_at);
-    }
-    let detail = rejection.to_string();
-    let mode = claimed_mode(body);
-    Err(refuse(rejection.reason(), mode, received_at, &detail))
 }
 
 /// What a forgery claims to be: it tells a wrong token from an attack. It is not
@@ -115,11 +94,11 @@ fn claimed_mode(body: &[u8]) -> Mode {
 
 /// Answers VERIFY with the proof that we know the management token.
 fn prove(
-    challenge: Result<Challenge, InvalidChallenge>,
+    challenge: Option<Challenge>,
     token: Option<&ManagementToken>,
     received_at: Timestamp,
 ) -> Result<Response, Problem> {
-    let (Ok(challenge), Some(token)) = (challenge, token) else {
+    let (Some(challenge), Some(token)) = (challenge, token) else {
         let detail = InvalidChallenge.to_string();
         count_refusal("INVALID_CHALLENGE", Mode::Live, received_at);
         return Err(Problem::new(

@@ -6,8 +6,11 @@ use crate::{
     endpoints::{self, Endpoint},
     fields::Fields,
 };
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{fmt, marker::PhantomData};
 
 /// A kind of command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,16 +298,38 @@ pub enum CommandError {
 
 #[derive(Serialize, Deserialize)]
 struct Envelope<T> {
-    data: Data<T>,
+    data: Object<Data<T>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Data<T> {
-    attributes: T,
+    attributes: Object<T>,
+}
+
+/// A JSON object. A derived struct would take an array in its place.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Limit {
+    #[serde(deserialize_with = "whole")]
     percent: i64,
 }
 
@@ -317,9 +342,19 @@ struct Place {
 #[derive(Deserialize)]
 struct Empty {}
 
+/// A whole number. JSON has one kind of number: 80.0 is 80, and Python writes it so.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        #[allow(clippy::cast_possible_truncation, reason = "within what an f64 counts")]
+        return Ok(number as i64);
+    }
+    Err(serde::de::Error::custom("no whole number"))
+}
+
 fn attributes<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CommandError> {
-    serde_json::from_slice::<Envelope<T>>(body)
-        .map(|e| e.data.attributes)
+    serde_json::from_slice::<Object<Envelope<T>>>(body)
+        .map(|envelope| envelope.0.data.0.attributes.0)
         .map_err(|error| {
             // serde_json's own sentence can quote the value, which may be a coordinate.
             let what = match error.classify() {
@@ -335,7 +370,7 @@ fn attributes<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CommandError>
 }
 
 fn empty(body: &[u8]) -> Result<(), CommandError> {
-    if body.is_empty() || serde_json::from_slice::<Empty>(body).is_ok() {
+    if body.is_empty() || serde_json::from_slice::<Object<Empty>>(body).is_ok() {
         Ok(())
     } else {
         Err(CommandError::NoBody)
@@ -345,7 +380,9 @@ fn empty(body: &[u8]) -> Result<(), CommandError> {
 fn json<T: Serialize>(attributes: T) -> Vec<u8> {
     // Serialising numbers into memory does not fail.
     serde_json::to_vec(&Envelope {
-        data: Data { attributes },
+        data: Object(Data {
+            attributes: Object(attributes),
+        }),
     })
     .unwrap_or_default()
 }
@@ -365,10 +402,17 @@ mod tests {
             let command = limit(&good.to_string()).unwrap();
             assert_eq!(command, Command::SetChargeLimit(Percent(good)));
         }
+        for good in ["80.0", "8e1"] {
+            assert_eq!(limit(good), Ok(Command::SetChargeLimit(Percent(80))));
+        }
         for bad in ["49", "101", "-80", "99999999999"] {
             assert_eq!(limit(bad), Err(CommandError::Percent), "{bad}");
         }
-        for bad in ["80.5", "\"80\"", "null", "true", "1e2", ""] {
+        for bad in ["[[[80]]]", r#"{"data":[[80]]}"#] {
+            let parsed = CommandKind::SetChargeLimit.parse(bad.as_bytes());
+            assert!(matches!(parsed, Err(CommandError::Body(_))), "{bad}");
+        }
+        for bad in ["80.5", "\"80\"", "null", "true", "1e99", ""] {
             assert!(matches!(limit(bad), Err(CommandError::Body(_))), "{bad}");
         }
     }
@@ -398,7 +442,7 @@ mod tests {
                 "{good}"
             );
         }
-        for bad in ["lock", "7", "\"{}\"", "{"] {
+        for bad in ["lock", "7", "\"{}\"", "{", "[]"] {
             let parsed = CommandKind::Lock.parse(bad.as_bytes());
             assert_eq!(parsed, Err(CommandError::NoBody), "{bad}");
         }

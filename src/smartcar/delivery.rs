@@ -16,10 +16,12 @@
 
 mod challenge;
 mod envelope;
+mod posted;
 mod signature;
 
 pub use challenge::{Challenge, InvalidChallenge};
 pub use envelope::{Envelope, Mode};
+pub use posted::{Posted, judge};
 pub use signature::{Rejection, Verified, verify};
 
 /// The most that a delivery may weigh, in bytes. Smartcar's own limit is 50 KB.

@@ -8,6 +8,7 @@
 //! | to | use |
 //! |---|---|
 //! | tell a genuine delivery from a forged one | [`delivery::verify`] |
+//! | tell what was posted to a webhook | [`delivery::judge`] |
 //! | answer Smartcar's VERIFY event | [`delivery::Challenge`] |
 //! | read who and what a delivery is about | [`delivery::Envelope`] |
 //! | call the API with a token that is fetched once | [`Client`] |

@@ -8,6 +8,7 @@ pub mod instructions;
 pub mod latency;
 pub mod load;
 pub mod report;
+pub mod soak;
 
 use std::path::PathBuf;
 

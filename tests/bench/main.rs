@@ -7,7 +7,7 @@ use bench::{
     instructions, latency,
     load::{Expected, Load, Measured},
     report::{Case, Report, Row},
-    repository,
+    repository, soak,
 };
 use std::{
     io::Write as _,
@@ -25,15 +25,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
-    let seconds = match std::env::var("BENCH_SECONDS").unwrap_or_default().as_str() {
-        "" => 5,
+/// The seconds that a variable of the environment asks for.
+fn seconds(name: &str, otherwise: usize) -> Result<usize> {
+    match std::env::var(name).unwrap_or_default().as_str() {
+        "" => Ok(otherwise),
         text => text
             .parse()
             .ok()
             .filter(|seconds| *seconds > 0)
-            .context("the variable BENCH_SECONDS must be a whole number of seconds above 0")?,
-    };
+            .with_context(|| {
+                format!("the variable {name} must be a whole number of seconds above 0")
+            }),
+    }
+}
+
+fn run() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("soak") {
+        return soak::run(u64::try_from(seconds("SOAK_SECONDS", 600)?)?);
+    }
+    let seconds = seconds("BENCH_SECONDS", 5)?;
     let mut rows = Vec::new();
     for connections in [32, 64] {
         rows.extend(round(connections, seconds)?);

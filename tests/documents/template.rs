@@ -111,12 +111,13 @@ fn each_component_comes_from_the_release_by_its_digest() {
         .parse()
         .unwrap();
     let ours = manifest();
+    let version = ours["application"]["version"].as_str().unwrap();
     for (index, name) in ["receiver", "gateway", "relay", "http-sink"]
         .iter()
         .enumerate()
     {
-        let built = ours["component"][name]["source"].as_str().unwrap();
-        let file = built.rsplit('/').next().unwrap();
+        // As `make package` names it.
+        let file = format!("{name}-{version}.wasm");
         let mut source = Table::new();
         source.insert(
             "url".into(),

@@ -113,3 +113,18 @@ fn a_busy_port_is_named_and_nothing_stays_behind() {
         });
     }
 }
+
+#[test]
+fn the_example_locks_a_car_and_ends() {
+    let said = shell("cd .. && sh scripts/example.sh 2>&1");
+    let lines: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let [first, second, requests] = &lines[..] else {
+        panic!("{said}");
+    };
+    assert_eq!(first["cars"][0]["done"], "locked", "{said}");
+    assert_eq!(second["cars"][0]["done"], "was locked", "{said}");
+    assert_eq!(requests["routes"][0]["count"], 1, "{said}");
+}

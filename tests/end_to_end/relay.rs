@@ -300,6 +300,33 @@ fn a_thousand_events_reach_two_sinks_while_the_third_is_dead() {
 }
 
 #[test]
+fn a_sink_that_fails_whatever_it_is_sent_is_left_alone_for_a_while() {
+    let sink = Sink::start();
+    sink.answer(|_| (500, String::new()));
+    let app = app(&[sink.configuration("mine")]);
+    for number in 0..6 {
+        deliver(&app, &format!("e-{number}"), &format!("v-{number}"), number);
+    }
+    eventually("it rests", || {
+        outbox(&app, "mine")["pausedUntil"].as_str().map(drop)
+    });
+    settled(&app);
+    let posted = sink.posted().len();
+    let now = "UPDATE outbox SET due_at = 0";
+    app.database().execute(now, []).unwrap();
+    assert_eq!(run(&app)["kept"], 0);
+    assert_eq!(sink.posted().len(), posted);
+
+    sink.answer(|_| (200, String::new()));
+    due(&app);
+    run(&app);
+    eventually("it has everything", || {
+        (sink.taken().len() == 6).then_some(())
+    });
+    assert!(outbox(&app, "mine")["pausedUntil"].is_null());
+}
+
+#[test]
 fn nothing_waits_for_ever_when_no_new_delivery_comes() {
     let sink = Sink::start();
     sink.answer(|_| (500, String::new()));

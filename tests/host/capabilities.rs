@@ -51,7 +51,7 @@ const SETS: [(&str, &[&str]); 7] = [
 ];
 
 /// The sets that one dependency inherits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Inherit(Vec<&'static str>);
 
 impl Inherit {

@@ -1,8 +1,8 @@
-//! Dependencies between components (`[component.x.dependencies]`), composed into
-//! one component before it is compiled.
+//! Dependencies between components (`[component.x.dependencies]`) and middleware
+//! in front of them, composed into one component before it is compiled.
 //!
 //! What a dependency does not inherit is imported once more under a name of its
-//! own, and `denied.rs` puts functions behind that name that refuse the call.
+//! own, and `denied.rs` puts functions behind that name that refuse the call, as Spin does.
 
 use crate::manifest::{Component, Dependency, DependencySource, Manifest};
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use wac_graph::types::{ItemKind, Package, WorldId};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+
+/// What middleware exports to the outside and imports from the next one.
+///
+/// Source: <https://github.com/spinframework/spin/blob/main/crates/trigger-http/src/middleware.rs>
+const HANDLER: &str = "wasi:http/handler@0.3.0";
 
 /// A component with its dependencies inside.
 pub(crate) struct Composed {
@@ -28,7 +33,7 @@ pub(crate) struct Denied {
 pub(crate) fn compose(manifest: &Manifest, id: &str) -> Result<Composed> {
     let component = manifest.component(id)?;
     let bytes = read(&component.source)?;
-    if component.dependencies.is_empty() {
+    if component.dependencies.is_empty() && component.middleware.is_empty() {
         return Ok(Composed {
             bytes,
             denied: Vec::new(),
@@ -42,7 +47,12 @@ pub(crate) fn compose(manifest: &Manifest, id: &str) -> Result<Composed> {
             .add(manifest, index, dependency, &root, &matches)
             .with_context(|| format!("failed to compose the dependency {:?}", dependency.name))?;
     }
-    composition.finish(&root)
+    if component.middleware.is_empty() {
+        composition.export_all(&root)?;
+    } else {
+        composition.export_behind_middleware(manifest, component, &root)?;
+    }
+    composition.encode()
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -138,12 +148,7 @@ impl Composition {
         root: &Node,
         matches: &BTreeMap<String, usize>,
     ) -> Result<()> {
-        let bytes = match &dependency.source {
-            DependencySource::Path(path) => read(path)?,
-            DependencySource::Component(id) => read(&manifest.component(id)?.source)?,
-        };
-        let node = self.instantiate(&format!("dependency{index}"), bytes)?;
-        self.deny(index, dependency, &node)?;
+        let node = self.load(manifest, index, dependency)?;
         let exports = self.exports(node.world);
         for (import, _) in matches.iter().filter(|(_, by)| **by == index) {
             let export = dependency.export.as_ref().unwrap_or(import);
@@ -155,6 +160,53 @@ impl Composition {
                 .set_instantiation_argument(root.id, import, alias)?;
         }
         Ok(())
+    }
+
+    /// A chain: each middleware's handler calls the next one's, the last the
+    /// component's. Nothing but the first one's is exported, as in Spin.
+    fn export_behind_middleware(
+        &mut self,
+        manifest: &Manifest,
+        component: &Component,
+        root: &Node,
+    ) -> Result<()> {
+        let mut handler = self
+            .graph
+            .alias_instance_export(root.id, HANDLER)
+            .context("failed to put middleware in front of the component")?;
+        // The dependencies have used the first numbers.
+        let first = component.dependencies.len();
+        for (index, middleware) in component.middleware.iter().enumerate().rev() {
+            handler = self
+                .put_in_front(manifest, first + index, middleware, handler)
+                .with_context(|| format!("failed to compose {}", middleware.name))?;
+        }
+        self.graph.export(handler, HANDLER)?;
+        Ok(())
+    }
+
+    /// The handler of a middleware that calls `next`.
+    fn put_in_front(
+        &mut self,
+        manifest: &Manifest,
+        index: usize,
+        middleware: &Dependency,
+        next: NodeId,
+    ) -> Result<NodeId> {
+        let node = self.load(manifest, index, middleware)?;
+        self.graph
+            .set_instantiation_argument(node.id, HANDLER, next)?;
+        Ok(self.graph.alias_instance_export(node.id, HANDLER)?)
+    }
+
+    fn load(&mut self, manifest: &Manifest, index: usize, dependency: &Dependency) -> Result<Node> {
+        let bytes = match &dependency.source {
+            DependencySource::Path(path) => read(path)?,
+            DependencySource::Component(id) => read(&manifest.component(id)?.source)?,
+        };
+        let node = self.instantiate(&format!("dependency{index}"), bytes)?;
+        self.deny(index, dependency, &node)?;
+        Ok(node)
     }
 
     /// Gives the dependency imports of its own for all that it does not inherit.
@@ -176,11 +228,15 @@ impl Composition {
         Ok(())
     }
 
-    fn finish(mut self, root: &Node) -> Result<Composed> {
+    fn export_all(&mut self, root: &Node) -> Result<()> {
         for export in self.exports(root.world) {
             let alias = self.graph.alias_instance_export(root.id, &export)?;
             self.graph.export(alias, &export)?;
         }
+        Ok(())
+    }
+
+    fn encode(self) -> Result<Composed> {
         Ok(Composed {
             bytes: self.graph.encode(EncodeOptions::default())?,
             denied: self.denied,

@@ -1,10 +1,13 @@
 //! What a dependency finds in place of an interface that it does not inherit:
-//! the same functions, which end the instance with a sentence that says why.
+//! the same functions, which answer what Spin's deny adapter answers. Where that
+//! one has no answer, they end the instance with a sentence that says why.
+//!
+//! Source: <https://github.com/spinframework/spin/tree/main/crates/capabilities/deny-adapter>
 
 use crate::compose::Denied;
 use crate::guest::Guest;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
+use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Val};
 use wasmtime::{Engine, Result, bail};
 
 /// Stands for a resource that nobody can ever hold.
@@ -67,14 +70,51 @@ fn refuse_functions(
             "the dependency {:?} called {name} of {}, which its inherit_configuration does not grant",
             denied.dependency, denied.interface
         );
+        let interface = denied.interface.clone();
+        let function_name = name.to_owned();
+        let refuse = move |arguments: &[Val], results: &mut [Val]| match (
+            results,
+            answer(&interface, &function_name, arguments),
+        ) {
+            ([result], Some(answer)) => {
+                *result = answer;
+                Ok(())
+            }
+            _ => bail!("{message}"),
+        };
         if function.async_() {
-            target.func_new_concurrent(name, move |_, _, _, _| {
-                let message = message.clone();
-                Box::pin(async move { bail!("{message}") })
+            target.func_new_concurrent(name, move |_, _, arguments, results| {
+                let refused = refuse(arguments, results);
+                Box::pin(async move { refused })
             })?;
         } else {
-            target.func_new(name, move |_, _, _, _| bail!("{message}"))?;
+            target.func_new(name, move |_, _, arguments, results| {
+                refuse(arguments, results)
+            })?;
         }
     }
     Ok(())
+}
+
+/// What the function answers who may not call it.
+fn answer(interface: &str, function: &str, arguments: &[Val]) -> Option<Val> {
+    let interface = interface.split('@').next().unwrap_or(interface);
+    let refusal = |case: &str, value: Option<Val>| {
+        let error = Val::Variant(case.to_owned(), value.map(Box::new));
+        Some(Val::Result(Err(Some(Box::new(error)))))
+    };
+    match (interface, function) {
+        ("spin:key-value/key-value", "[static]store.open")
+        | ("spin:sqlite/sqlite", "[static]connection.open" | "[static]connection.open-async") => {
+            refusal("access-denied", None)
+        }
+        ("spin:variables/variables", "get") => refusal("undefined", arguments.first().cloned()),
+        ("wasi:http/client", "send") => {
+            let detail = Val::String(format!("{interface:?} is not permitted"));
+            refusal("internal-error", Some(Val::Option(Some(Box::new(detail)))))
+        }
+        ("wasi:cli/environment", "get-environment" | "get-arguments") => Some(Val::List(vec![])),
+        ("wasi:cli/environment", "initial-cwd" | "get-initial-cwd") => Some(Val::Option(None)),
+        _ => None,
+    }
 }

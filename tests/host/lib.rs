@@ -18,6 +18,7 @@ mod instances;
 mod key_value;
 mod manifest;
 mod manifest_section;
+mod middleware;
 mod options;
 mod outbound;
 mod routes;

@@ -25,8 +25,13 @@ pub(crate) struct Trigger {
     /// `None` is `{ private = true }`: reached by service chaining only.
     pub(crate) route: Option<String>,
     pub(crate) component: String,
+    /// Unique, given or not.
+    pub(crate) id: String,
+    /// In front of the component, the outermost first.
+    pub(crate) middleware: Vec<Dependency>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Component {
     pub(crate) source: PathBuf,
     pub(crate) description: String,
@@ -38,9 +43,12 @@ pub(crate) struct Component {
     pub(crate) key_value_stores: Vec<String>,
     pub(crate) sqlite_databases: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    /// In front of it, the outermost first.
+    pub(crate) middleware: Vec<Dependency>,
 }
 
-/// One line of `[component.x.dependencies]`.
+/// One line of `[component.x.dependencies]`, or one middleware.
+#[derive(Clone)]
 pub(crate) struct Dependency {
     /// What it satisfies: `ns:pkg/interface@version`, a whole `ns:pkg@version`, or a plain name.
     pub(crate) name: String,
@@ -49,6 +57,7 @@ pub(crate) struct Dependency {
     pub(crate) inherit: Inherit,
 }
 
+#[derive(Clone)]
 pub(crate) enum DependencySource {
     Component(String),
     Path(PathBuf),
@@ -83,12 +92,13 @@ impl Manifest {
         let triggers = triggers(&mut root, &mut components, directory)?;
         root.finish()?;
 
-        let manifest = Self {
+        let mut manifest = Self {
             variables,
             triggers,
             components,
         };
         manifest.check_references()?;
+        crate::middleware::assign(&mut manifest.triggers, &mut manifest.components);
         Ok(manifest)
     }
 
@@ -105,26 +115,50 @@ impl Manifest {
                 "trigger.http names the component {:?}, which is not in the manifest",
                 trigger.component
             );
+            for middleware in &trigger.middleware {
+                self.check_dependency("trigger.http.dependencies.middleware", middleware)?;
+            }
         }
         for (id, component) in &self.components {
             for dependency in &component.dependencies {
-                let DependencySource::Component(target) = &dependency.source else {
-                    continue;
-                };
-                let path = format!(
-                    "component.{id}.dependencies.{:?}.component",
-                    dependency.name
-                );
-                let target_component = self.components.get(target).with_context(|| {
-                    format!("{path} names {target:?}, which is not in the manifest")
-                })?;
-                ensure!(
-                    target_component.dependencies.is_empty(),
-                    "{path} names {target:?}, which has dependencies itself: only one level is supported"
-                );
+                let name = &dependency.name;
+                let path = format!("component.{id}.dependencies.{name:?}.component");
+                self.check_dependency(&path, dependency)?;
             }
         }
         Ok(())
+    }
+
+    fn check_dependency(&self, path: &str, dependency: &Dependency) -> Result<()> {
+        let DependencySource::Component(target) = &dependency.source else {
+            return Ok(());
+        };
+        let component = self
+            .components
+            .get(target)
+            .with_context(|| format!("{path} names {target:?}, which is not in the manifest"))?;
+        ensure!(
+            component.dependencies.is_empty(),
+            "{path} names {target:?}, which has dependencies itself: only one level is supported"
+        );
+        // What it is granted would not hold where it is composed in. Spin refuses it too.
+        let grants = [
+            ("variables", component.variables.is_empty()),
+            ("environment", component.environment.is_empty()),
+            (
+                "allowed_outbound_hosts",
+                component.allowed_outbound_hosts.is_empty(),
+            ),
+            ("key_value_stores", component.key_value_stores.is_empty()),
+            ("sqlite_databases", component.sqlite_databases.is_empty()),
+        ];
+        match grants.iter().find(|(_, is_empty)| !is_empty) {
+            Some((key, _)) => bail!(
+                "{path} names {target:?}, which has {key} of its own: a dependency uses those \
+                 of the component that it is composed into"
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -179,8 +213,11 @@ fn triggers(
     let mut triggers = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         let mut section = Section::new(format!("trigger.http[{index}]"), item)?;
-        section.string("id")?;
+        let id = section
+            .string("id")?
+            .unwrap_or_else(|| format!("trigger{index}"));
         let route = route(&mut section)?;
+        let middleware = crate::middleware::read(&mut section, directory)?;
         let component = match section.value("component") {
             Some(Value::String(id)) => id,
             Some(inline @ Value::Table(_)) => {
@@ -198,7 +235,12 @@ fn triggers(
             ),
         };
         section.finish()?;
-        triggers.push(Trigger { route, component });
+        triggers.push(Trigger {
+            route,
+            component,
+            id,
+            middleware,
+        });
     }
     Ok(triggers)
 }
@@ -238,6 +280,7 @@ fn component(mut section: Section, directory: &Path) -> Result<Component> {
         key_value_stores: only_default(&mut section, "key_value_stores")?,
         sqlite_databases: only_default(&mut section, "sqlite_databases")?,
         dependencies: dependencies(&mut section, directory)?,
+        middleware: Vec::new(),
     };
     section.ignore(&["build", "tool"]);
     section.finish()?;
@@ -276,7 +319,11 @@ fn dependencies(component: &mut Section, directory: &Path) -> Result<Vec<Depende
     Ok(dependencies)
 }
 
-fn dependency(name: String, mut section: Section, directory: &Path) -> Result<Dependency> {
+pub(crate) fn dependency(
+    name: String,
+    mut section: Section,
+    directory: &Path,
+) -> Result<Dependency> {
     let component = section.string("component")?;
     let path = section.string("path")?;
     let export = section.string("export")?;
@@ -361,8 +408,8 @@ source = "c.wasm"
                 "trigger.http[1].executor is not",
             ),
             (
-                "[[trigger.http]]\nroute = \"/x\"\ncomponent = \"c\"\ndependencies.middleware = []",
-                "trigger.http[1].dependencies is not",
+                "[[trigger.http]]\nroute = \"/x\"\ncomponent = \"c\"\ndependencies.other = []",
+                "trigger.http[1].dependencies.other is not",
             ),
             (
                 "[[trigger.http]]\nroute = { private = true, x = 1 }\ncomponent = \"c\"",
@@ -435,5 +482,35 @@ source = "c.wasm"
         let error = refused("[variables]\nv = { default = \"s3cret\" oops }");
         assert!(error.contains("line "), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn one_of_several_triggers_with_middleware_has_a_copy_of_the_component() {
+        let guarded = "[[trigger.http]]\nid = \"x\"\nroute = \"/x\"\ncomponent = \"c\"\n\
+            dependencies.middleware = [{ component = \"m\" }, { path = \"n.wasm\" }]\n\
+            [component.m]\nsource = \"m.wasm\"";
+        let manifest = parse(&format!("{SMALLEST}{guarded}")).unwrap();
+        assert_eq!(manifest.triggers[0].component, "c");
+        assert_eq!(manifest.triggers[1].component, "c-for-x");
+        assert!(manifest.components["c"].middleware.is_empty());
+        assert_eq!(manifest.components["c-for-x"].middleware.len(), 2);
+
+        let alone = SMALLEST.replace(
+            "component = \"c\"",
+            "component = \"c\"\ndependencies.middleware = [{ path = \"m.wasm\" }]",
+        );
+        assert_eq!(parse(&alone).unwrap().components["c"].middleware.len(), 1);
+    }
+
+    #[test]
+    fn a_dependency_has_no_grants_of_its_own() {
+        let error = refused(
+            "[component.c.dependencies]\n\"a:b/c\" = { component = \"d\" }\n\
+             [component.d]\nsource = \"d.wasm\"\nkey_value_stores = [\"default\"]",
+        );
+        assert!(
+            error.contains("which has key_value_stores of its own"),
+            "{error}"
+        );
     }
 }

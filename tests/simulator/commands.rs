@@ -115,8 +115,7 @@ fn execution(command: Command, executed_at: Millis) -> Execution {
 
 fn read_limit(body: &[u8]) -> Result<Command, Refusal> {
     attribute(body, "percent")
-        .and_then(|percent| u8::try_from(percent.as_u64()?).ok())
-        .filter(|percent| (50..=100).contains(percent))
+        .and_then(|percent| (50..=100).find(|known| percent.as_f64() == Some(f64::from(*known))))
         .map(Command::SetChargeLimit)
         .ok_or_else(|| {
             Refusal::invalid_input("data.attributes.percent must be an integer from 50 to 100")
@@ -152,6 +151,7 @@ mod tests {
         };
         assert_eq!(read("50").unwrap(), Command::SetChargeLimit(50));
         assert_eq!(read("100").unwrap(), Command::SetChargeLimit(100));
+        assert_eq!(read("80.0").unwrap(), Command::SetChargeLimit(80));
         for bad in ["49", "101", "80.5", "\"80\"", "null", "-80", "1e99", "336"] {
             assert!(read(bad).is_err(), "{bad}");
         }

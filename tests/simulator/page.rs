@@ -39,8 +39,11 @@ impl Query {
         let Some(text) = self.0.get(name) else {
             return Ok(None);
         };
-        match text.parse() {
-            Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+        let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        // A page further than any there can be is as empty as those before it.
+        let number = is_number.then(|| text.parse().unwrap_or(usize::MAX));
+        match number {
+            Some(number) if (1..=most).contains(&number) => Ok(Some(number)),
             _ => Err(Refusal::invalid_input(format!(
                 "{name} must be a whole number from 1 to {most}"
             ))),
@@ -144,7 +147,14 @@ mod tests {
     fn a_list_has_its_own_size_and_none_has_more_than_100() {
         assert_eq!(Page::read(&query(""), 25).unwrap().size, 25);
         assert_eq!(Page::read(&query("page[size]=100"), 25).unwrap().size, 100);
-        for bad in ["page[size]=101", "page[size]=0", "page[number]=-1"] {
+        let far = query(&format!("page[number]={}", "9".repeat(40)));
+        assert!(Page::read(&far, 25).is_ok());
+        for bad in [
+            "page[size]=101",
+            "page[size]=0",
+            "page[number]=-1",
+            "page[number]=",
+        ] {
             assert!(Page::read(&query(bad), 25).is_err(), "{bad}");
         }
     }

@@ -12,6 +12,7 @@
 mod dependencies;
 mod http;
 mod instances;
+mod middleware;
 mod outbound;
 mod running;
 mod startup;

@@ -28,11 +28,15 @@ impl Answer {
 pub(crate) fn probe_manifest() -> PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("probe");
     let built = directory.join("../../../target/wasm32-wasip2/release/");
-    for file in ["host_probe.wasm", "host_probe_dependency.wasm"] {
+    for file in [
+        "host_probe.wasm",
+        "host_probe_dependency.wasm",
+        "host_probe_middleware.wasm",
+    ] {
         assert!(
             built.join(file).exists(),
             "{file} is not built: run `cargo build --release --target wasm32-wasip2 \
-             -p host-probe -p host-probe-dependency` first"
+             -p host-probe -p host-probe-dependency -p host-probe-middleware` first"
         );
     }
     directory.join("spin.toml")

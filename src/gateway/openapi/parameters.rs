@@ -1,0 +1,198 @@
+//! What stands in paths, queries and headers of requests.
+
+use super::schemas::ID;
+use crate::scopes;
+use http::Method;
+use serde_json::{Map, Value, json};
+use smartcar::endpoints::{Endpoint, OnBehalf};
+
+/// A parameter by its name.
+pub(super) fn parameter(name: &str) -> Value {
+    // A reference has to be a URL (RFC 3986), which takes no brackets.
+    let key = key(name);
+    json!({"$ref": format!("#/components/parameters/{key}")})
+}
+
+fn key(name: &str) -> String {
+    name.replace('[', ".").replace(']', "")
+}
+
+/// Those of an endpoint of Smartcar's.
+pub(super) fn of(endpoint: &Endpoint) -> Value {
+    let mut all = of_path(endpoint.path);
+    all.extend(endpoint.query.iter().map(|name| parameter(name)));
+    if endpoint.on_behalf != OnBehalf::None {
+        all.push(parameter("sc-user-id"));
+    }
+    all.push(parameter("sc-unit-system"));
+    if endpoint.method != Method::GET {
+        all.push(parameter("Idempotency-Key"));
+    }
+    if scopes::is_signals(endpoint) {
+        all.push(parameter("Cache-Control"));
+    }
+    all.into()
+}
+
+/// Those of a list of ours.
+pub(super) fn of_list(filters: &[&str]) -> Value {
+    by_name(&[filters, &["page[after]", "page[size]"]].concat())
+}
+
+pub(super) fn by_name(names: &[&str]) -> Value {
+    names.iter().map(|name| parameter(name)).collect()
+}
+
+/// The names in braces in a path.
+pub(super) fn of_path(path: &str) -> Vec<Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{'));
+    names
+        .map(|name| parameter(name.trim_end_matches('}')))
+        .collect()
+}
+
+/// Every parameter that there is.
+pub(super) fn all() -> Value {
+    let mut all = Map::new();
+    let mut add = |name: &str, place: &str, text: &str, schema: Value| {
+        let mut parameter = json!({"name": name, "in": place, "schema": schema});
+        let is_range = name == "filter[from]" || name == "filter[to]";
+        if place == "path" || is_range {
+            parameter["required"] = json!(true);
+        }
+        if !text.is_empty() {
+            parameter["description"] = json!(text);
+        }
+        all.insert(key(name), parameter);
+    };
+    let id = || json!({"type": "string", "maxLength": 128, "pattern": ID});
+    let text = || json!({"type": "string"});
+    for (name, text) in [
+        ("vehicleId", ""),
+        ("userId", ""),
+        ("connectionId", ""),
+        ("webhookId", ""),
+        ("subscriptionId", ""),
+        ("applicationId", ""),
+        ("scheduleId", ""),
+        ("signalCode", "One of those at /v3/signals."),
+        (
+            "commandId",
+            "What the header Edge-Command-Id said, or Smartcar's id of the command's execution.",
+        ),
+    ] {
+        add(name, "path", text, id());
+    }
+    let number_as_text = json!({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"});
+    add("deadLetterId", "path", "", number_as_text);
+    // Part of RFC 3339, and enough of it.
+    let time = json!({
+        "type": "string",
+        "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$",
+        "examples": ["2026-01-31T12:00:00Z"],
+    });
+    add("filter[from]", "query", "", time.clone());
+    add("filter[to]", "query", "", time);
+    add("filter[sink]", "query", "The name of a sink.", text());
+    let words = |most: u32, letters: &str| {
+        json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": most,
+            "pattern": format!("^[{letters}]*$"),
+        })
+    };
+    let number = json!({"type": "integer", "minimum": 1});
+    let size = json!({"type": "integer", "minimum": 1, "maximum": 100});
+    for (name, text, schema) in [
+        ("filter[userId]", "", text()),
+        ("filter[vehicleId]", "", text()),
+        ("filter[webhookId]", "", text()),
+        ("filter[vehicle.mode]", "live, or simulated.", text()),
+        ("filter[user.externalId]", "", text()),
+        ("filter[name]", "", text()),
+        ("filter[callbackUri]", "", text()),
+        ("filter[isEnabled]", "", json!({"type": "boolean"})),
+        ("filter[autoSubscribe]", "", json!({"type": "boolean"})),
+        (
+            "filter[region]",
+            "",
+            json!({"enum": ["US", "CA", "EUROPE"]}),
+        ),
+        ("filter[make]", "", text()),
+        (
+            "filter[powertrainType]",
+            "",
+            json!({"enum": ["BEV", "PHEV", "HEV", "ICE"]}),
+        ),
+        (
+            "filter[outcome]",
+            "",
+            json!({"enum": ["running", "succeeded", "failed", "unknown"]}),
+        ),
+        ("filter[caller]", "The name of an API key.", text()),
+        ("page[number]", "", number),
+        ("page[size]", "", size),
+        ("mode", "", json!({"enum": ["live", "simulated"]})),
+        ("scope", "", words(2000, "a-z_: ")),
+        (
+            "external_id",
+            "Your own id of the user, which comes back.",
+            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}),
+        ),
+        ("make", "", words(64, "A-Za-z0-9_ -")),
+        ("single_select", "", json!({"type": "boolean"})),
+        (
+            "flags",
+            "For example country:DE.",
+            words(500, "A-Za-z0-9_: -"),
+        ),
+        ("state", "As Connect was given it.", text()),
+        ("user_id", "Who came back.", text()),
+        ("error", "", text()),
+        ("error_description", "", text()),
+        (
+            "page[after]",
+            "The id of the last item of the page before.",
+            text(),
+        ),
+    ] {
+        add(name, "query", text, schema);
+    }
+    for (name, text, schema) in [
+        (
+            "sc-user-id",
+            "On whose behalf. Left out, it is the owner of the vehicle, as far as there is one \
+             alone; for connections it is a filter.",
+            id(),
+        ),
+        (
+            "sc-unit-system",
+            "What is stored is metric, so imperial values come from Smartcar.",
+            json!({"enum": ["metric", "imperial"], "default": "metric"}),
+        ),
+        (
+            "Idempotency-Key",
+            "The same request under the same key is done once and answered twice. Quoted, or bare.",
+            json!({
+                "type": "string",
+                "pattern": r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#,
+            }),
+        ),
+        (
+            "Cache-Control",
+            "How old a stored answer may be: max-age, no-cache, only-if-cached (RFC 9111; 504 \
+             where nothing is stored) and stale-if-error (RFC 5861).",
+            json!({"type": "string", "examples": ["max-age=60", "no-cache"]}),
+        ),
+        (
+            "SC-Signature",
+            "The HMAC-SHA256 of the body under the management token, in hexadecimal. VERIFY may \
+             come without.",
+            text(),
+        ),
+    ] {
+        add(name, "header", text, schema);
+    }
+    all.into()
+}

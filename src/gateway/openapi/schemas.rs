@@ -1,0 +1,340 @@
+//! The shapes of bodies. Smartcar may add to its own, so nothing is closed.
+
+use serde_json::{Value, json};
+
+/// What `smartcar::VehicleId` and its like take.
+pub(super) const ID: &str = r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$";
+
+/// A schema by its name.
+pub(super) fn schema(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// An object with these members. Those that end in `?` can be left out.
+fn object(members: &[(&str, Value)]) -> Value {
+    let names = members.iter().map(|(name, _)| name);
+    let required = names.filter(|name| !name.ends_with('?'));
+    let required: Value = required.map(|name| json!(name)).collect();
+    let members = members
+        .iter()
+        .map(|(name, schema)| (name.trim_end_matches('?').to_owned(), schema.clone()));
+    let mut object = json!({"type": "object", "properties": members.collect::<Value>()});
+    if required != json!([]) {
+        object["required"] = required;
+    }
+    object
+}
+
+fn list(of: Value) -> Value {
+    json!({"type": "array", "items": of})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn text_or_null() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn integer_or_null() -> Value {
+    json!({"type": ["integer", "null"]})
+}
+
+fn time_or_null() -> Value {
+    json!({"type": ["string", "null"], "format": "date-time"})
+}
+
+/// `{"data":{"attributes":…}}`, as Smartcar takes what it is sent.
+fn sent(attributes: Value) -> Value {
+    object(&[("data", object(&[("attributes", attributes)]))])
+}
+
+fn id() -> Value {
+    json!({"type": "string", "maxLength": 128, "pattern": ID})
+}
+
+/// Every schema.
+pub(super) fn all() -> Value {
+    let mut all = json!({
+        "Anything": {"type": "object"},
+        "Errors": errors(),
+    });
+    for (name, schema) in smartcar_s().into_iter().chain(ours()) {
+        all[name] = schema;
+    }
+    all
+}
+
+fn errors() -> Value {
+    let error = object(&[
+        ("status", text()),
+        ("type", text()),
+        ("code", text_or_null()),
+        ("title?", text()),
+        ("detail?", text()),
+    ]);
+    object(&[("errors", list(error))])
+}
+
+fn smartcar_s() -> [(&'static str, Value); 11] {
+    let anything = || schema("Anything");
+    let resource = object(&[
+        ("id", text()),
+        ("type", text()),
+        ("attributes?", anything()),
+        ("relationships?", anything()),
+        ("meta?", anything()),
+        ("links?", anything()),
+    ]);
+    let status = object(&[
+        ("value", text()),
+        (
+            "error?",
+            object(&[("type?", text()), ("code?", text_or_null())]),
+        ),
+    ]);
+    let attributes = object(&[
+        ("code", text()),
+        ("name?", text()),
+        ("group?", text()),
+        ("status?", status.clone()),
+        ("body?", json!({"type": ["object", "null"]})),
+    ]);
+    let signal = object(&[
+        ("id", text()),
+        ("type", text()),
+        ("attributes", attributes),
+        ("meta?", anything()),
+        ("links?", anything()),
+    ]);
+    let execution = object(&[
+        ("commandType?", text()),
+        ("status", status),
+        ("executionMode?", text()),
+        ("parameters?", anything()),
+    ]);
+    let execution = object(&[
+        ("id?", text()),
+        ("type?", text()),
+        ("attributes", execution),
+        ("meta?", anything()),
+    ]);
+    let percent = json!({"type": "integer", "minimum": 50, "maximum": 100});
+    let degrees =
+        |most: u8| json!({"type": "number", "minimum": -i16::from(most), "maximum": most});
+    [
+        ("Resource", resource),
+        ("One", object(&[("data", schema("Resource"))])),
+        (
+            "List",
+            object(&[
+                ("data", list(schema("Resource"))),
+                ("meta?", anything()),
+                ("links?", anything()),
+            ]),
+        ),
+        ("Signal", signal),
+        (
+            "OneSignal",
+            object(&[("data", schema("Signal")), ("included?", anything())]),
+        ),
+        (
+            "Signals",
+            object(&[
+                ("data", list(schema("Signal"))),
+                ("meta?", anything()),
+                ("links?", anything()),
+                ("included?", anything()),
+            ]),
+        ),
+        ("Execution", object(&[("data", execution)])),
+        ("ChargeLimit", sent(object(&[("percent", percent)]))),
+        (
+            "Destination",
+            sent(object(&[
+                ("latitude", degrees(90)),
+                ("longitude", degrees(180)),
+            ])),
+        ),
+        ("ChargeSchedule", sent(anything())),
+        (
+            "Subscription",
+            sent(object(&[
+                ("webhookId", text()),
+                ("userId", id()),
+                ("vehicleId", id()),
+            ])),
+        ),
+    ]
+}
+
+fn ours() -> [(&'static str, Value); 12] {
+    [
+        ("Catalogue", object(&[("data", list(catalogued()))])),
+        ("Vehicles", page(vehicle())),
+        ("Command", command()),
+        ("Commands", page(schema("Command"))),
+        ("OneCommand", object(&[("data", schema("Command"))])),
+        ("Outcome", outcome()),
+        ("Status", status()),
+        ("DeadLetters", page(dead_letter())),
+        (
+            "Replayed",
+            object(&[("meta", object(&[("replayed", count())]))]),
+        ),
+        (
+            "Run",
+            object(&[
+                ("sinks", count()),
+                ("delivered", count()),
+                ("kept", count()),
+                ("dead", count()),
+            ]),
+        ),
+        ("Health", object(&[("status", json!({"const": "ok"}))])),
+        ("Delivered", delivered()),
+    ]
+}
+
+fn page(of: Value) -> Value {
+    object(&[
+        ("data", list(of)),
+        ("meta", object(&[("pageSize", json!({"type": "integer"}))])),
+        ("links", object(&[("next", text_or_null())])),
+    ])
+}
+
+fn catalogued() -> Value {
+    object(&[
+        ("code", text()),
+        ("group", text()),
+        ("name", text()),
+        ("shape", text()),
+        ("unit", text_or_null()),
+        ("permission", text_or_null()),
+    ])
+}
+
+fn vehicle() -> Value {
+    let attributes = object(&[
+        ("make", text_or_null()),
+        ("model", text_or_null()),
+        ("year", integer_or_null()),
+        ("powertrainType", text_or_null()),
+        ("mode", text_or_null()),
+    ]);
+    let error = object(&[("type", text_or_null()), ("code", text_or_null())]);
+    let meta = object(&[
+        ("lastDeliveredAt", time_or_null()),
+        ("lastObservedAt", time_or_null()),
+        ("signals", integer_or_null()),
+        ("openErrors", list(error)),
+    ]);
+    object(&[
+        ("id", text()),
+        ("type", json!({"const": "vehicle"})),
+        ("attributes", attributes),
+        ("relationships", schema("Anything")),
+        ("meta", meta),
+        ("links", object(&[("self", text())])),
+    ])
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn dead_letter() -> Value {
+    let attributes = object(&[
+        ("sink", text()),
+        ("eventId", text()),
+        ("eventType", text()),
+        ("vehicleId", text_or_null()),
+        ("attempts", count()),
+        ("error", text_or_null()),
+    ]);
+    let meta = object(&[("receivedAt", time_or_null()), ("deadAt", time_or_null())]);
+    object(&[
+        ("id", text()),
+        ("type", json!({"const": "dead-letter"})),
+        ("attributes", attributes),
+        ("meta", meta),
+    ])
+}
+
+fn outcome() -> Value {
+    json!({
+        "description": "unknown: it may have been done.",
+        "enum": ["running", "succeeded", "failed", "unknown"],
+    })
+}
+
+fn command() -> Value {
+    let told = json!({"enum": ["carried_out", "not_carried_out"]});
+    let signal = object(&[
+        ("code", text()),
+        ("toldAt", time_or_null()),
+        ("indicates", told),
+    ]);
+    let attributes = object(&[
+        ("command", text()),
+        ("path", text()),
+        ("caller", text()),
+        ("vehicleId", text_or_null()),
+        ("userId", text_or_null()),
+        ("idempotencyKey", text_or_null()),
+        ("outcome", schema("Outcome")),
+        ("status", integer_or_null()),
+        ("error", text_or_null()),
+        ("smartcarRequestId", text_or_null()),
+        ("smartcarExecutionId", text_or_null()),
+        ("signal?", signal),
+    ]);
+    let meta = object(&[
+        ("startedAt", time_or_null()),
+        ("completedAt", time_or_null()),
+    ]);
+    object(&[
+        ("id", text()),
+        ("type", json!({"const": "command"})),
+        ("attributes", attributes),
+        ("meta", meta),
+    ])
+}
+
+fn status() -> Value {
+    let token = object(&[
+        ("present", json!({"type": "boolean"})),
+        ("refreshedAt", time_or_null()),
+        ("expiresAt", time_or_null()),
+        ("expiresInSeconds", integer_or_null()),
+        ("lastError", json!({"type": ["object", "null"]})),
+    ]);
+    let limit = object(&[
+        ("scope", json!({"enum": ["application", "vehicle"]})),
+        ("vehicleId", text_or_null()),
+        ("endsInSeconds", json!({"type": "integer"})),
+    ]);
+    let reachable = || object(&[("reachable", json!({"type": "boolean"}))]);
+    let figures = || json!({"type": ["object", "null"]});
+    object(&[
+        ("token", token),
+        ("limits", list(limit)),
+        ("store", reachable()),
+        ("keyValue", reachable()),
+        ("deliveries", figures()),
+        ("commands", figures()),
+        ("connect", figures()),
+        ("outbox", json!({"type": ["array", "null"]})),
+        ("diagnosis", list(text())),
+    ])
+}
+
+fn delivered() -> Value {
+    let outcome = json!({"enum": ["stored", "duplicate"]});
+    json!({"anyOf": [
+        object(&[("outcome", outcome)]),
+        object(&[("challenge", text())]),
+    ]})
+}

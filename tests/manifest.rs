@@ -1,0 +1,117 @@
+//! An application of another manifest than the repository's own, on its host.
+
+use crate::{
+    Smartcar,
+    client::{Answer, send, try_send},
+    eventually,
+    process::{Process, free_address, repository},
+};
+use std::{fs, path::PathBuf, process::Command};
+use tempfile::TempDir;
+
+/// An application that calls a simulator of its own, with a store of its own.
+pub struct Composed {
+    process: Option<Process>,
+    past: String,
+    manifest: PathBuf,
+    address: String,
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+    /// The simulator that it calls.
+    pub smartcar: Smartcar,
+}
+
+impl Composed {
+    /// Starts the application of a manifest, given by its path in the repository,
+    /// with these variables on top of the simulator's credentials.
+    pub fn start(manifest: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_altered(manifest, &[], variables)
+    }
+
+    /// Starts it from a copy in which this text is replaced by that.
+    pub fn start_altered(
+        manifest: &str,
+        replacements: &[(&str, &str)],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let smartcar = Smartcar::start(&[]);
+        let folder = TempDir::new().unwrap();
+        let built = repository().join("target");
+        let mut text = fs::read_to_string(repository().join(manifest)).unwrap();
+        for (from, to) in replacements {
+            assert!(text.contains(from), "{manifest} has no {from:?}");
+            text = text.replace(from, to);
+        }
+        let text = text.replace("../../target", built.to_str().unwrap());
+        let manifest = folder.path().join("spin.toml");
+        fs::write(&manifest, text).unwrap();
+        let own = [
+            ("SMARTCAR_CLIENT_ID", simulator::CLIENT_ID),
+            ("SMARTCAR_CLIENT_SECRET", simulator::CLIENT_SECRET),
+            ("SMARTCAR_IAM_ORIGIN", &smartcar.origin()),
+            ("SMARTCAR_VEHICLE_ORIGIN", &smartcar.origin()),
+            ("SMARTCAR_MANAGEMENT_ORIGIN", &smartcar.origin()),
+            ("SMARTCAR_COMPATIBILITY_ORIGIN", &smartcar.origin()),
+            ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN),
+        ];
+        let variables = own.iter().chain(variables);
+        let variables = variables
+            .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), (*value).to_owned()))
+            .collect();
+        let mut app = Self {
+            process: None,
+            past: String::new(),
+            manifest,
+            address: free_address(),
+            folder,
+            variables,
+            smartcar,
+        };
+        app.run();
+        app
+    }
+
+    fn run(&mut self) {
+        let mut command = Command::new("sh");
+        command
+            .current_dir(repository())
+            .arg("scripts/host.sh")
+            .arg(&self.manifest)
+            .arg(&self.address)
+            .arg(self.folder.path().join("state"))
+            .envs(self.variables.iter().cloned());
+        let mut process = Process::start(&mut command);
+        let url = self.url("/.well-known/spin/health");
+        eventually("the app answers", || {
+            assert!(!process.has_ended(), "the host ended: {}", process.said());
+            try_send("GET", &url, &[], b"")
+                .ok()
+                .filter(|answer| answer.status == 200)
+        });
+        self.process = Some(process);
+    }
+
+    /// Kills it and starts it again on the same store.
+    pub fn restart(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+            self.past += &process.said();
+        }
+        self.run();
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sends a request.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(method, &self.url(path), headers, body)
+    }
+
+    /// Everything it and its host printed.
+    pub fn said(&self) -> String {
+        self.past.clone() + &self.process.as_ref().map(Process::said).unwrap_or_default()
+    }
+}
