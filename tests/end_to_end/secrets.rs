@@ -10,6 +10,13 @@ fn planted_secrets_appear_in_no_output() {
         variables: vec![
             ("SMARTCAR_CLIENT_SECRET", "planted-client-secret".into()),
             ("MANAGEMENT_TOKENS", "planted-management-token".into()),
+            // printf '%s' planted-sink | openssl base64
+            (
+                "SINKS",
+                r#"[{"name":"sink","url":"http://127.0.0.1:9/planted-url","secret":"whsec_cGxhbnRlZC1zaW5r"}]"#
+                    .into(),
+            ),
+            ("SINK_HOSTS", "http://127.0.0.1:*".into()),
         ],
         simulator: &[
             "--client-secret",
@@ -91,6 +98,7 @@ fn planted_secrets_appear_in_no_output() {
         body(&locate, "longitude"),
         body(&vin, "value").trim_matches('"').to_owned(),
         "Bearer ey".to_owned(),
+        "cGxhbnRlZC1zaW5r".to_owned(),
     ];
     for (what, said) in &outputs {
         for secret in &forbidden {
