@@ -17,7 +17,7 @@ PROBES := client-probe host-probe host-probe-dependency host-probe-middleware be
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz key clean
+.PHONY: help target components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,12 @@ package: components ## Puts the components, versioned, into target/package with 
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh
+
+coverage: ## How much of the crate smartcar its tests run, file by file (needs cargo-llvm-cov)
+	@sh scripts/coverage.sh
+
+mutants: ## Whether tests notice small changes to the code that matters most (needs cargo-mutants)
+	@sh scripts/mutants.sh
 
 # The values reach the script by the environment, as they are.
 key: export KEY_NAME = $(NAME)

@@ -72,6 +72,13 @@ impl Row {
     }
 }
 
+/// A row as the host gives it, for tests of those who read rows.
+impl From<Vec<Value>> for Row {
+    fn from(values: Vec<Value>) -> Self {
+        Self(RowResult { values })
+    }
+}
+
 /// The database, with the schema of this version.
 pub struct Store(Connection);
 

@@ -331,7 +331,8 @@ mod tests {
         ] {
             assert_eq!(key(&with_key(value), true), Ok(Some(expected)));
         }
-        for bad in ["", "\"\"", "a b", "\"", &"k".repeat(256)] {
+        assert!(key(&with_key(&"k".repeat(255)), false).is_ok());
+        for bad in ["", "\"\"", "a b", "\"", "a\"b", "a\\b", &"k".repeat(256)] {
             assert!(key(&with_key(bad), false).is_err(), "{bad:?}");
         }
         assert_eq!(key(&HeaderMap::new(), false), Ok(None));
@@ -340,6 +341,66 @@ mod tests {
         let mut twice = with_key("a");
         twice.append("idempotency-key", HeaderValue::from_static("b"));
         assert!(key(&twice, false).is_err());
+    }
+
+    /// A row of an action as it is looked for by its key.
+    fn claimed(outcome: &str, answered: Option<i64>) -> Row {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let status = answered.map_or(Value::Null, Value::Integer);
+        let body = Value::Blob(b"{\"done\":1}".to_vec());
+        Row::from(vec![
+            text("act_1"),
+            text("print"),
+            text(outcome),
+            status,
+            text("sc-request-id: r-1\n"),
+            body,
+        ])
+    }
+
+    #[test]
+    fn a_key_that_was_used_answers_for_the_same_request_alone() {
+        let other = before(&claimed("succeeded", Some(202)), "other").unwrap_err();
+        let found = (other.status.as_u16(), other.code);
+        assert_eq!(found, (422, "IDEMPOTENCY_KEY_REUSED"));
+        let running = before(&claimed("running", None), "print").unwrap_err();
+        let found = (running.status.as_u16(), running.code);
+        assert_eq!(found, (409, "REQUEST_IN_PROGRESS"));
+        assert!(running.detail.contains("act_1"), "{}", running.detail);
+    }
+
+    #[test]
+    fn what_was_answered_is_answered_again_and_says_so() {
+        for (answered, status) in [(Some(202), 202), (None, 504), (Some(7), 504)] {
+            let response = before(&claimed("unknown", answered), "print").unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers()["idempotent-replayed"], "true");
+            assert_eq!(response.headers()[ACTION_ID], "act_1");
+        }
+        let response = before(&claimed("succeeded", Some(200)), "print").unwrap();
+        assert_eq!(response.headers()["sc-request-id"], "r-1");
+    }
+
+    #[test]
+    fn who_comes_second_is_told_who_was_first() {
+        let row = Row::from(vec![
+            Value::Text("act_1".into()),
+            Value::Text("lock".into()),
+        ]);
+        let problem = busy(&row);
+        let found = (problem.status.as_u16(), problem.code);
+        assert_eq!(found, (409, "COMMAND_IN_PROGRESS"));
+        assert!(
+            problem
+                .detail
+                .starts_with("lock is still running for this vehicle, as act_1")
+        );
+    }
+
+    #[test]
+    fn outcomes_are_named_as_they_are_documented() {
+        let names = [Outcome::Succeeded, Outcome::Failed, Outcome::Unknown].map(Outcome::as_str);
+        assert_eq!(names, ["succeeded", "failed", "unknown"]);
     }
 
     #[test]

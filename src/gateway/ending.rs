@@ -114,8 +114,9 @@ fn not_done(error: &Error) -> Judgement {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use http::HeaderMap;
-    use smartcar::endpoints;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+    use smartcar::{Limit, LimitScope, Sent, TransportError, endpoints};
+    use std::time::Duration;
 
     fn of(endpoint: &Endpoint, status: u16, body: &str) -> Judgement {
         let answer = Response {
@@ -183,6 +184,46 @@ mod tests {
         }
         let refused = of(&endpoints::CREATE_SUBSCRIPTION, 409, "{}");
         assert_eq!(refused.outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn a_call_that_got_no_answer_is_void_where_it_was_not_sent() {
+        let silence = |sent| {
+            let detail = "connection refused".to_owned();
+            not_answered(&Error::Transport(TransportError { sent, detail }))
+        };
+        let unsent = silence(Sent::No);
+        assert_eq!((unsent.outcome, unsent.is_void), (Outcome::Failed, true));
+        let sent = silence(Sent::Maybe);
+        assert_eq!((sent.outcome, sent.is_void), (Outcome::Unknown, false));
+        assert!(sent.error.is_some_and(|error| error.contains("refused")));
+        let limited = not_answered(&Error::Limited(Limit {
+            scope: LimitScope::Application,
+            remaining: Duration::from_secs(5),
+        }));
+        assert_eq!((limited.outcome, limited.is_void), (Outcome::Failed, true));
+    }
+
+    #[test]
+    fn the_record_names_the_error_and_smartcar_s_request() {
+        let answer = |status, body: String| Response {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::from_iter([(
+                HeaderName::from_static("sc-request-id"),
+                HeaderValue::from_static("r-1"),
+            )]),
+            body: Bytes::from(body),
+        };
+        let asleep = r#"{"errors":[{"type":"T","code":"ASLEEP"}]}"#.to_owned();
+        for answer in [answer(409, asleep), answer(202, execution("FAILURE"))] {
+            let judgement = judge(&endpoints::LOCK, &answer);
+            assert_eq!(judgement.request_id.as_deref(), Some("r-1"));
+            assert!(judgement.error.is_some());
+        }
+        let unknown = Judgement::unknown("cut off".to_owned());
+        assert_eq!(unknown.error.as_deref(), Some("cut off"));
+        let refused = not_smartcar_s(StatusCode::FORBIDDEN);
+        assert_eq!(refused.error.as_deref(), Some("403 without JSON"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use edge::{
     Host,
     log::{self, Level},
 };
-use smartcar::{Clock, Random};
+use smartcar::{Clock, Random, Timestamp};
 use std::time::Duration;
 
 /// How often an event is sent at the most.
@@ -61,7 +61,7 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
             .write();
     };
     let kept = |error: String, retry_after: Option<u32>, is_rejected: bool| {
-        let is_dead = is_rejected || attempt >= ATTEMPTS || since.after(LIFE) <= now;
+        let is_dead = is_rejected || is_last(attempt, since, now);
         let outcome = if is_dead { "dead" } else { "kept" };
         line(Level::Warn, outcome, Some(&error));
         Kept {
@@ -82,6 +82,11 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
         Err(SinkError::Rejected(why)) => Attempted::Kept(kept(why, None, true)),
         Err(SinkError::Gone(why)) => Attempted::Gone(kept(why.clone(), None, false), why),
     }
+}
+
+/// Whether an event that was to be sent from `since` on is not sent again.
+fn is_last(attempt: u32, since: Timestamp, now: Timestamp) -> bool {
+    attempt >= ATTEMPTS || since.after(LIFE) <= now
 }
 
 /// The wait after attempt number `attempt`: anything up to the back-off, so that
@@ -115,6 +120,14 @@ mod tests {
         assert_eq!(waits, [5, 10, 20, 2560, 3600, 3600]);
         assert_eq!(wait(20, None, &Chance(0.0)), Duration::ZERO);
         assert_eq!(wait(2, None, &Chance(0.5)), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn an_event_is_given_up_after_twenty_attempts_or_its_time() {
+        let since = Timestamp(1_700_000_000_000);
+        let end = since.after(LIFE);
+        assert!(!is_last(19, since, since) && is_last(20, since, since));
+        assert!(!is_last(1, since, Timestamp(end.0 - 1)) && is_last(1, since, end));
     }
 
     #[test]

@@ -245,6 +245,21 @@ fn the_limit_of_one_vehicle_is_not_that_of_another() {
 }
 
 #[test]
+fn a_limit_that_is_told_later_does_not_make_the_first_forgotten() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    for name in ["v-1", "v-2"] {
+        let path = format!("/v3/vehicles/{name}/signals");
+        fake.reply(&path, limit("VEHICLE", Some("120")));
+        fake.run(client.call(&signals(name))).unwrap();
+    }
+    let scopes = fake.run(client.limits()).into_iter();
+    let scopes: Vec<LimitScope> = scopes.map(|limit| limit.scope).collect();
+    let both = ["v-1", "v-2"].map(|name| LimitScope::Vehicle(vehicle(name)));
+    assert_eq!(scopes, both);
+}
+
+#[test]
 fn a_limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
     for (said, seconds) in [(None, 30), (Some("later"), 30), (Some("99999999999"), 3600)] {
         let fake = Fake::new();

@@ -418,6 +418,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_no_command_is_told_what_it_lacks() {
+        for (body, what) in [
+            ("{", "it is not valid JSON"),
+            ("{}", "a field is missing or of the wrong type"),
+        ] {
+            let error = CommandKind::SetChargeLimit.parse(body.as_bytes());
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+        assert_eq!(Percent::new(80).map(Percent::get), Ok(80));
+    }
+
+    #[test]
+    fn each_endpoint_of_a_command_knows_its_kind_and_no_other_has_one() {
+        for kind in CommandKind::ALL {
+            assert_eq!(CommandKind::of(kind.endpoint()), Some(kind));
+        }
+        assert_eq!(CommandKind::of(&endpoints::DELETE_CONNECTION), None);
+    }
+
+    #[test]
     fn a_destination_is_on_earth_and_in_no_message() {
         let parse = |body: &str| CommandKind::SetDestination.parse(body.as_bytes());
         let place = |lat: &str, lon: &str| {
@@ -488,6 +509,7 @@ mod tests {
                 r#"{"values":[{"type":"LOCATION","limit":80}],"activeLimit":90}"#,
                 Some(false),
             ),
+            (&limit, r#"{"values":[],"activeLimit":80.5}"#, Some(false)),
             (&limit, r#"{"values":[]}"#, None),
         ] {
             let evidence = command.evidence().unwrap();

@@ -72,3 +72,43 @@ fn nonce() -> u64 {
     // fetch a token.
     getrandom::u64().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Clock,
+        testing::{Fake, credentials},
+    };
+
+    /// Whether the lease can be had while another has it until `millis` from now.
+    fn is_free(millis: i64) -> bool {
+        let fake = Fake::new();
+        let vault = Vault::new(credentials("secret"), "url");
+        fake.run(async {
+            let until = Timestamp(fake.now().0 + millis);
+            let held = Held { by: 7, until };
+            assert!(vault.write(&fake, NAME, &held).await);
+            Lease::take(&fake, &vault).await.is_some()
+        })
+    }
+
+    #[test]
+    fn another_s_lease_holds_until_it_is_over_and_not_where_its_clock_is_wrong() {
+        for (millis, free) in [(-60_000, true), (1_000, false), (60_000, true)] {
+            assert_eq!(is_free(millis), free, "{millis}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_can_be_taken() {
+        let fake = Fake::new();
+        let vault = Vault::new(credentials("secret"), "url");
+        fake.run(async {
+            let lease = Lease::take(&fake, &vault).await.unwrap();
+            assert!(Lease::take(&fake, &vault).await.is_none());
+            lease.release(&fake, &vault).await;
+            assert!(Lease::take(&fake, &vault).await.is_some());
+        });
+    }
+}

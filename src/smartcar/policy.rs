@@ -60,3 +60,50 @@ impl Policy {
 pub(crate) fn back_off(retries: u32, chance: &impl Random) -> Duration {
     (BACK_OFF * 2_u32.saturating_pow(retries)).mul_f64(chance.unit().clamp(0.0, 1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Chance(f64);
+
+    impl Random for Chance {
+        fn unit(&self) -> f64 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn waits_are_any_part_of_200_ms_which_double_and_there_are_two() {
+        let wait = |retries, chance| {
+            let away = Ok(StatusCode::BAD_GATEWAY);
+            Policy::Read.wait(away, retries, &Chance(chance))
+        };
+        let longest = [0, 1, 2].map(|retries| wait(retries, 1.0));
+        let millis = |millis| Some(Duration::from_millis(millis));
+        assert_eq!(longest, [millis(200), millis(400), None]);
+        assert_eq!(wait(1, 0.5), millis(200));
+        assert_eq!(wait(0, 0.0), millis(0));
+    }
+
+    #[test]
+    fn a_change_is_made_again_only_where_it_was_not_sent() {
+        let again = |policy: Policy, status| policy.wait(status, 0, &Chance(1.0)).is_some();
+        let silence = |sent| {
+            let detail = String::new();
+            Error::Transport(crate::TransportError { sent, detail })
+        };
+        let (unsent, sent) = (silence(Sent::No), silence(Sent::Maybe));
+        assert!(again(Policy::Read, Err(&unsent)) && again(Policy::Read, Err(&sent)));
+        assert!(again(Policy::Once, Err(&unsent)) && !again(Policy::Once, Err(&sent)));
+        for status in [500, 429, 430, 409, 200] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(!again(Policy::Read, Ok(status)), "{status}");
+        }
+        for status in [502, 503, 504] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(again(Policy::Read, Ok(status)), "{status}");
+            assert!(!again(Policy::Once, Ok(status)), "{status}");
+        }
+    }
+}

@@ -206,6 +206,23 @@ fn a_failed_early_refresh_is_tried_again_after_half_a_minute_or_so() {
 }
 
 #[test]
+fn without_a_store_one_call_of_many_refreshes_early() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.break_store();
+    get(&fake, &cache);
+    fake.advance(MINUTE * 50);
+    fake.latency(Duration::from_secs(5));
+    fake.run(traffic(&fake, &cache, Duration::from_millis(10), 100));
+    assert_eq!(fake.token_requests(), 2);
+    fake.advance(MINUTE * 50);
+    fake.identity_is_away(true);
+    fake.run(traffic(&fake, &cache, Duration::from_secs(1), 120));
+    // Each try is up to three requests, and two minutes hold at most five tries.
+    let requests = fake.token_requests() - 2;
+    assert!((3..=15).contains(&requests), "{requests} requests");
+}
+
+#[test]
 fn instances_that_live_for_one_call_do_not_all_try() {
     let fake = Fake::new();
     get(&fake, &tokens());

@@ -127,6 +127,11 @@ mod tests {
     }
 
     #[test]
+    fn a_mode_is_shown_as_smartcar_writes_it() {
+        assert_eq!([Mode::Live, Mode::Test].map(Mode::as_str), ["LIVE", "TEST"]);
+    }
+
+    #[test]
     fn what_is_no_object_has_no_fields() {
         for body in ["", "null", "[]", "\"x\"", "{", "{}", "\u{feff}{}"] {
             assert_eq!(
