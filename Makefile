@@ -11,13 +11,15 @@ export EDGE_HOST
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
 
-COMPONENTS := receiver gateway relay http-sink client verify
-EXAMPLES := night-lock own-receiver print-sink
+# The components of this application, and those for others. They are built apart:
+# cargo unites the features of what it is asked for, and neither changes the other.
+APP := receiver gateway relay http-sink
+OTHERS := client verify night-lock own-receiver print-sink
 PROBES := client-probe host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
+.PHONY: help target app components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -25,8 +27,11 @@ help: ## This list
 target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
 
-components: target
-	@$(WASM) $(call packages,$(COMPONENTS) $(EXAMPLES))
+app: target
+	@$(WASM) $(call packages,$(APP))
+
+components: app
+	@$(WASM) $(call packages,$(OTHERS))
 
 probes: target
 	@$(WASM) $(call packages,$(PROBES))
@@ -38,15 +43,15 @@ TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES) wit-d
 natives:
 	@$(TEST) --no-run
 
-build: components natives ## Builds the components, the embedded host and the simulator
+build: app natives ## Builds the components, the embedded host and the simulator
 
 up: build ## Runs the app against the simulator and prints what to try
 	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
 
-example: build ## Locks a simulated car by an app of a few lines (examples/night-lock)
+example: build components ## Locks a simulated car by an app of a few lines (examples/night-lock)
 	@sh scripts/example.sh
 
-test: build probes ## Builds and runs every test
+test: build components probes ## Builds and runs every test
 	@$(TEST)
 
 check-deploy: ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
@@ -77,7 +82,7 @@ soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writ
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(COMPONENTS) $(EXAMPLES) $(PROBES)) -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(APP) $(OTHERS) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	@sh scripts/wit.sh check
@@ -92,7 +97,7 @@ wit: ## Renders the contract's documentation to target/wit and takes its changes
 
 # What other applications compose; the rest is of this one.
 package: components ## Puts the components, versioned, into target/package with sizes and digests
-	@sh scripts/package.sh $(COMPONENTS) print-sink
+	@sh scripts/package.sh $(APP) client verify print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh
