@@ -86,7 +86,7 @@ lint: target ## Formatting, clippy (native and wasm) and documentation, warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	@sh scripts/wit.sh check
-	@sh scripts/supply.sh $(COMPONENTS)
+	@sh scripts/supply.sh $(APP) client verify
 
 fmt: ## Formats everything
 	@cargo fmt --all
