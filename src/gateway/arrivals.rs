@@ -2,15 +2,30 @@
 
 use crate::store;
 use edge::{Host, respond::Problem, sqlite::Value};
+use http::StatusCode;
 use smartcar::{Clock, UserId};
+use std::time::Duration;
 
 /// A state is one user's. Who was refused by Connect may go back to it and try
 /// again with the same state.
 const ARRIVE: &str = "INSERT INTO arrival (nonce, arrived_at, user_id) VALUES (?1, ?2, ?3)
     ON CONFLICT (nonce) DO UPDATE SET
-        user_id = excluded.user_id, error = NULL, description = NULL
+        user_id = excluded.user_id, error = NULL, description = NULL, tries = tries + 1
     WHERE user_id IS NULL OR user_id = excluded.user_id
-    RETURNING completed_at, vehicles";
+    RETURNING completed_at, vehicles, tries";
+
+/// Lookups for those who have not come through yet.
+const VAIN: &str = "SELECT coalesce(sum(tries), 0) FROM arrival
+    WHERE completed_at IS NULL AND arrived_at >= ?";
+
+/// A page is loaded again a few times, and not for ever.
+const TRIES: i64 = 5;
+
+/// Each lookup is a request to Smartcar, of which an application has 120, refilled
+/// at 2 a minute. Whoever comes back with a user who is none costs no more than
+/// that; who comes through is not counted.
+const WHILE: Duration = Duration::from_secs(10 * 60);
+const MOST_IN_VAIN: i64 = 20;
 
 const FAIL: &str = "INSERT INTO arrival (nonce, arrived_at, error, description)
     VALUES (?1, ?2, ?3, ?4)
@@ -43,7 +58,20 @@ pub(crate) async fn arrive(nonce: &str, user: &UserId) -> Result<Arrival, Proble
     let rows = store::query(ARRIVE, parameters).await?;
     Ok(match rows.first() {
         None => Arrival::Another,
-        Some(row) if row.integer(0).is_none() => Arrival::Begun,
+        Some(row) if row.integer(0).is_none() => {
+            if row.integer(2).is_some_and(|tries| tries > TRIES) {
+                return Ok(Arrival::Another);
+            }
+            let since = Host.now().before(WHILE).0;
+            let vain = store::query(VAIN, [Value::from(since)]).await?;
+            let vain = vain.first().and_then(|row| row.integer(0));
+            if vain.is_some_and(|vain| vain > MOST_IN_VAIN) {
+                let detail = "too many have come back from Connect in vain: try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Err(Problem::new(status, "CONNECT_BUSY", detail).retry_after(600));
+            }
+            Arrival::Begun
+        }
         Some(row) => Arrival::Completed(row.integer(1).unwrap_or_default()),
     })
 }

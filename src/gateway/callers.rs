@@ -108,6 +108,10 @@ impl Callers {
     }
 }
 
+/// Scopes that begin as Smartcar's do and are about this application: who may
+/// read every signal need not read them. Only `*` alone includes them.
+const OURS: [&str; 2] = ["read_audit", "read_status"];
+
 impl Caller {
     /// The name of the key.
     pub(crate) fn name(&self) -> &str {
@@ -116,8 +120,10 @@ impl Caller {
 
     /// Whether the key has a scope. `read_*` stands for all that begin with `read_`.
     pub(crate) fn has(&self, scope: &str) -> bool {
+        let is_ours = OURS.contains(&scope);
         self.scopes.iter().any(|held| match held.strip_suffix('*') {
-            Some(prefix) => scope.starts_with(prefix),
+            Some("") => true,
+            Some(prefix) => !is_ours && scope.starts_with(prefix),
             None => held == scope,
         })
     }
@@ -144,6 +150,7 @@ impl Caller {
         let any = self
             .scopes
             .iter()
+            .filter(|held| !OURS.contains(&held.as_str()))
             .any(|held| held.starts_with(prefix) || held == "*");
         if any {
             Ok(())
@@ -269,6 +276,7 @@ mod tests {
         let callers = callers(r#""scopes":["control_security","read_*"]"#);
         let caller = callers.identify(Some("first-key")).unwrap();
         assert!(caller.has("control_security") && caller.has("read_location"));
+        assert!(!caller.has("read_audit") && !caller.has("read_status"));
         assert!(!caller.has("control_charge") && !caller.has("control_security_more"));
         let refused = caller.require("control_charge").unwrap_err();
         assert_eq!(refused.status, StatusCode::FORBIDDEN);

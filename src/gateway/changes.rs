@@ -249,7 +249,9 @@ async fn looked_up(
     };
     let subject = match found {
         Ok(subject) => subject,
-        Err(smartcar::Error::Api(_)) => Subject::default(),
+        Err(smartcar::Error::Api(error)) if matches!(error.status, 403 | 404 | 410) => {
+            Subject::default()
+        }
         Err(error) => return Err(problem(&error)),
     };
     admit(caller, &subject)?;

@@ -38,11 +38,17 @@ impl Judgement {
 
 /// Reads Smartcar's answer to a change.
 pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
-    let is_command = endpoint.path.contains("/commands/");
-    if answer.status == StatusCode::NO_CONTENT || (!is_command && answer.status.is_success()) {
+    let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
+    if answer.status == StatusCode::NO_CONTENT || (!of_a_vehicle && answer.status.is_success()) {
         return Judgement::of(Outcome::Succeeded);
     }
     match CommandExecution::read(answer.clone()) {
+        // What Smartcar says of a schedule is not documented.
+        Err(Error::Unreadable { status, .. })
+            if status < 300 && endpoint.path.contains("/charge-schedules/") =>
+        {
+            Judgement::of(Outcome::Succeeded)
+        }
         Ok(execution) => Judgement {
             execution_id: execution.id,
             ..Judgement::of(match execution.status {
@@ -182,6 +188,9 @@ mod tests {
         ] {
             assert_eq!(of(endpoint, status, "").outcome, Outcome::Succeeded);
         }
+        let schedule = &endpoints::CREATE_DAILY_CHARGE_SCHEDULE;
+        let failed = of(schedule, 202, &execution("FAILURE"));
+        assert_eq!(failed.outcome, Outcome::Failed);
         let refused = of(&endpoints::CREATE_SUBSCRIPTION, 409, "{}");
         assert_eq!(refused.outcome, Outcome::Failed);
     }

@@ -91,9 +91,9 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
         _ => {}
     }
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
+    sweep::soon(app);
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
-            sweep::soon(app);
             changes::make(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) if scopes::is_signals(endpoint) => {

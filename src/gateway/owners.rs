@@ -60,6 +60,7 @@ pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Probl
         let owners: BTreeSet<&UserId> = page
             .items
             .iter()
+            .filter(|connection| connection.vehicle_id.as_ref() == Some(vehicle))
             .filter_map(|connection| connection.user_id.as_ref())
             .collect();
         let mut owners = owners.into_iter();

@@ -108,7 +108,7 @@ async fn admit(
         return owners::require(app, caller, &vehicle).await;
     }
     if is(&endpoints::LIST_CONNECTIONS) || is(&endpoints::LIST_SUBSCRIPTIONS) {
-        return admit_list(caller, inbound);
+        return admit_list(caller, endpoint, inbound);
     }
     let tells_of_nobody = is(&endpoints::LIST_WEBHOOKS)
         || is(&endpoints::GET_WEBHOOK)
@@ -123,7 +123,16 @@ async fn admit(
 }
 
 /// A list has to be filtered by what the key is held to.
-fn admit_list(caller: &Caller, inbound: &Inbound) -> Result<(), Problem> {
+fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result<(), Problem> {
+    // What another reader of the query could take for a filter decides nothing here.
+    let mut names = form_urlencoded::parse(inbound.query.as_bytes());
+    let is_plain = !inbound.query.contains(';')
+        && names.all(|(name, _)| endpoint.query.contains(&name.as_ref()));
+    if !is_plain {
+        return Err(restricted(
+            "this key is held to vehicles or users: send the documented parameters alone",
+        ));
+    }
     if !caller.is_for_all_vehicles() {
         let vehicle = inbound.parameter("filter[vehicleId]")?;
         let vehicle = vehicle.and_then(|id| VehicleId::parse(&id).ok());

@@ -35,9 +35,10 @@ pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, 
     let id = inbound.parts.get("commandId");
     let sql = format!("SELECT {COLUMNS} FROM action {ONE}");
     let rows = store::query(&sql, [Value::from(id)]).await?;
-    let row = rows
-        .first()
-        .filter(|row| row.text(3) == Some(caller.name()) || caller.has("read_audit"));
+    let row = rows.first().filter(|row| {
+        let is_auditor = caller.has("read_audit") && caller.is_for_all();
+        row.text(3) == Some(caller.name()) || is_auditor
+    });
     let row = row.ok_or_else(|| {
         let detail = "no command of this key has this id";
         Problem::new(StatusCode::NOT_FOUND, "COMMAND_NOT_FOUND", detail)

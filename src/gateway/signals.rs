@@ -111,6 +111,10 @@ pub(crate) async fn read(
 ) -> Result<Answer, Problem> {
     let code = match inbound.parts.get("signalCode") {
         "" => None,
+        // A code has no capitals; who reads it otherwise is not to find another one.
+        code if code.bytes().any(|b| b.is_ascii_uppercase()) => {
+            return Err(invalid("a signal code is in lower case"));
+        }
         code => Some(SignalCode::parse(code).map_err(|error| invalid(error.to_string()))?),
     };
     match &code {
@@ -223,8 +227,6 @@ impl Query<'_> {
             .filter(|vehicle| vehicle.id == self.vehicle)
             .map(|vehicle| vehicle.attributes)
             .unwrap_or_default();
-        let listed_at = self.code.is_none().then_some(told_at);
-        owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;
         let told: Vec<_> = read.signals.iter().map(Told::of).collect();
         // Serialising what was read into memory does not fail.
         let told = serde_json::to_string(&told).unwrap_or_default();
@@ -233,8 +235,11 @@ impl Query<'_> {
             Value::from(told_at.0),
             Value::from(told.as_str()),
         ];
-        // The failure is in the log.
-        let _ = store::query(TELL, parameters).await;
+        // A failure is in the log; then no list is called fresh.
+        let is_stored = store::query(TELL, parameters).await.is_ok();
+        let is_list = self.code.is_none() && read.unreadable.is_empty();
+        let listed_at = Some(told_at).filter(|_| is_stored && is_list);
+        owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;
     }
 
     /// Smartcar's answer, without what the caller may not read.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use edge::Host;
 use smartcar::{Clock, Http, Spawn};
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -25,6 +25,11 @@ static IS_NUDGING: AtomicBool = AtomicBool::new(false);
 static IS_MORE: AtomicBool = AtomicBool::new(false);
 static NOT_BEFORE: AtomicI64 = AtomicI64::new(0);
 
+/// How many runs of this instance's nudges go on. A run that waits for a slow sink
+/// is no reason to keep the others waiting.
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+const MOST_RUNS: usize = 4;
+
 /// Nudges the relay after this answer.
 pub(crate) fn soon() {
     if Host.now().0 < NOT_BEFORE.load(Ordering::Relaxed) {
@@ -35,10 +40,16 @@ pub(crate) fn soon() {
         return;
     }
     Host.spawn(async {
-        while IS_MORE.swap(false, Ordering::Relaxed) {
-            if !nudge().await {
-                NOT_BEFORE.store(Host.now().after(REST).0, Ordering::Relaxed);
-                break;
+        while IS_MORE.load(Ordering::Relaxed) {
+            if RUNS.load(Ordering::Relaxed) < MOST_RUNS {
+                IS_MORE.store(false, Ordering::Relaxed);
+                RUNS.fetch_add(1, Ordering::Relaxed);
+                Host.spawn(async {
+                    if !nudge().await {
+                        NOT_BEFORE.store(Host.now().after(REST).0, Ordering::Relaxed);
+                    }
+                    RUNS.fetch_sub(1, Ordering::Relaxed);
+                });
             }
             Host.sleep(BETWEEN).await;
         }

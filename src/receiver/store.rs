@@ -15,6 +15,7 @@ use edge::{
     sqlite::Value,
 };
 use http::StatusCode;
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use smartcar::{
     Timestamp,
@@ -107,6 +108,15 @@ fn short(name: &str) -> String {
 /// The type of an event that does not say.
 const UNKNOWN: &str = "UNKNOWN";
 
+/// Whether the database can take JSON apart and get text. Half a surrogate pair is
+/// valid in JSON and in no text; hosts stop at it. Then the bytes are kept alone.
+fn is_text(json: &str) -> bool {
+    let has_surrogate = ["\\ud", "\\uD"]
+        .iter()
+        .any(|escape| memmem::find(json.as_bytes(), escape.as_bytes()).is_some());
+    !has_surrogate || serde_json::from_str::<serde_json::Value>(json).is_ok()
+}
+
 fn row(envelope: &Envelope<'_>, body: &[u8], received_at: Timestamp) -> Row {
     let event_id = match &envelope.event_id {
         Some(id) => id.to_string(),
@@ -115,8 +125,8 @@ fn row(envelope: &Envelope<'_>, body: &[u8], received_at: Timestamp) -> Row {
         None => format!("sha256:{}", hex::encode(Sha256::digest(body))),
     };
     let body = match std::str::from_utf8(body) {
-        Ok(text) => Value::from(text),
-        Err(_) => Value::from(body),
+        Ok(text) if is_text(text) => Value::from(text),
+        _ => Value::from(body),
     };
     Row {
         event_id,

@@ -66,6 +66,7 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
         line(Level::Warn, outcome, Some(&error));
         Kept {
             seq,
+            attempt,
             due_at: now.after(wait(attempt, retry_after, &Host)),
             error,
             is_dead,

@@ -36,6 +36,8 @@ pub(crate) struct Due {
 /// What becomes of a row that was not taken.
 pub(crate) struct Kept {
     pub(crate) seq: i64,
+    /// The attempt that it is about: of an earlier one nobody wants to know.
+    pub(crate) attempt: u32,
     pub(crate) due_at: Timestamp,
     pub(crate) error: String,
     pub(crate) is_dead: bool,
@@ -69,7 +71,7 @@ const KEEP: &str = "UPDATE outbox SET
         due_at = value ->> 'dueAt',
         error = value ->> 'error',
         dead_at = CASE WHEN value ->> 'isDead' THEN ?2 END
-    FROM json_each(?1) WHERE seq = value ->> 'seq'";
+    FROM json_each(?1) WHERE seq = value ->> 'seq' AND attempts = value ->> 'attempt'";
 
 const HEALTHY: &str = "UPDATE sink SET failures = 0, paused_until = 0
     WHERE name = ? AND failures > 0";
@@ -205,6 +207,7 @@ pub(crate) async fn keep(store: &Store, kept: &[Kept], now: Timestamp) -> Result
         .map(|kept| {
             json!({
                 "seq": kept.seq,
+                "attempt": kept.attempt,
                 "dueAt": kept.due_at.0,
                 "error": kept.error,
                 "isDead": kept.is_dead,

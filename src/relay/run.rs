@@ -10,7 +10,7 @@ use edge::{
     sinks::Sink,
     sqlite::{self, Store, StoreError},
 };
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use serde_json::json;
 use smartcar::{Clock, Timestamp};
 use std::{fmt, time::Duration};
@@ -61,7 +61,9 @@ pub(crate) async fn run(sinks: &[Sink]) -> Result<Report, StoreError> {
         sinks: sinks.len(),
         ..Report::default()
     };
-    for report in try_join_all(reports).await? {
+    // One sink's trouble with the database cuts no other off.
+    for report in join_all(reports).await {
+        let report = report?;
         all.delivered += report.delivered;
         all.kept += report.kept;
         all.dead += report.dead;

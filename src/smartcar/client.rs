@@ -1,12 +1,11 @@
 //! Calls to Smartcar's API, with the application's token.
 
 use crate::{
-    Call, Error, Limit, Opened, Platform, Response, Sent, TokenCache, TokenUse, TransportError,
-    endpoints::Api, error::ApiError, limits::Limits,
+    Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenUse,
+    TransportError, endpoints::Api, error::ApiError, limits::Limits,
 };
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use std::time::Duration;
 
 /// Where Smartcar's APIs are. Each is a scheme, a host and perhaps a port.
 #[derive(Clone, Debug)]
@@ -107,16 +106,17 @@ impl<P: Platform> Client<P> {
         let end = self.platform.now().after(call.deadline);
         let vault = self.tokens.vault();
         let vehicle = call.vehicle.as_ref();
-        let limit = self.limits.in_force(&self.platform, vault, vehicle).await;
-        if let Some(limit) = limit {
+        // The compatibility API is another host, which knows no token.
+        let is_limited = call.endpoint.api != Api::Compatibility;
+        let limit = self.limits.in_force(&self.platform, vault, vehicle);
+        if is_limited && let Some(limit) = limit.await {
             return Err(Error::Limited(limit));
         }
         let mut retries = 0;
         loop {
-            let time = end.since(self.platform.now());
-            let result = self.attempt(call, time, until).await;
+            let result = self.attempt(call, end, until).await;
             let status = result.as_ref().map(|opened| opened.status);
-            if let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
+            if is_limited && let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
                 let response = result?.read().await?;
                 let error = ApiError::from_response(&response);
                 self.limits
@@ -138,27 +138,27 @@ impl<P: Platform> Client<P> {
     async fn attempt(
         &self,
         call: &Call,
-        time: Duration,
+        end: Timestamp,
         until: Until,
     ) -> Result<Opened<P::Body>, Error> {
         if call.endpoint.api == Api::Compatibility {
-            return self.send(call, None, time, until).await;
+            return self.send(call, None, end, until).await;
         }
         let token = self.tokens.get(&self.platform).await?;
-        let opened = self.send(call, Some(token.expose()), time, until).await?;
+        let opened = self.send(call, Some(token.expose()), end, until).await?;
         if opened.status != StatusCode::UNAUTHORIZED {
             return Ok(opened);
         }
         self.tokens.refused(&self.platform, &token).await;
         let token = self.tokens.get(&self.platform).await?;
-        self.send(call, Some(token.expose()), time, until).await
+        self.send(call, Some(token.expose()), end, until).await
     }
 
     async fn send(
         &self,
         call: &Call,
         token: Option<&str>,
-        time: Duration,
+        end: Timestamp,
         until: Until,
     ) -> Result<Opened<P::Body>, Error> {
         let request = self.request(call, token).map_err(|detail| TransportError {
@@ -166,6 +166,14 @@ impl<P: Platform> Client<P> {
             detail: detail.to_owned(),
         })?;
         let started = self.platform.now();
+        // Getting a token took its part of the time.
+        let time = end.since(started);
+        if time.is_zero() {
+            return Err(Error::Transport(TransportError {
+                sent: Sent::No,
+                detail: "the time ran out before it was sent".to_owned(),
+            }));
+        }
         let mut result = self.platform.open(request, time).await.map(Opened::from);
         if until == Until::End
             && let Ok(opened) = result

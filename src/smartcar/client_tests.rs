@@ -6,6 +6,7 @@ use crate::{
     testing::{Fake, Reply, Used, client},
 };
 use futures::future::join_all;
+use std::time::Duration;
 
 const LOCK: &str = "/v3/vehicles/v-1/commands/security/lock";
 const SIGNALS: &str = "/v3/vehicles/v-1/signals";

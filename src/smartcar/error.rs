@@ -126,7 +126,7 @@ impl ApiError {
             // `UPSTREAM` errors tell of the maker's service; only these two
             // leave open what the service did.
             502 => !matches!(self.code.as_deref(), Some("RATE_LIMIT" | "KNOWN_ISSUE")),
-            500 | 504 => true,
+            500 | 503..=599 => true,
             _ => false,
         }
     }

@@ -68,6 +68,7 @@ impl Host {
             // The deliveries are as old as they are.
             .env("SPIN_VARIABLE_MAX_DELIVERY_AGE", "1000000000")
             .env("SPIN_VARIABLE_RETENTION_DAYS", "36500")
+            .env("SPIN_VARIABLE_SIGNALS_MAX_AGE", "1000000000")
             // A group of its own: Spin starts further processes.
             .process_group(0)
             .stdin(Stdio::null())

@@ -325,6 +325,33 @@ fn a_user_who_is_made_up_does_not_get_through() {
 }
 
 #[test]
+fn who_comes_back_in_vain_again_and_again_uses_up_no_quota() {
+    let app = subscribing();
+    let mut codes = Vec::new();
+    for _ in 0..6 {
+        let browser = Browser::start(&app, "");
+        let back = format!(
+            "/connect/callback?state={}&user_id=made-up",
+            browser.state()
+        );
+        for _ in 0..6 {
+            codes.push(browser.visit(&app, &back).error().2);
+        }
+    }
+    // Five times with one state, and some twenty times in all.
+    assert_eq!(codes[4..6], ["CONNECT_INCOMPLETE", "INVALID_STATE"]);
+    assert_eq!(codes.last().unwrap(), "INVALID_STATE");
+    assert!(codes.contains(&"CONNECT_BUSY".to_owned()), "{codes:?}");
+    assert!(app.smartcar.count(CONNECTIONS, 200) <= 45);
+    // Others are not kept from what they do.
+    assert_eq!(
+        app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
+            .status,
+        200
+    );
+}
+
+#[test]
 fn a_start_may_take_a_key_and_then_no_cookie() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[

@@ -311,3 +311,19 @@ fn the_documented_layout_of_the_simulator_is_understood() {
         json!({"value": false})
     );
 }
+
+#[test]
+fn half_a_surrogate_pair_is_kept_and_stops_nobody() {
+    let app = App::start();
+    let state = end_to_end::vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
+    let cut = state.replace(r#""make":"TEST""#, r#""make":"\ud83d""#);
+    assert_ne!(cut, state);
+    assert_eq!(app.try_deliver(&cut).unwrap().status, 200);
+    let whole = state
+        .replace(r#""make":"TEST""#, r#""make":"\ud83d\ude97""#)
+        .replace("e-1", "e-2");
+    assert_eq!(app.try_deliver(&whole).unwrap().status, 200);
+    assert_eq!(app.stored(), 2);
+    let vehicles = app.call("GET", "/v3/vehicles", &[], "").json();
+    assert_eq!(vehicles["data"][0]["attributes"]["make"], "\u{1f697}");
+}

@@ -47,7 +47,7 @@ fn every_field_of_the_status_is_explained() {
     });
     let mut found = BTreeSet::new();
     names(&status, &mut found);
-    assert!(found.len() > 40, "{found:?}");
+    assert!(found.len() >= 40, "{found:?}");
 
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../OPERATING.md");
     let page = std::fs::read_to_string(page).unwrap();

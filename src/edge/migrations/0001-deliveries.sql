@@ -136,7 +136,7 @@ BEGIN
         NEW.user_id,
         CASE json_type(json, '$.make') WHEN 'text' THEN json_extract(json, '$.make') END,
         CASE json_type(json, '$.model') WHEN 'text' THEN json_extract(json, '$.model') END,
-        CASE json_type(json, '$.year') WHEN 'integer' THEN json_extract(json, '$.year') END,
+        CASE typeof(json_extract(json, '$.year')) WHEN 'integer' THEN json_extract(json, '$.year') END,
         CASE json_type(json, '$.powertrainType') WHEN 'text' THEN json_extract(json, '$.powertrainType') END,
         CASE json_type(json, '$.mode') WHEN 'text' THEN json_extract(json, '$.mode') END,
         min(coalesce(NEW.delivered_at, NEW.received_at), NEW.received_at + 300000)

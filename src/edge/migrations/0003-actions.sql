@@ -36,6 +36,8 @@ CREATE INDEX action_claimed ON action (started_at) WHERE claim IS NOT NULL
 --;
 CREATE INDEX action_started_at ON action (started_at)
 --;
+CREATE INDEX action_execution ON action (execution_id) WHERE execution_id IS NOT NULL
+--;
 CREATE INDEX action_vehicle ON action (vehicle_id, id)
 --;
 -- An action that has run for longer than any call may take (310 s) belongs to an
@@ -67,6 +69,7 @@ CREATE TABLE arrival (
     arrived_at   INTEGER NOT NULL,
     completed_at INTEGER,              -- when all of the user's vehicles were taken in
     user_id      TEXT,                 -- as the browser said it
+    tries        INTEGER NOT NULL DEFAULT 1, -- how often their vehicles were looked for
     vehicles     INTEGER,              -- how many
     error        TEXT,                 -- as Connect said it, where nobody arrived
     description  TEXT

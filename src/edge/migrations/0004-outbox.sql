@@ -17,7 +17,7 @@ CREATE TABLE sink (
 ) STRICT, WITHOUT ROWID
 --;
 CREATE TABLE outbox (
-    seq           INTEGER PRIMARY KEY NOT NULL, -- in the order of receipt
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, -- in the order of receipt; never again
     sink          TEXT NOT NULL,
     event_id      TEXT NOT NULL,
     vehicle_id    TEXT,

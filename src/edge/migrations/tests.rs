@@ -290,6 +290,7 @@ fn whatever_was_signed_is_stored() {
         "{\"data\":{\"signals\":\"x\",\"vehicle\":[]}}",
         "{\"data\":{\"signals\":{\"a\\\"b\":{}}}}",
         "{\"data\":{\"vehicle\":{\"year\":\"x\",\"make\":{},\"model\":[]}}}",
+        "{\"data\":{\"vehicle\":{\"year\":99999999999999999999}}}",
         "\u{0}",
     ]
     .iter()
