@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -60,11 +61,13 @@ pub async fn run(options: Options) -> Result<()> {
         &neighbours,
     )?;
     neighbours.introduce(handlers, address);
+    // From the moment that its address is known it can be told to end.
+    let terminate = signal(SignalKind::terminate())?;
     announce(address, &router, &manifest)?;
     let server = Arc::new(Server { router, neighbours });
     tokio::select! {
         result = server.serve(listener) => result,
-        result = told_to_end() => {
+        result = told_to_end(terminate) => {
             result?;
             // At once, as Spin: guests that are still at work are not waited for.
             std::process::exit(0)
@@ -154,8 +157,7 @@ fn announce(address: SocketAddr, router: &Router, manifest: &Manifest) -> Result
     Ok(())
 }
 
-async fn told_to_end() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+async fn told_to_end(mut terminate: Signal) -> Result<()> {
     tokio::select! {
         result = tokio::signal::ctrl_c() => result?,
         _ = terminate.recv() => {}
