@@ -3,6 +3,7 @@
 //! It is a JSON array of `{"name", "url", "secret", "types", "vehicles", "modes",
 //! "changed_only"}`. Only name, url and secret have to be there.
 
+use crate::variables;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use std::{collections::BTreeSet, fmt};
@@ -45,9 +46,19 @@ impl fmt::Debug for Sink {
     }
 }
 
+/// The sinks that the variable names.
+///
+/// # Errors
+/// What is wrong with the variable, in a sentence that quotes nothing but names.
+pub async fn configured() -> Result<Vec<Sink>, String> {
+    let json = variables::secret("sinks").await;
+    let json = json.map_err(|error| error.to_string())?;
+    parse(json.expose_secret())
+}
+
 /// Reads the variable; empty is nobody. The reason of a refusal quotes nothing
 /// but names.
-pub fn parse(json: &str) -> Result<Vec<Sink>, String> {
+fn parse(json: &str) -> Result<Vec<Sink>, String> {
     if json.trim().is_empty() {
         return Ok(Vec::new());
     }

@@ -59,16 +59,15 @@ pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Res
     Ok(accepted(replayed))
 }
 
-/// Sends those again whose events were received in a while.
+/// Sends those again whose events were received in a while: so many at a time that
+/// nobody waits long for the lock.
 pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     admit(caller)?;
     let sql = format!(
-        "{REPLAY} AND (?2 IS NULL OR sink = ?2) AND event_id IN (
-            SELECT event_id FROM delivery WHERE received_at BETWEEN ?3 AND ?4)
-            AND seq IN (SELECT seq FROM outbox WHERE dead_at IS NOT NULL
-                AND (?2 IS NULL OR sink = ?2) AND event_id IN (
-                    SELECT event_id FROM delivery WHERE received_at BETWEEN ?3 AND ?4)
-                ORDER BY seq LIMIT 1000)
+        "{REPLAY} AND seq IN (SELECT seq FROM outbox
+            WHERE dead_at IS NOT NULL AND (?2 IS NULL OR sink = ?2) AND event_id IN (
+                SELECT event_id FROM delivery WHERE received_at BETWEEN ?3 AND ?4)
+            ORDER BY seq LIMIT 1000)
         RETURNING seq"
     );
     let parameters = [

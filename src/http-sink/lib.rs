@@ -10,10 +10,8 @@ use bytes::Bytes;
 use edge::{
     Host, Once,
     sinks::{self, Sink},
-    variables,
 };
 use http::{HeaderMap, StatusCode, header};
-use secrecy::ExposeSecret;
 use smartcar::{Clock, Http};
 use std::time::Duration;
 
@@ -48,7 +46,8 @@ static SINKS: Once<Vec<Sink>> = Once::new();
 
 impl Guest for HttpSink {
     async fn deliver(event: Event) -> Result<(), SinkError> {
-        let sinks = SINKS.get_or_try_init(configured).await.map_err(later)?;
+        let sinks = SINKS.get_or_try_init(sinks::configured).await;
+        let sinks = sinks.map_err(later)?;
         let sink = sinks.iter().find(|sink| sink.name == event.sink);
         let sink = sink.ok_or_else(|| later("the variable sinks does not have it".to_owned()))?;
         let request = request(sink, event).map_err(later)?;
@@ -58,12 +57,6 @@ impl Guest for HttpSink {
             Err(error) => Err(later(error.detail)),
         }
     }
-}
-
-async fn configured() -> Result<Vec<Sink>, String> {
-    let json = variables::secret("sinks").await;
-    let json = json.map_err(|error| error.to_string())?;
-    sinks::parse(json.expose_secret())
 }
 
 fn later(detail: String) -> SinkError {

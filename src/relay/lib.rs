@@ -13,10 +13,8 @@ use edge::{
     log::{self, Level},
     respond::{self, Problem},
     sinks::{self, Sink},
-    variables,
 };
 use http::{Method, StatusCode};
-use secrecy::ExposeSecret;
 use spin_sdk::{http::Request, http_service};
 
 #[allow(
@@ -64,12 +62,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
 static SINKS: Once<Vec<Sink>> = Once::new();
 
 async fn configured() -> Result<&'static [Sink], Problem> {
-    let read = async || {
-        let json = variables::secret("sinks").await;
-        let json = json.map_err(|error| error.to_string())?;
-        sinks::parse(json.expose_secret())
-    };
-    let sinks = SINKS.get_or_try_init(read).await.map_err(|reason| {
+    let sinks = SINKS.get_or_try_init(sinks::configured).await;
+    let sinks = sinks.map_err(|reason| {
         log::line(Level::Error, "not_configured")
             .with("reason", reason)
             .write();
