@@ -41,11 +41,11 @@ pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
     if version(store).await? == VERSION {
         return Ok(());
     }
-    store.query("BEGIN IMMEDIATE", []).await?;
+    store.execute("BEGIN IMMEDIATE", []).await?;
     match upgrade(store).await {
-        Ok(()) => store.query("COMMIT", []).await.map(drop),
+        Ok(()) => store.execute("COMMIT", []).await,
         Err(error) => {
-            let _ = store.query("ROLLBACK", []).await;
+            let _ = store.execute("ROLLBACK", []).await;
             Err(error)
         }
     }
@@ -61,17 +61,17 @@ async fn upgrade(store: &Store) -> Result<(), StoreError> {
         });
     };
     for statement in missing.iter().flat_map(|step| statements(step)) {
-        store.query(statement, []).await?;
+        store.execute(statement, []).await?;
     }
     store
-        .query(&format!("PRAGMA user_version = {VERSION}"), [])
+        .execute(&format!("PRAGMA user_version = {VERSION}"), [])
         .await?;
     Ok(())
 }
 
 async fn version(store: &Store) -> Result<i64, StoreError> {
-    let rows = store.query("PRAGMA user_version", []).await?;
-    Ok(rows.first().and_then(|row| row.integer(0)).unwrap_or(0))
+    let version = store.first("PRAGMA user_version", []).await?;
+    Ok(version.and_then(|row| row.integer(0)).unwrap_or(0))
 }
 
 #[cfg(test)]

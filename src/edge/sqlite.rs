@@ -23,6 +23,9 @@ pub enum StoreError {
         /// The newest version that this application knows.
         known: i64,
     },
+    /// A row with this key is there already.
+    #[error("the key is taken: {0}")]
+    Taken(String),
     /// Anything else, in the host's words.
     #[error("database: {0}")]
     Failed(String),
@@ -38,6 +41,7 @@ impl From<Error> for StoreError {
             Error::InvalidConnection => Self::Failed("the connection is not valid".into()),
             Error::DatabaseFull => Self::Failed("the database is full".into()),
             Error::Io(what) if what.contains("database is locked") => Self::Locked,
+            Error::Io(what) if what.contains("UNIQUE constraint failed") => Self::Taken(what),
             Error::Io(what) => Self::Failed(what),
         }
     }
@@ -148,6 +152,9 @@ impl Wait {
     }
 }
 
+/// Each way to run a statement asks the host for no more than it has to: the
+/// columns, each row, the end of the rows, and how the statement ended are calls of
+/// their own, and each of them costs about as much as a row.
 impl Store {
     /// Runs one statement and returns its rows. Where another connection is
     /// writing, asks again until it is done.
@@ -157,19 +164,55 @@ impl Store {
         parameters: impl Into<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
         let parameters = parameters.into();
-        let mut wait = Wait::begin();
-        loop {
-            match self.attempt(sql, parameters.clone()).await {
-                Err(StoreError::Locked) if wait.again().await => {}
-                result => return result,
-            }
-        }
+        patiently(async || {
+            let rows = self.0.execute(sql, parameters.clone()).await?;
+            Ok(rows.collect().await?.into_iter().map(Row).collect())
+        })
+        .await
     }
 
-    /// Runs one statement and returns its rows, or fails at once where another
+    /// Runs one statement that only reads, and returns its first row. How it would
+    /// go on is not waited for.
+    pub async fn first(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<Option<Row>, StoreError> {
+        let parameters = parameters.into();
+        patiently(async || {
+            let mut rows = self.0.execute(sql, parameters.clone()).await?;
+            match rows.next().await {
+                Some(row) => Ok(Some(Row(row))),
+                None => Ok(rows.result().await.map(|()| None)?),
+            }
+        })
+        .await
+    }
+
+    /// Runs one statement that gives no rows. Where another connection is writing,
+    /// asks again until it is done.
+    pub async fn execute(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<(), StoreError> {
+        let parameters = parameters.into();
+        patiently(async || self.attempt(sql, parameters.clone()).await).await
+    }
+
+    /// Runs one statement that gives no rows, or fails at once where another
     /// connection is writing.
-    pub async fn attempt(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let rows = self.0.execute(sql, parameters).await?.collect().await?;
-        Ok(rows.into_iter().map(Row).collect())
+    pub async fn attempt(&self, sql: &str, parameters: Vec<Value>) -> Result<(), StoreError> {
+        Ok(self.0.execute(sql, parameters).await?.result().await?)
+    }
+}
+
+async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut wait = Wait::begin();
+    loop {
+        match attempt().await {
+            Err(StoreError::Locked) if wait.again().await => {}
+            result => return result,
+        }
     }
 }

@@ -63,8 +63,8 @@ pub(crate) async fn arrive(nonce: &str, user: &UserId) -> Result<Arrival, Proble
                 return Ok(Arrival::Another);
             }
             let since = Host.now().before(WHILE).0;
-            let vain = store::query(VAIN, [Value::from(since)]).await?;
-            let vain = vain.first().and_then(|row| row.integer(0));
+            let vain = store::first(VAIN, [Value::from(since)]).await?;
+            let vain = vain.and_then(|row| row.integer(0));
             if vain.is_some_and(|vain| vain > MOST_IN_VAIN) {
                 let detail = "too many have come back from Connect in vain: try again later";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -88,7 +88,7 @@ pub(crate) async fn fail(
         Value::from(error),
         Value::from(description),
     ];
-    store::query(FAIL, parameters).await.map(drop)
+    store::execute(FAIL, parameters).await
 }
 
 /// All vehicles of a user were taken in.
@@ -98,5 +98,5 @@ pub(crate) async fn complete(nonce: &str, vehicles: i64) -> Result<(), Problem> 
         Value::from(Host.now().0),
         Value::from(vehicles),
     ];
-    store::query(COMPLETE, parameters).await.map(drop)
+    store::execute(COMPLETE, parameters).await
 }

@@ -90,8 +90,8 @@ pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Probl
 
 /// The owner of a vehicle, as far as it is stored.
 pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Problem> {
-    let rows = store::query(OWNER, [Value::from(vehicle.as_str())]).await?;
-    let named = rows.first().and_then(|row| row.text(0));
+    let row = store::first(OWNER, [Value::from(vehicle.as_str())]).await?;
+    let named = row.as_ref().and_then(|row| row.text(0));
     Ok(named.and_then(|id| UserId::parse(id).ok()))
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn remember_vehicle(
         Value::from(listed_at.map(|at| at.0)),
     ];
     // The failure is in the log.
-    let _ = store::query(REMEMBER, parameters).await;
+    let _ = store::execute(REMEMBER, parameters).await;
 }
 
 /// Refuses a key that is held to users and not to the vehicle's owner.
@@ -158,6 +158,6 @@ pub(crate) async fn forget(
     };
     if let Some(id) = id {
         // The failure is in the log.
-        let _ = store::query(sql, [Value::from(id)]).await;
+        let _ = store::execute(sql, [Value::from(id)]).await;
     }
 }

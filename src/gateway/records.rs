@@ -34,8 +34,8 @@ const SIGNAL: &str = "SELECT body, observed_at, retrieved_at, delivered_at FROM 
 pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     let id = inbound.parts.get("commandId");
     let sql = format!("SELECT {COLUMNS} FROM action {ONE}");
-    let rows = store::query(&sql, [Value::from(id)]).await?;
-    let row = rows.first().filter(|row| {
+    let row = store::first(&sql, [Value::from(id)]).await?;
+    let row = row.filter(|row| {
         let is_auditor = caller.has("read_audit") && caller.is_for_all();
         row.text(3) == Some(caller.name()) || is_auditor
     });
@@ -43,8 +43,8 @@ pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, 
         let detail = "no command of this key has this id";
         Problem::new(StatusCode::NOT_FOUND, "COMMAND_NOT_FOUND", detail)
     })?;
-    let mut data = shown(row);
-    if let Some(signal) = signal(row).await?
+    let mut data = shown(&row);
+    if let Some(signal) = signal(&row).await?
         && let Some(attributes) = data.get_mut("attributes")
         && let Some(attributes) = attributes.as_object_mut()
     {
@@ -126,8 +126,7 @@ async fn signal(row: &Row) -> Result<Option<serde_json::Value>, Problem> {
         return Ok(None);
     };
     let parameters = [Value::from(row.text(4)), Value::from(evidence.signal)];
-    let rows = store::query(SIGNAL, parameters).await?;
-    let Some(row) = rows.first() else {
+    let Some(row) = store::first(SIGNAL, parameters).await? else {
         return Ok(None);
     };
     // The best time there is for when the vehicle said so.

@@ -236,7 +236,7 @@ impl Query<'_> {
             Value::from(told.as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
-        let is_stored = store::query(TELL, parameters).await.is_ok();
+        let is_stored = store::execute(TELL, parameters).await.is_ok();
         let is_list = self.code.is_none() && read.unreadable.is_empty();
         let listed_at = Some(told_at).filter(|_| is_stored && is_list);
         owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;

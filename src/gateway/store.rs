@@ -1,9 +1,9 @@
-//! Reading the database, or saying that it cannot be read.
+//! The database, or saying that it is not there.
 
 use edge::{
     log::{self, Level},
     respond::Problem,
-    sqlite::{self, Row, Value},
+    sqlite::{self, Row, StoreError, Value},
 };
 use http::StatusCode;
 
@@ -13,12 +13,29 @@ pub(crate) async fn query(
     parameters: impl Into<Vec<Value>>,
 ) -> Result<Vec<Row>, Problem> {
     let rows = async { sqlite::store().await?.query(sql, parameters).await };
-    rows.await.map_err(|error: sqlite::StoreError| {
-        log::line(Level::Error, "store")
-            .with("error", error.to_string())
-            .write();
-        let detail = "the database could not be read: try again";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)
-    })
+    rows.await.map_err(|error| unavailable(&error))
+}
+
+/// The first row of a statement that only reads.
+pub(crate) async fn first(
+    sql: &str,
+    parameters: impl Into<Vec<Value>>,
+) -> Result<Option<Row>, Problem> {
+    let row = async { sqlite::store().await?.first(sql, parameters).await };
+    row.await.map_err(|error| unavailable(&error))
+}
+
+/// Runs a statement that gives no rows.
+pub(crate) async fn execute(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<(), Problem> {
+    let done = async { sqlite::store().await?.execute(sql, parameters).await };
+    done.await.map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &StoreError) -> Problem {
+    log::line(Level::Error, "store")
+        .with("error", error.to_string())
+        .write();
+    let detail = "the database could not be read: try again";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)
 }

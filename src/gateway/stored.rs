@@ -59,7 +59,8 @@ pub(crate) async fn load(
         None => store::query(&format!("{SIGNALS} ORDER BY code"), [vehicle_id]).await?,
         Some(code) => {
             let sql = format!("{SIGNALS} AND code = ?2");
-            store::query(&sql, [vehicle_id, Value::from(code.as_str())]).await?
+            let parameters = [vehicle_id, Value::from(code.as_str())];
+            store::first(&sql, parameters).await?.into_iter().collect()
         }
     };
     Ok((!rows.is_empty()).then(|| Stored {

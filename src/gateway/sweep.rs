@@ -19,6 +19,13 @@ const ROWS: i64 = 500;
 /// where somebody was going.
 const KEY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Whether there is something to forget: a look does not wait for the write lock,
+/// and each new instance begins with one.
+const DUE: &str = "SELECT
+    EXISTS (SELECT 1 FROM action WHERE claim IS NOT NULL AND started_at <= ?1)
+    OR EXISTS (SELECT 1 FROM action WHERE started_at <= ?2 AND outcome <> 'running')
+    OR EXISTS (SELECT 1 FROM arrival WHERE arrived_at <= ?2)";
+
 const ANSWERS: &str = "UPDATE action SET claim = NULL, answer_headers = NULL, answer = NULL
     WHERE rowid IN (SELECT rowid FROM action
         WHERE claim IS NOT NULL AND started_at <= ?1 ORDER BY started_at LIMIT ?2)";
@@ -39,13 +46,18 @@ pub(crate) fn soon(app: &'static App) {
     NEXT.store(now.after(EVERY).0, Ordering::Relaxed);
     Host.spawn(async move {
         let records = now.before(app.audit_retention());
+        let due = [Value::from(now.before(KEY).0), Value::from(records.0)];
+        let is_due = store::first(DUE, due).await;
+        if !is_due.is_ok_and(|row| row.and_then(|row| row.integer(0)) == Some(1)) {
+            return;
+        }
         for (sql, before) in [
             (ANSWERS, now.before(KEY)),
             (RECORDS, records),
             (ARRIVALS, records),
         ] {
             // A failure is in the log; the next sweep does it.
-            let _ = store::query(sql, [Value::from(before.0), Value::from(ROWS)]).await;
+            let _ = store::execute(sql, [Value::from(before.0), Value::from(ROWS)]).await;
         }
     });
 }

@@ -168,8 +168,9 @@ fn fail(batch: Vec<Waiting>, error: &StoreError) {
     }
 }
 
-/// Duplicates come in runs: what was not acknowledged in time is sent again.
-static IS_REPEATED: AtomicBool = AtomicBool::new(false);
+/// Duplicates come in runs: what was not acknowledged in time is sent again. An
+/// instance begins with a look, since looking takes no lock.
+static IS_REPEATED: AtomicBool = AtomicBool::new(true);
 
 /// Stores the rows that are new, tells those that are not, and leaves in the
 /// batch what it could not store. While it waits for the write lock the batch
@@ -188,7 +189,7 @@ async fn settle(batch: &mut Vec<Waiting>, most: usize) -> Result<(), StoreError>
     while !batch.is_empty() {
         let (sql, parameters) = insert(batch);
         match store.attempt(sql, parameters).await {
-            Ok(_) => {
+            Ok(()) => {
                 if wait.times() > 1 && batch.len() < FEW && Host.unit() < 0.5 {
                     edge::prefer_others();
                 }
@@ -197,14 +198,14 @@ async fn settle(batch: &mut Vec<Waiting>, most: usize) -> Result<(), StoreError>
                 }
             }
             Err(StoreError::Locked) if wait.again().await => join(batch, most),
-            Err(error @ StoreError::Locked) => return Err(error),
-            Err(error) => {
+            Err(error @ StoreError::Taken(_)) => {
                 let many = batch.len();
                 tell_duplicates(store, batch).await?;
                 if batch.len() == many {
                     return Err(error);
                 }
             }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -218,13 +219,11 @@ fn join(batch: &mut Vec<Waiting>, most: usize) {
 }
 
 /// The statement that stores the rows; triggers bring the vehicles' state up to
-/// date in the same statement. Its text is one of two, since SQLite prepares
+/// date in the same statement. Its text is always the same, since SQLite prepares
 /// each text once and that takes longer than a row: places that are not needed
 /// are NULL.
 fn insert(batch: &[Waiting]) -> (&'static str, Vec<Value>) {
-    static ONE: LazyLock<String> =
-        LazyLock::new(|| format!("INSERT INTO delivery {COLUMNS} VALUES {PLACES}"));
-    static MANY: LazyLock<String> = LazyLock::new(|| {
+    static INSERT: LazyLock<String> = LazyLock::new(|| {
         let rows = [PLACES; MOST].join(", ");
         format!(
             "INSERT INTO delivery {COLUMNS} SELECT * FROM (VALUES {rows}) \
@@ -236,11 +235,8 @@ fn insert(batch: &[Waiting]) -> (&'static str, Vec<Value>) {
         parameters.push(Value::from(row.event_id.as_str()));
         parameters.extend(row.rest.iter().cloned());
     }
-    if batch.len() == 1 {
-        return (&ONE, parameters);
-    }
     parameters.resize(8 * MOST, Value::Null);
-    (&MANY, parameters)
+    (&INSERT, parameters)
 }
 
 /// Tells those whose event is stored already, and takes them out of the batch.
@@ -260,8 +256,8 @@ async fn tell_duplicates(store: &Store, batch: &mut Vec<Waiting>) -> Result<(), 
         .map(|waiting| Value::from(waiting.row.event_id.as_str()));
     let mut parameters: Vec<Value> = events.collect();
     parameters.resize(MOST, Value::Null);
-    let rows = store.query(&LOOK, parameters).await?;
-    let stored = rows.first().and_then(|row| row.integer(0)).unwrap_or(0);
+    let sum = store.first(&LOOK, parameters).await?;
+    let stored = sum.and_then(|row| row.integer(0)).unwrap_or(0);
     IS_REPEATED.store(stored != 0, Ordering::Relaxed);
     for (place, waiting) in mem::take(batch).into_iter().enumerate() {
         if stored >> place & 1 == 1 {

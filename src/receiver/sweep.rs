@@ -44,13 +44,13 @@ pub(crate) fn soon(settings: &'static Settings) {
         let result = async {
             let store = sqlite::store().await?;
             let due = [Value::from(oldest), Value::from(yesterday)];
-            let due = store.query(DUE, due).await?;
-            if due.first().and_then(|row| row.integer(0)) != Some(1) {
-                return Ok(Vec::new());
+            let is_due = store.first(DUE, due).await?;
+            if is_due.and_then(|row| row.integer(0)) != Some(1) {
+                return Ok(());
             }
             let deliveries = [Value::from(oldest), Value::from(ROWS)];
-            store.query(DELIVERIES, deliveries).await?;
-            store.query(TALLIES, [Value::from(yesterday)]).await
+            store.execute(DELIVERIES, deliveries).await?;
+            store.execute(TALLIES, [Value::from(yesterday)]).await
         };
         if let Err(error) = result.await {
             log::line(Level::Warn, "sweep")

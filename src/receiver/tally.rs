@@ -82,7 +82,7 @@ async fn write() {
             ]
         })
         .collect();
-    let result = async { sqlite::store().await?.query(&sql, parameters).await }.await;
+    let result = async { sqlite::store().await?.execute(&sql, parameters).await }.await;
     if let Err(error) = result {
         log::line(Level::Warn, "tally")
             .with("error", error.to_string())

@@ -106,10 +106,10 @@ pub(crate) async fn configure(store: &Store, sinks: &[Sink]) -> Result<(), Store
         })
         .collect();
     let wanted = wanted.to_string();
-    let known = store.query(CONFIGURATION, []).await?;
-    if known.first().and_then(|row| row.text(0)) != Some(wanted.as_str()) {
+    let known = store.first(CONFIGURATION, []).await?;
+    if known.as_ref().and_then(|row| row.text(0)) != Some(wanted.as_str()) {
         store
-            .query(CONFIGURE, [Value::from(wanted.as_str())])
+            .execute(CONFIGURE, [Value::from(wanted.as_str())])
             .await?;
     }
     Ok(())
@@ -118,11 +118,11 @@ pub(crate) async fn configure(store: &Store, sinks: &[Sink]) -> Result<(), Store
 /// Gives up what has waited for too long.
 pub(crate) async fn expire(store: &Store, sink: &str, now: Timestamp) -> Result<(), StoreError> {
     let before = now.before(LIFE).0;
-    let oldest = store.query(OLDEST, [Value::from(sink)]).await?;
-    let oldest = oldest.first().and_then(|row| row.integer(0));
+    let oldest = store.first(OLDEST, [Value::from(sink)]).await?;
+    let oldest = oldest.and_then(|row| row.integer(0));
     if oldest.is_some_and(|created_at| created_at <= before) {
         let parameters = [Value::from(sink), Value::from(now.0), Value::from(before)];
-        store.query(EXPIRE, parameters).await?;
+        store.execute(EXPIRE, parameters).await?;
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ pub(crate) async fn claim(
     // Looking takes no lock, and mostly there is nothing.
     let look = format!("SELECT 1 FROM outbox INDEXED BY outbox_next WHERE {IS_DUE} LIMIT 1");
     let parameters = [Value::from(sink), Value::from(now.0)];
-    if store.query(&look, parameters).await?.is_empty() {
+    if store.first(&look, parameters).await?.is_none() {
         return Ok(Vec::new());
     }
     let claim = format!(
@@ -193,8 +193,8 @@ pub(crate) async fn done(store: &Store, sink: &str, seqs: &[i64]) -> Result<(), 
         return Ok(());
     }
     let seqs = json!(seqs).to_string();
-    store.query(DONE, [Value::from(seqs.as_str())]).await?;
-    store.query(HEALTHY, [Value::from(sink)]).await.map(drop)
+    store.execute(DONE, [Value::from(seqs.as_str())]).await?;
+    store.execute(HEALTHY, [Value::from(sink)]).await
 }
 
 /// These were not.
@@ -215,7 +215,7 @@ pub(crate) async fn keep(store: &Store, kept: &[Kept], now: Timestamp) -> Result
         })
         .collect();
     let parameters = [Value::from(rows.to_string().as_str()), Value::from(now.0)];
-    store.query(KEEP, parameters).await.map(drop)
+    store.execute(KEEP, parameters).await
 }
 
 /// Counts failures in a row, and tells how many there are by now.
@@ -229,11 +229,11 @@ pub(crate) async fn failing(store: &Store, sink: &str, more: i64) -> Result<i64,
 /// Sends nothing to a sink until then.
 pub(crate) async fn pause(store: &Store, sink: &str, until: Timestamp) -> Result<(), StoreError> {
     let parameters = [Value::from(sink), Value::from(until.0)];
-    store.query(PAUSE, parameters).await.map(drop)
+    store.execute(PAUSE, parameters).await
 }
 
 /// Sends nothing to a sink any more.
 pub(crate) async fn switch_off(store: &Store, sink: &str, why: &str) -> Result<(), StoreError> {
     let parameters = [Value::from(sink), Value::from(why)];
-    store.query(GONE, parameters).await.map(drop)
+    store.execute(GONE, parameters).await
 }
