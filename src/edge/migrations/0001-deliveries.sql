@@ -166,9 +166,10 @@ BEGIN
                 AND json_type(NEW.body, '$.data.signals') = 'array'
             THEN jsonb_extract(NEW.body, '$.data.signals') END
     ),
-    -- As JSONB: parsed once, and not by each function that looks at it.
+    -- As JSONB: parsed once, and not by each function that looks at it. The column
+    -- value of json_each would be text again.
     told(item) AS MATERIALIZED (
-        SELECT jsonb(each.value)
+        SELECT jsonb_extract(signals, '$[' || each.key || ']')
         FROM delivered, json_each(signals) AS each
         WHERE each.type = 'object'
     ),
