@@ -14,6 +14,8 @@ unexport CARGO_TARGET_DIR
 # The components of this application, and those for others. They are built apart:
 # cargo unites the features of what it is asked for, and neither changes the other.
 APP := receiver gateway relay http-sink
+# All of it is built to be small, but for what everybody may post to.
+SMALL := $(filter-out receiver,$(APP))
 OTHERS := client verify night-lock own-receiver print-sink
 PROBES := client-probe host-probe host-probe-dependency host-probe-middleware bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
@@ -28,7 +30,8 @@ target: ## Makes the Rust target wasm32-wasip2 available
 	@sh scripts/wasm-target.sh
 
 app: target
-	@$(WASM) $(call packages,$(APP))
+	@$(WASM) -p receiver --config profile.release.opt-level=3
+	@$(WASM) $(call packages,$(SMALL))
 
 components: app
 	@$(WASM) $(call packages,$(OTHERS))
