@@ -1,6 +1,7 @@
 //! The database's schema, in steps that are only ever added to.
 
 use crate::sqlite::{Store, StoreError};
+use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
@@ -10,6 +11,14 @@ pub const STEPS: [&str; 4] = [
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
 ];
+
+/// How long an action can run: longer than any call may take. What has run for
+/// so long is lost. The trigger `action_before` goes by the same number.
+pub const LOST_AFTER: Duration = Duration::from_secs(330);
+
+/// How long an idempotency key is honoured and its answer kept. The trigger
+/// `action_before` goes by the same number.
+pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The schema version of this application.
 pub const VERSION: i64 = STEPS.len() as i64;

@@ -9,6 +9,7 @@ use crate::{
 };
 use edge::{
     Response,
+    migrations::LOST_AFTER,
     respond::{self, Problem},
     sqlite::{Row, Value},
 };
@@ -83,9 +84,6 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }
-
-/// Longer than any call may take: who has run for so long is gone.
-const LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(330);
 
 fn shown(row: &Row) -> serde_json::Value {
     let text = |column| row.text(column);

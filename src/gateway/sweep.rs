@@ -1,7 +1,7 @@
 //! Forgetting what is no longer needed, in small steps after answers.
 
 use crate::{app::App, store};
-use edge::{Host, sqlite::Value};
+use edge::{Host, migrations::KEY_LIFE, sqlite::Value};
 use smartcar::{Clock, Spawn};
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -15,10 +15,6 @@ const EVERY: Duration = Duration::from_secs(30);
 /// enough to hold nobody up.
 const ROWS: i64 = 500;
 
-/// How long an idempotency key is honoured and its answer kept. An answer can say
-/// where somebody was going.
-const KEY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Whether there is something to forget: a look does not wait for the write lock,
 /// and each new instance begins with one.
 const DUE: &str = "SELECT
@@ -26,6 +22,7 @@ const DUE: &str = "SELECT
     OR EXISTS (SELECT 1 FROM action WHERE started_at <= ?2 AND outcome <> 'running')
     OR EXISTS (SELECT 1 FROM arrival WHERE arrived_at <= ?2)";
 
+/// An answer can say where somebody was going: it is kept no longer than its key.
 const ANSWERS: &str = "UPDATE action SET claim = NULL, answer_headers = NULL, answer = NULL
     WHERE rowid IN (SELECT rowid FROM action
         WHERE claim IS NOT NULL AND started_at <= ?1 ORDER BY started_at LIMIT ?2)";
@@ -46,13 +43,13 @@ pub(crate) fn soon(app: &'static App) {
     NEXT.store(now.after(EVERY).0, Ordering::Relaxed);
     Host.spawn(async move {
         let records = now.before(app.audit_retention());
-        let due = [Value::from(now.before(KEY).0), Value::from(records.0)];
+        let due = [Value::from(now.before(KEY_LIFE).0), Value::from(records.0)];
         let is_due = store::first(DUE, due).await;
         if !is_due.is_ok_and(|row| row.and_then(|row| row.integer(0)) == Some(1)) {
             return;
         }
         for (sql, before) in [
-            (ANSWERS, now.before(KEY)),
+            (ANSWERS, now.before(KEY_LIFE)),
             (RECORDS, records),
             (ARRIVALS, records),
         ] {

@@ -42,7 +42,8 @@ CREATE INDEX action_vehicle ON action (vehicle_id, id)
 --;
 -- An action that has run for longer than any call may take (310 s) belongs to an
 -- instance that is gone; nobody knows what became of it. A key is honoured for a
--- day, and its answer kept for as long.
+-- day, and its answer kept for as long. Both numbers stand in migrations.rs too
+-- (LOST_AFTER, KEY_LIFE).
 CREATE TRIGGER action_before BEFORE INSERT ON action
 BEGIN
     UPDATE action SET outcome = 'unknown', completed_at = NEW.started_at

@@ -1,6 +1,6 @@
 //! The schema under SQLite itself: what a delivery leaves behind.
 
-use super::{STEPS, statements};
+use super::{KEY_LIFE, LOST_AFTER, STEPS, statements};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
@@ -430,4 +430,25 @@ fn each_step_takes_the_one_before_it_further() {
         &state(json!([percent(2, 2, 2)])),
     );
     assert_eq!(signals(&database)[0][1]["value"], 2);
+}
+
+#[test]
+fn an_action_is_lost_and_its_key_free_when_the_code_says_so_too() {
+    let begin = "INSERT INTO action (id, kind, path, caller, fingerprint, claim, is_exclusive,
+            started_at, outcome)
+        VALUES (?1, 'k', '/', 'c', 'f', 'claim', 0, ?2, 'running') ON CONFLICT DO NOTHING";
+    let of = |column: &str, time: std::time::Duration, later: i64| -> Option<String> {
+        let database = database();
+        let time = i64::try_from(time.as_millis()).unwrap();
+        for (id, at) in [("act_1", 0), ("act_2", time + later)] {
+            let at = 1_800_000_000_000 + at;
+            database.execute(begin, params![id, at]).unwrap();
+        }
+        let sql = format!("SELECT {column} FROM action WHERE id = 'act_1'");
+        database.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(of("outcome", LOST_AFTER, -1).as_deref(), Some("running"));
+    assert_eq!(of("outcome", LOST_AFTER, 0).as_deref(), Some("unknown"));
+    assert_eq!(of("claim", KEY_LIFE, -1).as_deref(), Some("claim"));
+    assert_eq!(of("claim", KEY_LIFE, 0), None);
 }
