@@ -13,6 +13,7 @@ use crate::{
 };
 use edge::{
     Host, Response,
+    migrations::TELL,
     respond::{self, Problem},
     sqlite::Value,
 };
@@ -35,16 +36,6 @@ pub(crate) fn catalogue() -> Response {
     let body = serde_json::to_vec(&Catalogue { data: &CATALOGUE }).unwrap_or_default();
     respond::json(StatusCode::OK, body)
 }
-
-/// One statement for all signals of an answer. The view's trigger keeps the
-/// newest of each, as it does for deliveries.
-const TELL: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
-        observed_at, retrieved_at, told_at, heard_at)
-    SELECT ?1, json_extract(value, '$.code'), json_extract(value, '$.name'),
-        json_extract(value, '$.group'), json_extract(value, '$.body'),
-        json_extract(value, '$.error'), json_extract(value, '$.observedAt'),
-        json_extract(value, '$.retrievedAt'), ?2, ?2
-    FROM json_each(?3)";
 
 /// A signal as Smartcar told it, for [`TELL`]: with a value, or without one.
 #[derive(Serialize)]

@@ -48,19 +48,7 @@ CREATE TABLE signal (
 --;
 -- Where signals are inserted, whoever told of them: nothing can be read from it.
 -- A row has either a body or an error. Deliveries come here by a trigger; what was
--- fetched from Smartcar's API comes by one statement:
---
---     INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
---         observed_at, retrieved_at, heard_at)
---     SELECT ?1, value ->> 'code', value ->> 'name', value ->> 'group',
---         value ->> 'body', value ->> 'error',
---         value ->> 'observedAt', value ->> 'retrievedAt', ?3
---     FROM json_each(?2)
---
--- where ?1 is the vehicle, ?3 the time by this host's clock, and ?2 an array of
--- {"code": "…", "name": "…", "group": "…", "body": {…}, "error": {…},
--- "observedAt": ms, "retrievedAt": ms}. What is null or left out is unknown; an
--- "error" is the whole item as Smartcar told it.
+-- fetched from Smartcar's API comes by one statement, TELL in migrations.rs.
 CREATE VIEW told_signal AS
 SELECT
     NULL AS vehicle_id,

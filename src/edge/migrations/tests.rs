@@ -1,6 +1,6 @@
 //! The schema under SQLite itself: what a delivery leaves behind.
 
-use super::{KEY_LIFE, LOST_AFTER, STEPS, statements};
+use super::{KEY_LIFE, LOST_AFTER, STEPS, TELL, statements};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
@@ -122,17 +122,9 @@ fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usi
     }
 }
 
-/// As 0001-deliveries.sql says that fetched signals are stored.
-const FETCHED: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
-        observed_at, retrieved_at, heard_at)
-    SELECT ?1, value ->> 'code', value ->> 'name', value ->> 'group',
-        value ->> 'body', value ->> 'error',
-        value ->> 'observedAt', value ->> 'retrievedAt', ?3
-    FROM json_each(?2)";
-
 fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
     database
-        .execute(FETCHED, params!["v-1", signals.to_string(), heard_at])
+        .execute(TELL, params!["v-1", heard_at, signals.to_string()])
         .unwrap();
 }
 
