@@ -3,6 +3,7 @@
 //!
 //! Source: <https://www.standardwebhooks.com>
 
+mod retry_after;
 mod signature;
 
 use bindings::exports::smartcar::edge::sink::{Event, Guest, Retry, SinkError};
@@ -12,7 +13,7 @@ use edge::{
     sinks::{self, Sink},
 };
 use http::{HeaderMap, StatusCode, header};
-use smartcar::{Clock, Http};
+use smartcar::{Clock, Http, Timestamp};
 use std::time::Duration;
 
 #[allow(
@@ -53,7 +54,7 @@ impl Guest for HttpSink {
         let request = request(sink, event).map_err(later)?;
         // The headers say it; nobody reads the body.
         match Host.open(request, DEADLINE).await {
-            Ok(answer) => judge(answer.status(), answer.headers()),
+            Ok(answer) => judge(answer.status(), answer.headers(), Host.now()),
             Err(error) => Err(later(error.detail)),
         }
     }
@@ -84,17 +85,15 @@ fn request(sink: &Sink, event: Event) -> Result<http::Request<Bytes>, String> {
 }
 
 /// What an answer means.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), SinkError> {
+fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), SinkError> {
     if status.is_success() {
         return Ok(());
     }
     if status == StatusCode::GONE {
         return Err(SinkError::Gone("the receiver answered 410".to_owned()));
     }
-    let retry_after = headers.get(header::RETRY_AFTER);
-    let retry_after = retry_after.and_then(|time| time.to_str().ok()?.trim().parse().ok());
     Err(SinkError::Unavailable(Retry {
-        retry_after,
+        retry_after: retry_after::seconds(headers, now),
         detail: format!("the receiver answered {}", status.as_u16()),
     }))
 }
@@ -106,19 +105,19 @@ mod tests {
 
     #[test]
     fn only_2xx_is_taken_and_410_ends_it() {
-        let none = HeaderMap::new();
+        let (none, now) = (HeaderMap::new(), Timestamp(0));
         for taken in [200, 202, 204] {
-            assert!(judge(StatusCode::from_u16(taken).unwrap(), &none).is_ok());
+            assert!(judge(StatusCode::from_u16(taken).unwrap(), &none, now).is_ok());
         }
         assert!(matches!(
-            judge(StatusCode::GONE, &none),
+            judge(StatusCode::GONE, &none, now),
             Err(SinkError::Gone(_))
         ));
         let time = HeaderValue::from_static("7");
         let headers = HeaderMap::from_iter([(header::RETRY_AFTER, time)]);
         for refused in [301, 400, 404, 429, 500, 503] {
             let status = StatusCode::from_u16(refused).unwrap();
-            let Err(SinkError::Unavailable(retry)) = judge(status, &headers) else {
+            let Err(SinkError::Unavailable(retry)) = judge(status, &headers, now) else {
                 panic!("{refused}")
             };
             assert_eq!(retry.retry_after, Some(7));

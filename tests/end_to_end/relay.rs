@@ -122,6 +122,24 @@ fn a_sink_that_fails_gets_the_event_again_and_no_other_waits_for_it() {
 }
 
 #[test]
+fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
+    let sink = Sink::start();
+    sink.answer(|_| (503, "retry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\n".into()));
+    let app = app(&[sink.configuration("mine")]);
+    deliver(&app, "e-1", "v-1", 1);
+    eventually("it was tried", || (!sink.posted().is_empty()).then_some(()));
+    settled(&app);
+    // Nobody puts it off for longer than an event is tried.
+    let waits = "SELECT due_at - created_at FROM outbox";
+    let waits: i64 = app
+        .database()
+        .query_row(waits, [], |row| row.get(0))
+        .unwrap();
+    let day = 24 * 60 * 60 * 1000;
+    assert!((day..day + 60_000).contains(&waits), "{waits} ms");
+}
+
+#[test]
 fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     let sink = Sink::start();
     let is_first = Arc::new(AtomicBool::new(true));
