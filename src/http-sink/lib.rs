@@ -12,7 +12,7 @@ use edge::{
     Host, Once,
     sinks::{self, Sink},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use smartcar::{Clock, Http, Timestamp};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Guest for HttpSink {
         let sinks = sinks.map_err(later)?;
         let sink = sinks.iter().find(|sink| sink.name == event.sink);
         let sink = sink.ok_or_else(|| later("the variable sinks does not have it".to_owned()))?;
-        let request = request(sink, event).map_err(later)?;
+        let request = request(sink, event, Host.now())?;
         // The headers say it; nobody reads the body.
         match Host.open(request, DEADLINE).await {
             Ok(answer) => judge(answer.status(), answer.headers(), Host.now()),
@@ -67,21 +67,30 @@ fn later(detail: String) -> SinkError {
     })
 }
 
-fn request(sink: &Sink, event: Event) -> Result<http::Request<Bytes>, String> {
-    let seconds = Host.now().0 / 1000;
+fn request(sink: &Sink, event: Event, now: Timestamp) -> Result<http::Request<Bytes>, SinkError> {
+    let seconds = now.0 / 1000;
     let signature = signature::sign(&sink.secrets, &event.id, seconds, &event.body)
-        .ok_or("a secret in the variable sinks is not whsec_ and base64")?;
+        .ok_or_else(|| later("a secret in the variable sinks is not whsec_ and base64".into()))?;
+    let id = header_of(&event.id).ok_or_else(|| {
+        SinkError::Rejected("the event's id does not fit into the header webhook-id".into())
+    })?;
     http::Request::post(&sink.url)
         .header(header::CONTENT_TYPE, "application/json")
         .header(
             header::USER_AGENT,
             concat!("smartcar-edge/", env!("CARGO_PKG_VERSION")),
         )
-        .header("webhook-id", event.id)
+        .header("webhook-id", id)
         .header("webhook-timestamp", seconds)
         .header("webhook-signature", signature)
         .body(Bytes::from(event.body))
-        .map_err(|_| "the event's id does not fit into a header".to_owned())
+        .map_err(|_| later("the url in the variable sinks is none".into()))
+}
+
+/// An id as a header's value. Space around it would be lost on the way, and the
+/// signature with it.
+fn header_of(id: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(id).ok().filter(|_| id.trim() == id)
 }
 
 /// What an answer means.
@@ -101,7 +110,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use bindings::smartcar::edge::deliveries::Mode;
 
     #[test]
     fn only_2xx_is_taken_and_410_ends_it() {
@@ -122,6 +131,39 @@ mod tests {
             };
             assert_eq!(retry.retry_after, Some(7));
             assert!(retry.detail.contains(&refused.to_string()));
+        }
+    }
+
+    #[test]
+    fn an_id_that_fits_into_no_header_is_refused_for_good() {
+        let sink = Sink {
+            name: "mine".to_owned(),
+            url: "https://a.example/hook".to_owned(),
+            secrets: vec!["whsec_YQ==".into()],
+            types: None,
+            vehicles: None,
+            modes: None,
+            changed_only: false,
+        };
+        let of = |id: &str| {
+            let event = Event {
+                id: id.to_owned(),
+                sink: "mine".to_owned(),
+                event_type: "VEHICLE_STATE".to_owned(),
+                mode: Mode::Live,
+                vehicle: None,
+                user: None,
+                received_at: 0,
+                attempt: 1,
+                body: Vec::new(),
+            };
+            request(&sink, event, Timestamp(0))
+        };
+        for good in ["e-1", "a b", "\u{e4}"] {
+            assert_eq!(of(good).unwrap().headers()["webhook-id"], good);
+        }
+        for bad in ["a\nb", "a\0", "\u{7f}", " e-1", "e-1\t"] {
+            assert!(matches!(of(bad), Err(SinkError::Rejected(_))), "{bad:?}");
         }
     }
 }

@@ -140,6 +140,22 @@ fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
 }
 
 #[test]
+fn an_event_that_can_never_be_posted_holds_up_no_other() {
+    let sink = Sink::start();
+    let app = app(&[sink.configuration("mine")]);
+    deliver(&app, "line\nbreak", "v-1", 1);
+    deliver(&app, "e-2", "v-1", 2);
+    eventually("the next one is taken", || {
+        (sink.taken() == ["e-2"]).then_some(())
+    });
+    let letters = app.call("GET", "/v3/dead-letters", &[], "").json();
+    let letter = &letters["data"][0]["attributes"];
+    assert_eq!(letter["eventId"], "line\nbreak");
+    let error = "the event's id does not fit into the header webhook-id";
+    assert_eq!(letter["error"], error);
+}
+
+#[test]
 fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     let sink = Sink::start();
     let is_first = Arc::new(AtomicBool::new(true));
