@@ -4,11 +4,9 @@ use crate::{answer::problem, app::App, callers::Caller, inbound::Inbound, store}
 use edge::{respond::Problem, sqlite::Value};
 use http::StatusCode;
 use smartcar::{
-    Connection, ConnectionFilter, PageRequest, Timestamp, UserId, VehicleAttributes, VehicleId,
-    VehicleMode,
+    ConnectionFilter, PageRequest, Timestamp, UserId, VehicleAttributes, VehicleId, VehicleMode,
     endpoints::{self, Endpoint},
 };
-use std::collections::BTreeSet;
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
@@ -57,28 +55,22 @@ pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Probl
         let client = app.client();
         let page = client.list_connections(&filter, PageRequest::default());
         let page = page.await.map_err(|error| problem(&error))?.value;
-        let owners: BTreeSet<&UserId> = page
-            .items
-            .iter()
-            .filter(|connection| connection.vehicle_id.as_ref() == Some(vehicle))
-            .filter_map(|connection| connection.user_id.as_ref())
-            .collect();
-        let mut owners = owners.into_iter();
-        match (owners.next(), owners.next()) {
-            (Some(owner), None) => {
-                for connection in &page.items {
-                    remember(connection).await;
-                }
-                return Ok(owner.clone());
-            }
-            (Some(_), Some(_)) => {
-                let detail = "send the header sc-user-id: several users are connected to this \
-                              vehicle";
-                let status = StatusCode::BAD_REQUEST;
-                return Err(Problem::new(status, "MISSING_USER_ID", detail));
-            }
-            (None, _) => {}
+        // What else is listed says nothing certain: others can own that too.
+        let mut owned = page.items.iter().filter_map(|connection| {
+            let is_it = connection.vehicle_id.as_ref() == Some(vehicle);
+            let owner = connection.user_id.as_ref().filter(|_| is_it)?;
+            Some((owner, &connection.vehicle))
+        });
+        let Some((owner, about)) = owned.next() else {
+            continue;
+        };
+        if owned.any(|(other, _)| other != owner) {
+            let detail = "send the header sc-user-id: several users are connected to this vehicle";
+            let status = StatusCode::BAD_REQUEST;
+            return Err(Problem::new(status, "MISSING_USER_ID", detail));
         }
+        remember_vehicle(vehicle, owner, about, None).await;
+        return Ok(owner.clone());
     }
     let detail = "nobody is connected to this vehicle, as far as Smartcar says";
     Err(Problem::new(
@@ -93,13 +85,6 @@ pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Proble
     let row = store::first(OWNER, [Value::from(vehicle.as_str())]).await?;
     let named = row.as_ref().and_then(|row| row.text(0));
     Ok(named.and_then(|id| UserId::parse(id).ok()))
-}
-
-/// Remembers whose vehicle a connection is to.
-pub(crate) async fn remember(connection: &Connection) {
-    if let (Some(vehicle), Some(user)) = (&connection.vehicle_id, &connection.user_id) {
-        remember_vehicle(vehicle, user, &connection.vehicle, None).await;
-    }
 }
 
 /// Remembers whose vehicle it is, what it is, and when all of its signals were

@@ -111,6 +111,32 @@ fn where_no_delivery_has_named_the_owner_smartcar_is_asked_once() {
 }
 
 #[test]
+fn what_smartcar_lists_besides_the_vehicle_makes_nobody_an_owner() {
+    let app = App::start();
+    let connection = |id: &str, vehicle: &str, user: &str| {
+        json!({"id": id, "type": "connection", "attributes": {}, "relationships": {
+            "vehicle": {"data": {"id": vehicle, "type": "vehicle"}},
+            "user": {"data": {"id": user, "type": "user"}}}})
+    };
+    let listed = json!({"data": [
+        connection("c-1", FIRST_VEHICLE, FIRST_USER),
+        connection("c-2", "shared", FIRST_USER),
+        connection("c-3", "shared", SECOND_USER),
+    ]});
+    let body = listed.to_string();
+    app.smartcar.fault(
+        "/v3/connections",
+        json!({"status": 200, "body": body, "times": 2}),
+    );
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
+    assert_eq!(app.call("POST", &path, &[], "").status, 200);
+    let path = format!("/v3/vehicles/shared/commands/{LOCK}");
+    let refused = app.call("POST", &path, &[], "");
+    let expected = (400, "EDGE".into(), "MISSING_USER_ID".into());
+    assert_eq!(refused.error(), expected);
+}
+
+#[test]
 fn smartcar_s_own_errors_arrive_as_they_are() {
     let app = App::start();
     let cases = [
