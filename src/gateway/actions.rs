@@ -5,11 +5,12 @@
 //! running next to the first: both are unique in the table, so that one INSERT
 //! decides, for all instances.
 
-use crate::{answer::hand_on, inbound::single, invalid, store};
+use crate::{answer::hand_on, callers::Caller, inbound::single, invalid, store};
 use bytes::Bytes;
 use edge::{
     Host, Response,
     log::{self, Level},
+    migrations::{KEY_LIFE, LOST_AFTER},
     respond::Problem,
     sqlite::{Row, Value},
 };
@@ -90,8 +91,11 @@ const INSERT: &str = "INSERT INTO action
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')
     ON CONFLICT DO NOTHING RETURNING id";
 
-const CLAIMED: &str = "SELECT id, fingerprint, outcome, status, answer_headers, answer
-    FROM action WHERE claim = ?";
+/// What `action_before` would take for lost or forget is so already.
+const CLAIMED: &str = "SELECT id, fingerprint,
+        CASE WHEN outcome <> 'running' OR started_at > ?2 THEN outcome END,
+        status, answer_headers, answer, user_id
+    FROM action WHERE claim = ?1 AND started_at > ?3";
 
 const BUSY: &str = "SELECT id, kind FROM action
     WHERE vehicle_id = ? AND outcome = 'running' AND is_exclusive = 1";
@@ -109,7 +113,7 @@ const COMPLETE: &str = "UPDATE action SET
 
 /// Begins an action, unless it was begun before or another one is in the way.
 pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
-    let claim = new.key.map(|key| format!("{}\n{key}", new.caller));
+    let claim = new.key.map(|key| claim(new.caller, key));
     // What is in the way can end just before it is looked at.
     for _ in 0..3 {
         let started_at = Host.now().0;
@@ -131,11 +135,10 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
         if !store::query(INSERT, parameters).await?.is_empty() {
             return Ok(Begun::New(Running { id }));
         }
-        if let Some(claim) = &claim {
-            let rows = store::query(CLAIMED, [Value::from(claim.as_str())]).await?;
-            if let Some(row) = rows.first() {
-                return before(row, &new.fingerprint).map(Begun::Before);
-            }
+        if let Some(claim) = &claim
+            && let Some(row) = claimed(claim).await?
+        {
+            return before(&row, &new.fingerprint).map(Begun::Before);
         }
         let vehicle = new.vehicle.map(VehicleId::as_str);
         let rows = store::query(BUSY, [Value::from(vehicle)]).await?;
@@ -145,6 +148,38 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
     }
     let detail = "the vehicle is told one thing after the other: try again";
     Err(in_progress("COMMAND_IN_PROGRESS", detail.to_owned()))
+}
+
+/// A key is its caller's alone.
+fn claim(caller: &str, key: &str) -> String {
+    format!("{caller}\n{key}")
+}
+
+/// The action that a key stands for, as long as it is honoured.
+async fn claimed(claim: &str) -> Result<Option<Row>, Problem> {
+    let now = Host.now();
+    let parameters = [
+        Value::from(claim),
+        Value::from(now.before(LOST_AFTER).0),
+        Value::from(now.before(KEY_LIFE).0),
+    ];
+    let rows = store::query(CLAIMED, parameters).await?;
+    Ok(rows.into_iter().next())
+}
+
+/// What was answered before under the same key, where beginning again would take
+/// more than the record.
+pub(crate) async fn replay(
+    caller: &Caller,
+    key: Option<&str>,
+    fingerprint: &str,
+) -> Result<Option<Response>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    let Some(row) = claimed(&claim(caller.name(), key)).await? else {
+        return Ok(None);
+    };
+    caller.require_owner(row.text(6))?;
+    before(&row, fingerprint).map(Some)
 }
 
 /// What was answered when this was done under the same key.

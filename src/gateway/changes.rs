@@ -18,8 +18,8 @@ use http_body::Frame;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use smartcar::{
-    CommandKind, ConnectionId, OpenBody, Opened, Pieces, Spawn, SubscriptionId, TransportError,
-    UserId, VehicleId,
+    Call, CommandKind, ConnectionId, OpenBody, Opened, Pieces, Spawn, SubscriptionId,
+    TransportError, UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
 
@@ -44,10 +44,16 @@ pub(crate) async fn make(
     let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
     let evidence = validate(endpoint, &inbound.body)?;
     let key = actions::key(&inbound.headers, app.requires_idempotency_key())?;
-    let subject = subject(app, caller, endpoint, inbound).await?;
-    let user = subject.user.clone().filter(|_| of_a_vehicle);
-    let call = pass::call(endpoint, inbound, user)?;
-    let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
+    let mut subject = subject(caller, endpoint, inbound)?;
+    let call = pass::call(endpoint, inbound, None)?;
+    let fingerprint = fingerprint(endpoint, &call, inbound)?;
+    if let Some(response) = find_owner(app, caller, &mut subject, key, &fingerprint).await? {
+        return Ok(whole(response));
+    }
+    let call = match subject.user.clone().filter(|_| of_a_vehicle) {
+        Some(user) => call.on_behalf_of(user),
+        None => call,
+    };
     let kind = kind(endpoint);
     let begun = actions::begin(New {
         caller: caller.name(),
@@ -56,13 +62,7 @@ pub(crate) async fn make(
         vehicle: subject.vehicle.as_ref(),
         user: subject.user.as_ref(),
         key,
-        fingerprint: actions::fingerprint(&[
-            endpoint.method.as_str().as_bytes(),
-            call.path().as_bytes(),
-            inbound.query.as_bytes(),
-            named.as_bytes(),
-            &inbound.body,
-        ]),
+        fingerprint,
         is_exclusive: of_a_vehicle,
         evidence,
     });
@@ -137,10 +137,21 @@ fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<String>, Problem
     Ok(None)
 }
 
+/// What makes two changes the same.
+fn fingerprint(endpoint: &Endpoint, call: &Call, inbound: &Inbound) -> Result<String, Problem> {
+    let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
+    Ok(actions::fingerprint(&[
+        endpoint.method.as_str().as_bytes(),
+        call.path().as_bytes(),
+        inbound.query.as_bytes(),
+        named.as_bytes(),
+        &inbound.body,
+    ]))
+}
+
 /// Whom the request itself says that it is about; refuses a key that is not for
 /// them.
-async fn subject(
-    app: &App,
+fn subject(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
@@ -148,10 +159,13 @@ async fn subject(
     if endpoint.path.starts_with("/v3/vehicles/") {
         let vehicle = inbound.vehicle()?;
         caller.require_vehicle(&vehicle)?;
-        let user = owners::behalf(app, caller, &vehicle, inbound).await?;
+        let user = inbound.user()?;
+        if let Some(user) = &user {
+            caller.require_user(user)?;
+        }
         return Ok(Subject {
             vehicle: Some(vehicle),
-            user: Some(user),
+            user,
         });
     }
     if *endpoint == endpoints::DELETE_USER {
@@ -173,6 +187,34 @@ async fn subject(
         return Ok(subject);
     }
     Ok(Subject::default())
+}
+
+/// Finds the owner of a vehicle whom the request does not name. Where Smartcar
+/// would have to be asked, who comes again is answered as before: the connection
+/// can be gone by now.
+async fn find_owner(
+    app: &App,
+    caller: &Caller,
+    subject: &mut Subject,
+    key: Option<&str>,
+    fingerprint: &str,
+) -> Result<Option<Response>, Problem> {
+    let (Some(vehicle), None) = (&subject.vehicle, &subject.user) else {
+        return Ok(None);
+    };
+    let user = match owners::stored(vehicle).await? {
+        Some(user) => user,
+        None => {
+            let before = actions::replay(caller, key, fingerprint).await?;
+            if before.is_some() {
+                return Ok(before);
+            }
+            owners::ask(app, vehicle).await?
+        }
+    };
+    caller.require_user(&user)?;
+    subject.user = Some(user);
+    Ok(None)
 }
 
 #[derive(Deserialize)]

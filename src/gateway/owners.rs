@@ -39,12 +39,16 @@ pub(crate) async fn behalf(
     Ok(user)
 }
 
-/// The owner of a vehicle: as stored, else as Smartcar says, which is then
-/// remembered.
+/// The owner of a vehicle: as stored, else as Smartcar says.
 pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Problem> {
-    if let Some(owner) = stored(vehicle).await? {
-        return Ok(owner);
+    match stored(vehicle).await? {
+        Some(owner) => Ok(owner),
+        None => ask(app, vehicle).await,
     }
+}
+
+/// The owner of a vehicle as Smartcar says, which is then remembered.
+pub(crate) async fn ask(app: &App, vehicle: &VehicleId) -> Result<UserId, Problem> {
     // Smartcar lists simulated vehicles only where they are asked for.
     for mode in [VehicleMode::Live, VehicleMode::Simulated] {
         let filter = ConnectionFilter {

@@ -83,6 +83,43 @@ fn a_key_survives_a_power_cut_and_lives_for_a_day() {
 }
 
 #[test]
+fn what_was_done_is_answered_again_after_the_connection_is_gone() {
+    let app = App::start();
+    let lock = |key: &str| app.call("POST", &lock(), &[("idempotency-key", key)], "");
+    let first = lock("k-1");
+    assert_eq!(first.status, 200, "{first:?}");
+    // What the car tells later would name its owner again.
+    app.smartcar.delivered(1);
+    let path = format!("/v3/connections?filter[vehicleId]={FIRST_VEHICLE}");
+    let connection = app.call("GET", &path, &[], "").json()["data"][0].clone();
+    let path = format!("/v3/connections/{}", connection["id"].as_str().unwrap());
+    assert_eq!(app.call("DELETE", &path, &[], "").status, 204);
+
+    let requests = |app: &App| app.smartcar.control("GET", "/requests", &Value::Null);
+    let before = requests(&app);
+    let again = lock("k-1");
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(id(&again), id(&first));
+    assert_eq!(requests(&app), before, "Smartcar is not asked");
+    // Whatever is new needs an owner.
+    assert_eq!(lock("k-2").error(), edge(404, "VEHICLE_NOT_FOUND"));
+
+    // What nobody completed is unknown in the end, and forgotten after a day.
+    let age = |app: &App, by: i64| {
+        let lost = "UPDATE action SET outcome = 'running', status = NULL,
+            started_at = started_at - ?1 WHERE idempotency_key = 'k-1'";
+        app.database().execute(lost, [by]).unwrap();
+    };
+    age(&app, 0);
+    assert_eq!(lock("k-1").error(), edge(409, "REQUEST_IN_PROGRESS"));
+    age(&app, 330_000);
+    assert_eq!(lock("k-1").error(), edge(504, "OUTCOME_UNKNOWN"));
+    age(&app, 24 * 60 * 60 * 1000);
+    assert_eq!(lock("k-1").error(), edge(404, "VEHICLE_NOT_FOUND"));
+}
+
+#[test]
 fn a_key_stands_for_one_request() {
     let app = App::start();
     assert_eq!(with_key(&app, "k-1", &lock(), "").status, 200);
