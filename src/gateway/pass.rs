@@ -133,6 +133,10 @@ fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result
             "this key is held to vehicles or users: send the documented parameters alone",
         ));
     }
+    // Smartcar takes the header for a filter too, and nobody knows which one wins.
+    if let Some(user) = inbound.user()? {
+        caller.require_user(&user)?;
+    }
     if !caller.is_for_all_vehicles() {
         let vehicle = inbound.parameter("filter[vehicleId]")?;
         let vehicle = vehicle.and_then(|id| VehicleId::parse(&id).ok());

@@ -170,6 +170,13 @@ fn a_key_for_one_vehicle_or_one_user_sees_nothing_of_another() {
         let twice = format!("{CONNECTIONS}?filter[{filter}]={FIRST_VEHICLE}&filter[{filter}]=x");
         assert_eq!(get(key, &twice).error(), edge(400, "INVALID_INPUT"));
     }
+    // Nor may the header, which is a filter too, name somebody else.
+    let own = format!("{CONNECTIONS}?filter[userId]={FIRST_USER}");
+    for (user, status) in [(FIRST_USER, 200), (SECOND_USER, 403)] {
+        let headers = [("authorization", "Bearer user-key"), ("sc-user-id", user)];
+        let answer = app.send("GET", &own, &headers, b"");
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
 }
 
 #[test]
