@@ -7,16 +7,17 @@ use smartcar::{Clock, UserId};
 use std::time::Duration;
 
 /// A state is one user's. Who was refused by Connect may go back to it and try
-/// again with the same state.
+/// again with the same state, and counts as one who comes now.
 const ARRIVE: &str = "INSERT INTO arrival (nonce, arrived_at, user_id) VALUES (?1, ?2, ?3)
     ON CONFLICT (nonce) DO UPDATE SET
-        user_id = excluded.user_id, error = NULL, description = NULL, tries = tries + 1
+        arrived_at = excluded.arrived_at, user_id = excluded.user_id, error = NULL,
+        description = NULL, tries = tries + 1
     WHERE user_id IS NULL OR user_id = excluded.user_id
     RETURNING completed_at, vehicles, tries";
 
-/// Lookups for those who have not come through yet.
+/// Lookups for those who have not come through yet. Whom Connect refused costs none.
 const VAIN: &str = "SELECT coalesce(sum(tries), 0) FROM arrival
-    WHERE completed_at IS NULL AND arrived_at >= ?";
+    WHERE completed_at IS NULL AND user_id IS NOT NULL AND arrived_at >= ?";
 
 /// A page is loaded again a few times, and not for ever.
 const TRIES: i64 = 5;

@@ -352,6 +352,24 @@ fn who_comes_back_in_vain_again_and_again_uses_up_no_quota() {
 }
 
 #[test]
+fn who_waits_before_coming_back_in_vain_uses_up_no_quota_either() {
+    let app = subscribing();
+    let browsers: Vec<Browser> = (0..22).map(|_| Browser::start(&app, "")).collect();
+    for browser in &browsers {
+        browser.come_back(&app, "error=access_denied");
+    }
+    // Whoever refuses costs nothing, and keeps nobody out.
+    let good = Browser::start(&app, "").come_back(&app, &format!("user_id={FIRST_USER}"));
+    assert_eq!(good.status, 200, "{good:?}");
+    let earlier = "UPDATE arrival SET arrived_at = arrived_at - 1200000";
+    app.database().execute(earlier, []).unwrap();
+    let mut codes = browsers
+        .iter()
+        .map(|browser| browser.come_back(&app, "user_id=made-up").error().2);
+    assert!(codes.any(|code| code == "CONNECT_BUSY"));
+}
+
+#[test]
 fn a_start_may_take_a_key_and_then_no_cookie() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[
