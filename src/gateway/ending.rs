@@ -179,6 +179,14 @@ mod tests {
     }
 
     #[test]
+    fn an_error_at_the_end_of_a_202_has_a_status_of_its_own() {
+        for (told, outcome) in [("502", Outcome::Unknown), ("409", Outcome::Failed)] {
+            let body = format!(r#"{{"errors":[{{"status":"{told}","type":"T","code":"C"}}]}}"#);
+            assert_eq!(of(&endpoints::LOCK, 202, &body).outcome, outcome, "{told}");
+        }
+    }
+
+    #[test]
     fn what_is_no_command_is_done_when_the_status_says_so() {
         for (endpoint, status) in [
             (&endpoints::DELETE_CONNECTION, 204),

@@ -67,7 +67,7 @@ pub struct Resolution(pub String);
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("Smartcar answered {status}: {kind}/{}: {detail}", .code.as_deref().unwrap_or("null"))]
 pub struct ApiError {
-    /// The HTTP status.
+    /// The HTTP status; that of the error itself where a 202 ended in one.
     pub status: u16,
     /// Smartcar's `type`, for example `VEHICLE_STATE`; empty where the body was
     /// not Smartcar's.
@@ -99,10 +99,14 @@ impl ApiError {
             None => top,
         };
         let text = |name| error.text(name).map(Cow::into_owned);
+        // Where Smartcar had said 202 and went on, the error has a status of its own.
+        let status = response.status.as_u16();
+        let told = text("status").and_then(|status| status.parse().ok());
+        let status = told.filter(|_| status < 300).unwrap_or(status);
         let resolution = error.object("resolution").text("type").map(Cow::into_owned);
         let debug = error.object("meta").object("debug");
         Self {
-            status: response.status.as_u16(),
+            status,
             kind: text("type").unwrap_or_default(),
             code: text("code"),
             detail: text("detail")
