@@ -99,7 +99,7 @@ wit: ## Renders the contract's documentation to target/wit and takes its changes
 	@cargo run --locked --quiet -p wit-docs -- wit target/wit
 
 # What other applications compose; the rest is of this one.
-package: components ## Puts the components, versioned, into target/package with sizes and digests
+package: components ## Puts the components, versioned, into target/package with digests and bills of materials
 	@sh scripts/package.sh $(APP) client verify print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)

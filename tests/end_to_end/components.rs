@@ -3,6 +3,7 @@
 use end_to_end::shell;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::{collections::BTreeSet, path::Path};
 use tempfile::TempDir;
 
 #[test]
@@ -23,29 +24,114 @@ fn a_component_is_as_small_as_was_promised() {
     }
 }
 
+/// What `make package` makes of these components, and what it says of them.
+fn package(components: &str, out: &Path) -> Value {
+    let said = shell(&format!(
+        "cd .. && PACKAGE_DIR={} sh scripts/package.sh {components}",
+        out.display()
+    ));
+    serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"))
+}
+
+/// A packaged file, which is as its entry in the manifest says.
+fn packaged(out: &Path, entry: &Value) -> Vec<u8> {
+    let bytes = std::fs::read(out.join(entry["file"].as_str().unwrap())).unwrap();
+    assert_eq!(entry["size"], bytes.len());
+    assert_eq!(entry["sha256"], hex::encode(Sha256::digest(&bytes)));
+    bytes
+}
+
 #[test]
 fn what_is_packaged_is_what_was_built() {
     let out = TempDir::new().unwrap();
-    let out = out.path();
-    let said = shell(&format!(
-        "cd .. && PACKAGE_DIR={} sh scripts/package.sh client verify",
-        out.display()
-    ));
-    let manifest: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
+    let manifest = package("client verify", out.path());
     assert_eq!(manifest["contract"], "smartcar:edge@0.1.0");
     let components = manifest["components"].as_array().unwrap();
     assert_eq!(components.len(), 2);
     for component in components {
-        let text = |name: &str| component[name].as_str().unwrap().to_owned();
+        let name = component["name"].as_str().unwrap();
         let folder = env!("CARGO_MANIFEST_DIR");
-        let built = format!(
-            "{folder}/../target/wasm32-wasip2/release/{}.wasm",
-            text("name")
+        let built = format!("{folder}/../target/wasm32-wasip2/release/{name}.wasm");
+        assert_eq!(
+            packaged(out.path(), component),
+            std::fs::read(built).unwrap()
         );
-        let bytes = std::fs::read(out.join(text("file"))).unwrap();
-        assert_eq!(bytes, std::fs::read(built).unwrap());
-        assert_eq!(component["size"], bytes.len());
-        assert_eq!(text("sha256"), hex::encode(Sha256::digest(&bytes)));
-        assert!(text("file").ends_with("-0.1.0.wasm"), "{component}");
+        assert_eq!(component["file"], format!("{name}-0.1.0.wasm"));
     }
+}
+
+/// The bill of materials that is packaged with the component of this number.
+fn bill(out: &Path, manifest: &Value, component: usize) -> (String, Value) {
+    let entry = &manifest["components"][component]["sbom"];
+    assert_eq!(entry["mediaType"], "application/vnd.cyclonedx+json");
+    let text = String::from_utf8(packaged(out, entry)).unwrap();
+    let bill = serde_json::from_str(&text).unwrap();
+    (text, bill)
+}
+
+#[test]
+fn what_is_packaged_says_what_it_is_made_of() {
+    let out = TempDir::new().unwrap();
+    let manifest = package("verify print-sink", out.path());
+    let (text, bill) = bill(out.path(), &manifest, 0);
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    let whole = &bill["metadata"]["component"];
+    assert_eq!(whole["name"], "verify");
+    let digest = &manifest["components"][0]["sha256"];
+    assert_eq!(&whole["hashes"][0]["content"], digest);
+
+    // As the registry has it, by the checksum that cargo compares.
+    let parts = bill["components"].as_array().unwrap();
+    let hmac = parts.iter().find(|part| part["name"] == "hmac").unwrap();
+    let version = hmac["version"].as_str().unwrap();
+    assert_eq!(hmac["purl"], format!("pkg:cargo/hmac@{version}"));
+    assert_eq!(hmac["licenses"][0]["expression"], "MIT OR Apache-2.0");
+    let lock = include_str!("../../Cargo.lock");
+    let checksum = hmac["hashes"][0]["content"].as_str().unwrap();
+    assert!(lock.contains(&format!("checksum = \"{checksum}\"")));
+
+    // Its own crates, of which a registry knows nothing, and Rust's library.
+    let named = |name: &str| parts.iter().find(|part| part["name"] == name);
+    assert_eq!(named("smartcar").unwrap()["purl"], Value::Null);
+    assert!(named("std").is_some());
+    // What tests, build scripts, macros and other targets need is not in it.
+    for elsewhere in ["proptest", "rusqlite", "serde_derive", "wasmtime", "libc"] {
+        assert!(named(elsewhere).is_none(), "{elsewhere}");
+    }
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    assert!(!text.contains(repository.to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_bill_of_materials_is_whole_and_of_one_component() {
+    let out = TempDir::new().unwrap();
+    let manifest = package("verify print-sink", out.path());
+    for component in 0..2 {
+        let (_, bill) = bill(out.path(), &manifest, component);
+        let reference = |part: &Value| part["bom-ref"].as_str().unwrap().to_owned();
+        let parts = bill["components"].as_array().unwrap().iter();
+        let mut parts: BTreeSet<_> = parts.map(reference).collect();
+        parts.insert(reference(&bill["metadata"]["component"]));
+        let edges = bill["dependencies"].as_array().unwrap();
+        let from: BTreeSet<_> = edges
+            .iter()
+            .map(|edge| edge["ref"].as_str().unwrap())
+            .collect();
+        assert!(from.iter().copied().eq(&parts), "{from:?} {parts:?}");
+        for to in edges
+            .iter()
+            .flat_map(|edge| edge["dependsOn"].as_array().unwrap())
+        {
+            assert!(parts.contains(to.as_str().unwrap()), "{to}");
+        }
+        let is_verify = component == 0;
+        assert_eq!(parts.contains("smartcar-edge:smartcar@0.1.0"), is_verify);
+    }
+}
+
+#[test]
+fn the_same_sources_give_the_same_bill_of_materials() {
+    let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let manifest = package("verify", one.path());
+    assert_eq!(package("verify", other.path()), manifest);
 }
