@@ -276,6 +276,26 @@ fn a_limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
 }
 
 #[test]
+fn nobody_is_told_to_come_back_in_no_seconds() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.reply(SIGNALS, limit("SMARTCAR_API", Some("1")));
+    fake.reply(SIGNALS, limit("SMARTCAR_API", Some("1")));
+    fake.answer(SIGNALS, 200, "{}");
+    let call = signals("v-1");
+    // Each look costs the millisecond of the store, so none of them is left out.
+    fake.run(client.call(&call)).unwrap();
+    while let [limit] = &fake.run(client.limits())[..] {
+        assert_eq!(limit.retry_after(), 1);
+    }
+    fake.run(client.call(&call)).unwrap();
+    while let Err(Error::Limited(limit)) = fake.run(client.call(&call)) {
+        assert_eq!(limit.retry_after(), 1);
+    }
+    assert_eq!(fake.requests_to(SIGNALS), 3);
+}
+
+#[test]
 fn every_use_of_the_token_is_accounted_for() {
     let fake = Fake::new();
     let headers = vec![("sc-request-id", "r-1".to_owned())];

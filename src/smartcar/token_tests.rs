@@ -84,7 +84,37 @@ fn nobody_refreshes_before_the_early_time_and_everybody_soon_after() {
     // some 22 s before that.
     assert!(!at(2812, 1.0) && at(2813, 1.0));
     assert!(!at(2785, 0.5) && at(2800, 0.5));
-    assert!(at(2701, 0.001));
+    assert!(at(2700, 0.001));
+}
+
+#[test]
+fn what_has_expired_is_not_used_for_another_millisecond() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let (millisecond, cache) = (Duration::from_millis(1), &cache.0);
+    let times = fake.run(cache.find(&fake)).unwrap().times;
+    let before = |time: Timestamp| time.before(millisecond);
+    assert!(cache.fresh(before(times.stale_from)).is_some());
+    assert!(cache.fresh(times.stale_from).is_none());
+    assert!(cache.last_resort(before(times.expires_at)).is_some());
+    assert!(cache.last_resort(times.expires_at).is_none());
+    // Looking into the store takes a while, in which the token gets older.
+    fake.advance(times.stale_from.since(fake.now()) - 5 * millisecond);
+    for _ in 0..10 {
+        let kept = fake.run(cache.kept(&fake));
+        assert_eq!(kept.is_some(), fake.now() < times.stale_from);
+    }
+}
+
+#[test]
+fn refused_credentials_are_shown_again_when_their_minute_is_over() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
+    fake.run(cache.get(&fake)).unwrap_err();
+    let refusal = cache.0.state().refusal.clone().unwrap();
+    fake.advance(refusal.until.since(fake.now()) - Duration::from_millis(1));
+    assert!(fake.run(cache.0.refusal(&fake)).is_some());
+    fake.advance(Duration::from_millis(1));
+    assert!(fake.run(cache.0.refusal(&fake)).is_none());
 }
 
 #[test]
@@ -203,6 +233,30 @@ fn a_failed_early_refresh_is_tried_again_after_half_a_minute_or_so() {
     // Each try is up to three requests, and two minutes hold at most five tries.
     let requests = fake.token_requests() - 1;
     assert!((3..=18).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn early_refreshes_that_fail_are_half_a_minute_apart_more_or_less_a_quarter() {
+    let (fake, cache) = (Fake::new(), tokens());
+    get(&fake, &cache);
+    fake.advance(MINUTE * 47);
+    fake.identity_is_away(true);
+    let (mut requests, mut tries) = (fake.token_requests(), Vec::new());
+    while tries.len() < 12 {
+        let begun = fake.now();
+        get(&fake, &cache);
+        if fake.token_requests() > requests {
+            requests = fake.token_requests();
+            tries.push((begun, fake.now()));
+        }
+        fake.advance(Duration::from_secs(1));
+    }
+    let pauses = tries.windows(2).map(|pair| pair[1].0.since(pair[0].1));
+    let pauses: Vec<_> = pauses.map(|pause| pause.as_secs()).collect();
+    // A call comes up to a second after it was time.
+    assert!(pauses.iter().all(|pause| (22..=38).contains(pause)));
+    // Instances that failed together do not try together.
+    assert!(pauses.iter().any(|pause| pauses[0].abs_diff(*pause) > 3));
 }
 
 #[test]
