@@ -223,6 +223,20 @@ fn a_limit_is_answered_here_until_it_is_over() {
 }
 
 #[test]
+fn a_limit_whose_body_breaks_off_is_a_limit() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let headers = [("retry-after", "9"), ("x-breaks-off", "1")];
+    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    let body = r#"{"type":"RATE_LIMIT","code":"SMARTCAR_API"}"#;
+    fake.reply(LOCK, Reply::Answer(429, headers.into(), body.into()));
+    assert_eq!(fake.run(client.call(&lock())).unwrap().status, 429);
+    let again = fake.run(client.call(&lock())).unwrap_err();
+    assert!(matches!(&again, Error::Limited(limit) if limit.retry_after() == 9));
+    assert_eq!(fake.requests_to(LOCK), 1);
+}
+
+#[test]
 fn other_instances_share_a_limit() {
     let fake = Fake::new();
     fake.reply(SIGNALS, limit("SMARTCAR_API", Some("60")));
