@@ -11,14 +11,18 @@ use crate::{
     invalid, owners, scopes,
 };
 use edge::{Host, respond::Problem};
-use futures::stream;
+use futures::{
+    future::{Either, select},
+    stream,
+};
 use http::StatusCode;
 use http_body::Frame;
 use smartcar::{
-    Call, Clock, Error, OpenBody, Opened, Pieces, Timestamp, UserId, VehicleId,
+    Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError, UserId,
+    VehicleId,
     endpoints::{self, Endpoint, OnBehalf},
 };
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 /// An answer up to this length is read before it is handed on: its length is then
 /// known to be true, and where it breaks off it can be asked for again.
@@ -35,6 +39,31 @@ pub(crate) async fn read(
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
     caller.require(scopes::of(endpoint))?;
+    in_time(answer(app, caller, endpoint, inbound)).await
+}
+
+/// The longest that a read may take, whatever it has to ask Smartcar.
+pub(crate) async fn in_time<T>(
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    match select(pin!(work), pin!(Host.sleep(DEADLINE))).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => {
+            let late = TransportError {
+                sent: Sent::Maybe,
+                detail: "the time for an answer ran out".to_owned(),
+            };
+            Err(problem(&late.into()))
+        }
+    }
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    endpoint: &'static Endpoint,
+    inbound: &Inbound,
+) -> Result<Answer, Problem> {
     admit(app, caller, endpoint, inbound).await?;
     let until = Host.now().after(DEADLINE);
     let call = call(endpoint, inbound, inbound.user()?)?.within(DEADLINE);

@@ -139,7 +139,7 @@ pub(crate) async fn read(
         let status = StatusCode::GATEWAY_TIMEOUT;
         return Err(Problem::new(status, "NOT_STORED", detail));
     }
-    let answer = query.forward(app, endpoint, inbound).await;
+    let answer = pass::in_time(query.forward(app, endpoint, inbound)).await;
     let (failed, status) = match &answer {
         Ok(answer) => (is_failure(answer.status), Some(answer.status)),
         Err(problem) => (is_failure(problem.status), None),

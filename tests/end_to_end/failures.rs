@@ -72,6 +72,18 @@ fn smartcar_is_slow() {
 }
 
 #[test]
+fn who_owns_a_vehicle_is_asked_in_the_time_of_the_read() {
+    let app = App::start();
+    let signals = "/v3/vehicles/{vehicleId}/signals";
+    for route in ["/v3/connections", signals] {
+        app.smartcar.fault(route, json!({"latencyMs": 7000}));
+    }
+    let path = signals.replace("{vehicleId}", FIRST_VEHICLE);
+    let answer = app.call("GET", &path, &[], "");
+    assert_eq!(answer.error(), edge(502, "SMARTCAR_UNREACHABLE"));
+}
+
+#[test]
 fn smartcar_fails_for_a_moment() {
     let app = App::start();
     let html = json!({"Content-Type": "text/html"});
