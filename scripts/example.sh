@@ -29,10 +29,11 @@ get() {
     curl -q -s --noproxy '*' "$@"
 }
 
-# Nobody listens there, as far as can be told beforehand.
+# Nobody listens there, as far as can be told beforehand; and no system gives out
+# such a port by itself.
 free_port() {
     while :; do
-        port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
+        port=$((10000 + $(od -An -N2 -tu2 /dev/urandom) % 20000))
         get -o /dev/null --max-time 1 "http://127.0.0.1:$port" || [ $? -ne 7 ] || break
     done
     echo $port

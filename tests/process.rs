@@ -1,6 +1,7 @@
 //! A program that a test started, and everything that it says.
 
 use std::{
+    hash::{BuildHasher, Hasher, RandomState},
     io::Read,
     net::TcpListener,
     os::unix::process::CommandExt,
@@ -18,10 +19,17 @@ pub(crate) fn repository() -> PathBuf {
         .to_owned()
 }
 
-/// An address that nobody listens on.
+/// An address that nobody listens on. Its port is none that systems give out by
+/// themselves (from 32768 on), or a connection of somebody's could have it by the
+/// time that it is taken.
 pub(crate) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    loop {
+        let chance = RandomState::new().build_hasher().finish();
+        let address = format!("127.0.0.1:{}", 10_000 + chance % 20_000);
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Ends when it is dropped.
