@@ -10,6 +10,7 @@ mod bindings;
 mod capabilities;
 mod components;
 mod compose;
+mod connections;
 mod denied;
 mod fuel;
 mod guest;

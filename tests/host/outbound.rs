@@ -2,6 +2,7 @@
 //! inside the host, and everything else to the network.
 
 use crate::allowed_hosts::chaining_target;
+use crate::connections;
 use crate::guest::Grants;
 use crate::instances::Neighbours;
 use crate::routes::Match;
@@ -92,6 +93,10 @@ impl Sender {
             return Ok((response, Box::new(async { Ok(()) })));
         }
         set_host(request.uri().authority().cloned(), request.headers_mut())?;
+        if request.uri().scheme() == Some(&Scheme::HTTP) {
+            let response = connections::send(request, options).await?;
+            return Ok((response, Box::new(async { Ok(()) })));
+        }
         let (response, io) = default_send_request(request, options).await?;
         Ok((response.map(|body| body.boxed_unsync()), Box::new(io)))
     }
