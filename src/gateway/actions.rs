@@ -88,8 +88,7 @@ pub(crate) enum Begun {
 const INSERT: &str = "INSERT INTO action
         (id, kind, path, caller, vehicle_id, user_id, idempotency_key, fingerprint, claim,
          is_exclusive, evidence, started_at, outcome)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')
-    ON CONFLICT DO NOTHING RETURNING id";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')";
 
 /// What `action_before` would take for lost or forget is so already.
 const CLAIMED: &str = "SELECT id, fingerprint,
@@ -132,7 +131,7 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             Value::from(new.evidence.as_deref()),
             Value::from(started_at),
         ];
-        if !store::query(INSERT, parameters).await?.is_empty() {
+        if store::insert(INSERT, parameters).await? {
             return Ok(Begun::New(Running { id }));
         }
         if let Some(claim) = &claim
@@ -141,9 +140,8 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             return before(&row, &new.fingerprint).map(Begun::Before);
         }
         let vehicle = new.vehicle.map(VehicleId::as_str);
-        let rows = store::query(BUSY, [Value::from(vehicle)]).await?;
-        if let Some(row) = rows.first() {
-            return Err(busy(row));
+        if let Some(row) = store::first(BUSY, [Value::from(vehicle)]).await? {
+            return Err(busy(&row));
         }
     }
     let detail = "the vehicle is told one thing after the other: try again";
@@ -163,8 +161,7 @@ async fn claimed(claim: &str) -> Result<Option<Row>, Problem> {
         Value::from(now.before(LOST_AFTER).0),
         Value::from(now.before(KEY_LIFE).0),
     ];
-    let rows = store::query(CLAIMED, parameters).await?;
-    Ok(rows.into_iter().next())
+    store::first(CLAIMED, parameters).await
 }
 
 /// What was answered before under the same key, where beginning again would take
@@ -264,7 +261,7 @@ impl Running {
             Value::from(i64::from(ending.is_void)),
         ];
         // The failure is in the log; here is which action it concerns.
-        if store::query(COMPLETE, parameters).await.is_err() {
+        if store::execute(COMPLETE, parameters).await.is_err() {
             log::line(Level::Error, "action_not_completed")
                 .with("action_id", self.id.as_str())
                 .with("outcome", outcome.as_str())

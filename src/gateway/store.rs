@@ -31,6 +31,15 @@ pub(crate) async fn execute(sql: &str, parameters: impl Into<Vec<Value>>) -> Res
     done.await.map_err(|error| unavailable(&error))
 }
 
+/// Inserts a row; false where there is one already that it cannot stand beside.
+pub(crate) async fn insert(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<bool, Problem> {
+    match async { sqlite::store().await?.execute(sql, parameters).await }.await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Taken(_)) => Ok(false),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
 fn unavailable(error: &StoreError) -> Problem {
     log::line(Level::Error, "store")
         .with("error", error.to_string())
