@@ -1,6 +1,6 @@
 //! The host's key-value store named `default`.
 
-use crate::Host;
+use crate::{Host, Once};
 use smartcar::{KeyValue, KeyValueError};
 use spin_sdk::key_value::{Error, Store};
 
@@ -27,8 +27,11 @@ pub async fn granted() -> Result<(), KeyValueError> {
     }
 }
 
-async fn open() -> Result<Store, KeyValueError> {
-    Store::open_default().await.map_err(failed)
+/// Opened by the first request of an instance that needs it.
+async fn open() -> Result<&'static Store, KeyValueError> {
+    static STORE: Once<Store> = Once::new();
+    let opened = STORE.get_or_try_init(Store::open_default).await;
+    opened.map_err(failed)
 }
 
 fn failed(error: Error) -> KeyValueError {
