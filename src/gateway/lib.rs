@@ -37,11 +37,16 @@ mod tally;
 mod vehicles;
 
 use answer::{Answer, whole};
+use bytes::Bytes;
 use edge::{
     Response, request,
     respond::{self, Problem},
 };
-use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use http::{
+    HeaderMap, Method, StatusCode,
+    header::{self, CONTENT_LENGTH},
+    request::Parts,
+};
 use inbound::{Inbound, single};
 use routes::{Own, Route};
 use spin_sdk::{http::Request, http_service};
@@ -60,8 +65,14 @@ async fn handle(request: Request) -> Answer {
 async fn answer(request: Request) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
-    // still sending would not see the answer.
-    let body = request::body(body, MAX_BODY).await?;
+    // still sending would not see the answer. A GET that announces none has none,
+    // and to be told so takes three calls of the host.
+    let has_body = parts.method != Method::GET || parts.headers.contains_key(CONTENT_LENGTH);
+    let body = if has_body {
+        request::body(body, MAX_BODY).await?
+    } else {
+        Bytes::new()
+    };
     let Parts {
         method,
         uri,
