@@ -38,11 +38,12 @@ fn run(app: &App) -> Value {
     app.call("POST", "/run", &[], "").json()
 }
 
+/// What waits for a sink: null before the relay has told the database of it.
 fn outbox(app: &App, sink: &str) -> Value {
     let status = app.call("GET", "/status", &[], "").json();
     let outbox = status["outbox"].as_array().unwrap();
     let found = outbox.iter().find(|of| of["sink"] == sink);
-    found.cloned().unwrap_or_else(|| panic!("{status}"))
+    found.cloned().unwrap_or_default()
 }
 
 /// Waits until nobody is sending anything.
