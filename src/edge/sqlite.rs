@@ -120,7 +120,7 @@ impl Wait {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     /// The first pause before it asks again: a few writes.
-    const LONGEST: Duration = Duration::from_millis(8);
+    const LONGEST: Duration = Duration::from_millis(5);
 
     /// The pause of who has waited for long: less than a write.
     const SHORTEST: Duration = Duration::from_micros(300);
