@@ -2,14 +2,14 @@
 //!
 //! In memory first: a flood of forged requests must not become a flood of writes.
 //! What was counted is written at most once a second by each instance, after the
-//! answers.
+//! answers; and in a flood, which makes instances by the hundred, by few of them.
 
 use edge::{
     Host,
     log::{self, Level},
     sqlite::{self, Value},
 };
-use smartcar::{Clock, Spawn, Timestamp, delivery::Mode};
+use smartcar::{Clock, Random, Spawn, Timestamp, delivery::Mode};
 use std::{
     collections::BTreeMap,
     mem,
@@ -19,6 +19,12 @@ use std::{
 
 /// Between two writes of an instance.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// An instance that refuses so many between two writes is in a flood.
+const FLOOD: i64 = 64;
+
+/// In a flood, one of so many instances writes, and counts for all of them.
+const SHARE: i32 = 16;
 
 /// What is counted together. All of it is from small sets, but for the type of a
 /// verified event.
@@ -30,9 +36,12 @@ pub(crate) struct Kind {
     pub(crate) mode: Mode,
 }
 
+/// How often, by the minute and what.
+type Taken = BTreeMap<(i64, Kind), i64>;
+
 #[derive(Default)]
 struct Counts {
-    counts: BTreeMap<(i64, Kind), i64>,
+    counts: Taken,
     is_scheduled: bool,
 }
 
@@ -63,6 +72,10 @@ async fn write() {
         counts.is_scheduled = false;
         mem::take(&mut counts.counts)
     };
+    let taken = in_a_flood(taken, Host.unit());
+    if taken.is_empty() {
+        return;
+    }
     let rows = vec!["(?, ?, ?, ?, ?, ?)"; taken.len()].join(", ");
     let sql = format!(
         "INSERT INTO tally (minute, outcome, reason, event_type, mode, count) VALUES {rows} \
@@ -90,6 +103,58 @@ async fn write() {
     }
 }
 
+/// Refusals alone, and many of them: what this instance is to write, by `chance`
+/// (0 to 1).
+fn in_a_flood(taken: Taken, chance: f64) -> Taken {
+    let is_refusals = taken.keys().all(|(_, kind)| kind.outcome == "refused");
+    if !is_refusals || taken.values().sum::<i64>() < FLOOD {
+        return taken;
+    }
+    if chance * f64::from(SHARE) >= 1.0 {
+        return Taken::new();
+    }
+    let for_all = |(kind, count): (_, i64)| (kind, count * i64::from(SHARE));
+    taken.into_iter().map(for_all).collect()
+}
+
 fn counts() -> MutexGuard<'static, Counts> {
     COUNTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(counts: &[(&'static str, i64)]) -> Taken {
+        let kind = |outcome| Kind {
+            outcome,
+            reason: String::new(),
+            event_type: String::new(),
+            mode: Mode::Live,
+        };
+        let counts = counts.iter();
+        counts
+            .map(|(name, count)| ((1, kind(name)), *count))
+            .collect()
+    }
+
+    #[test]
+    fn one_of_many_counts_for_all_in_a_flood() {
+        let flood = taken(&[("refused", FLOOD)]);
+        let for_all = taken(&[("refused", FLOOD * i64::from(SHARE))]);
+        assert_eq!(in_a_flood(flood.clone(), 0.06), for_all);
+        assert_eq!(in_a_flood(flood.clone(), 0.07), Taken::new());
+        assert_eq!(in_a_flood(flood, 1.0), Taken::new());
+    }
+
+    #[test]
+    fn everything_else_is_counted_exactly() {
+        for exact in [
+            taken(&[("refused", FLOOD - 1)]),
+            taken(&[("stored", 1000)]),
+            taken(&[("refused", 1000), ("duplicate", 1)]),
+        ] {
+            assert_eq!(in_a_flood(exact.clone(), 0.99), exact);
+        }
+    }
 }
