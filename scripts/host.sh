@@ -4,6 +4,8 @@
 #   embedded  this repository's stand-in, tests/host
 #   (empty)   spin where a suitable one is on PATH, else embedded
 #
+# RUNTIME_CONFIG, if it is set, is Spin's --runtime-config-file.
+#
 # usage: host.sh MANIFEST ADDRESS STATE_DIR | host.sh --which
 set -eu
 
@@ -41,7 +43,11 @@ if [ "${1:-}" = --which ]; then
 fi
 
 if [ $host = spin ]; then
-    exec spin up --from "$1" --listen "$2" --state-dir "$3"
+    exec spin up --from "$1" --listen "$2" --state-dir "$3" \
+        ${RUNTIME_CONFIG:+--runtime-config-file "$RUNTIME_CONFIG"}
+elif [ -n "${RUNTIME_CONFIG:-}" ]; then
+    echo "RUNTIME_CONFIG is Spin's; the embedded host has no runtime config" >&2
+    exit 2
 else
     built=$(dirname "$0")/../target
     exec "$built/debug/edge-host" --from "$1" --listen "$2" --state-dir "$3" \

@@ -9,7 +9,12 @@ use crate::{
 };
 use rusqlite::Connection;
 use std::{
-    collections::BTreeMap, io::Read, path::Path, process::Command, sync::Arc, time::Duration,
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -25,6 +30,8 @@ pub struct Options {
     pub simulator: &'static [&'static str],
     /// Whether nobody reads the log.
     pub is_unheard: bool,
+    /// Spin's runtime config. The embedded host knows none.
+    pub runtime_config: Option<PathBuf>,
 }
 
 /// The application in front of a simulator of its own, with a store of its own.
@@ -35,6 +42,7 @@ pub struct App {
     state: Arc<TempDir>,
     variables: BTreeMap<&'static str, String>,
     is_unheard: bool,
+    runtime_config: Option<PathBuf>,
     /// The simulator that it calls and that delivers to it.
     pub smartcar: Smartcar,
 }
@@ -83,6 +91,7 @@ impl App {
             state: Arc::new(TempDir::new().unwrap()),
             variables,
             is_unheard: options.is_unheard,
+            runtime_config: options.runtime_config,
             smartcar,
         };
         app.smartcar.deliver_to(&app.url("/webhooks"));
@@ -97,6 +106,9 @@ impl App {
             .current_dir(repository())
             .args(["scripts/host.sh", "spin.toml", &self.address])
             .arg(self.state.path());
+        if let Some(file) = &self.runtime_config {
+            command.env("RUNTIME_CONFIG", file);
+        }
         for (name, value) in &self.variables {
             command.env(format!("SPIN_VARIABLE_{name}"), value);
         }
@@ -123,6 +135,7 @@ impl App {
             state: Arc::clone(&self.state),
             variables: self.variables.clone(),
             is_unheard: self.is_unheard,
+            runtime_config: self.runtime_config.clone(),
             smartcar: Smartcar::start(&[]),
         };
         second.run();

@@ -1,7 +1,7 @@
 //! Several hosts of one application share a key-value store and a database: what
 //! one of them has done, none of the others does again.
 
-use end_to_end::{App, Options, Sink, eventually, vehicle_state};
+use end_to_end::{App, Options, Redis, Sink, eventually, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::{collections::BTreeSet, sync::Barrier, thread};
@@ -176,4 +176,26 @@ fn all_nodes_use_one_token() {
     let third = first.second_host();
     assert_eq!(lock(&third, "key-2").status, 200);
     assert_eq!(first.smartcar.count(TOKEN, 200), 1);
+}
+
+#[test]
+fn all_nodes_use_one_token_in_redis() {
+    if std::env::var("EDGE_HOST").as_deref() != Ok("spin") {
+        eprintln!("skipped: only Spin keeps its key-value store in Redis (EDGE_HOST=spin)");
+        return;
+    }
+    let Some(redis) = Redis::start() else {
+        eprintln!("skipped: there is no redis-server on PATH");
+        return;
+    };
+    let first = App::start_with(Options {
+        runtime_config: Some(redis.runtime_config()),
+        ..Options::default()
+    });
+    let second = first.second_host();
+    for (node, key) in [(&first, "key-1"), (&second, "key-2"), (&first, "key-3")] {
+        assert_eq!(lock(node, key).status, 200);
+    }
+    assert_eq!(first.smartcar.count(TOKEN, 200), 1);
+    assert!(redis.keys() > 0, "the token is somewhere else");
 }
