@@ -198,14 +198,15 @@ async fn settle(batch: &mut Vec<Waiting>, most: usize) -> Result<(), StoreError>
                 }
             }
             Err(StoreError::Locked) if wait.again().await => join(batch, most),
-            Err(error @ StoreError::Taken(_)) => {
+            Err(error @ StoreError::Locked) => return Err(error),
+            // Whatever the database says of it: a duplicate is none of its failures.
+            Err(error) => {
                 let many = batch.len();
                 tell_duplicates(store, batch).await?;
                 if batch.len() == many {
                     return Err(error);
                 }
             }
-            Err(error) => return Err(error),
         }
     }
     Ok(())
