@@ -174,22 +174,21 @@ impl<P: Platform> Client<P> {
                 detail: "the time ran out before it was sent".to_owned(),
             }));
         }
+        let mut account = token.map(|_| Account {
+            platform: &self.platform,
+            call,
+            started,
+            answer: None,
+        });
         let mut result = self.platform.open(request, time).await.map(Opened::from);
         if until == Until::End
             && let Ok(opened) = result
         {
             result = opened.read().await.map(Opened::from);
         }
-        if token.is_some() {
-            let answer = result.as_ref().ok();
-            self.platform.token_used(&TokenUse {
-                endpoint: call.endpoint,
-                vehicle: call.vehicle.as_ref(),
-                user: call.user.as_ref(),
-                status: answer.map(|answer| answer.status.as_u16()),
-                request_id: answer.and_then(Opened::request_id),
-                duration: self.platform.now().since(started),
-            });
+        if let (Some(account), Ok(opened)) = (&mut account, &result) {
+            let request_id = opened.request_id().map(str::to_owned);
+            account.answer = Some((opened.status.as_u16(), request_id));
         }
         Ok(result?)
     }
@@ -222,6 +221,30 @@ impl<P: Platform> Client<P> {
         request
             .body(call.body.clone())
             .map_err(|_| "the configured origin of Smartcar's API is no origin")
+    }
+}
+
+/// Takes account of a use of the token when it ends, also where nobody waits for
+/// the answer any more.
+struct Account<'a, P: Platform> {
+    platform: &'a P,
+    call: &'a Call,
+    started: Timestamp,
+    /// Status and Smartcar's id of the request.
+    answer: Option<(u16, Option<String>)>,
+}
+
+impl<P: Platform> Drop for Account<'_, P> {
+    fn drop(&mut self) {
+        let answer = self.answer.as_ref();
+        self.platform.token_used(&TokenUse {
+            endpoint: self.call.endpoint,
+            vehicle: self.call.vehicle.as_ref(),
+            user: self.call.user.as_ref(),
+            status: answer.map(|(status, _)| *status),
+            request_id: answer.and_then(|(_, id)| id.as_deref()),
+            duration: self.platform.now().since(self.started),
+        });
     }
 }
 

@@ -5,8 +5,8 @@ use crate::{
     Call, Clock, Limit, LimitScope, Pieces, UnitSystem, UserId, VehicleId, endpoints,
     testing::{Fake, Reply, Used, client},
 };
-use futures::future::join_all;
-use std::time::Duration;
+use futures::future::{join_all, select};
+use std::{pin::pin, time::Duration};
 
 const LOCK: &str = "/v3/vehicles/v-1/commands/security/lock";
 const SIGNALS: &str = "/v3/vehicles/v-1/signals";
@@ -395,4 +395,20 @@ fn an_opened_answer_that_tells_of_a_limit_is_remembered_and_still_readable() {
     assert!(fake.run(client.open(&lock())).is_err());
     fake.advance(Duration::from_secs(60));
     assert!(fake.run(client.limits()).is_empty());
+}
+
+#[test]
+fn a_use_of_the_token_is_told_of_also_where_nobody_waits_for_the_answer() {
+    let fake = Fake::new();
+    fake.answer(LOCK, 200, "{}");
+    let (client, call) = (client(&fake), lock());
+    fake.run(client.call(&call)).unwrap();
+    fake.latency(Duration::from_secs(60));
+    fake.run(async {
+        let call = pin!(client.call(&call));
+        let leaves = pin!(fake.sleep(Duration::from_secs(1)));
+        select(call, leaves).await;
+    });
+    let told: Vec<_> = fake.used().iter().map(|used| used.status).collect();
+    assert_eq!(told, [Some(200), None]);
 }
