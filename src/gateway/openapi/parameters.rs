@@ -1,6 +1,6 @@
 //! What stands in paths, queries and headers of requests.
 
-use super::schemas::ID;
+use super::schemas::{CODE, ID};
 use crate::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -75,7 +75,6 @@ pub(super) fn all() -> Value {
         ("subscriptionId", ""),
         ("applicationId", ""),
         ("scheduleId", ""),
-        ("signalCode", "One of those at /v3/signals."),
         (
             "commandId",
             "What the header Edge-Command-Id said, or Smartcar's id of the command's execution.",
@@ -83,6 +82,8 @@ pub(super) fn all() -> Value {
     ] {
         add(name, "path", text, id());
     }
+    let code = json!({"type": "string", "maxLength": 128, "pattern": CODE});
+    add("signalCode", "path", "One of those at /v3/signals.", code);
     let number_as_text = json!({"type": "string", "pattern": "^[1-9][0-9]{0,17}$"});
     add("deadLetterId", "path", "", number_as_text);
     // Part of RFC 3339, and enough of it.

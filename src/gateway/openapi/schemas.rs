@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 /// What `smartcar::VehicleId` and its like take.
 pub(super) const ID: &str = r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$";
 
+/// The code of a signal: the same, without capitals.
+pub(super) const CODE: &str = r"^\.*[a-z0-9_-][a-z0-9._-]*$";
+
 /// A schema by its name.
 pub(super) fn schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
