@@ -82,6 +82,15 @@ fn who_owns_a_vehicle_is_asked_in_the_time_of_the_read() {
 }
 
 #[test]
+fn the_identity_server_is_silent() {
+    let app = App::start();
+    app.smartcar.fault(TOKEN, json!({"latencyMs": 60_000}));
+    assert_eq!(vehicle(&app).error(), edge(503, "TOKEN_UNAVAILABLE"));
+    let status = app.call("GET", "/status", &[], "").json();
+    assert!(status["token"]["lastError"].is_object(), "{status}");
+}
+
+#[test]
 fn smartcar_fails_for_a_moment() {
     let app = App::start();
     let html = json!({"Content-Type": "text/html"});
