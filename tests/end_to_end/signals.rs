@@ -84,9 +84,7 @@ fn a_delivery_answers_until_it_is_too_old() {
 /// A time without zeros at its end: `.310Z` and `.31Z` are the same.
 fn shortest(time: &Value) -> Option<String> {
     let time = time.as_str()?.trim_end_matches('Z');
-    let Some((seconds, fraction)) = time.split_once('.') else {
-        return Some(time.to_owned());
-    };
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
     Some(format!("{seconds}.{}", fraction.trim_end_matches('0')))
 }
 
