@@ -123,6 +123,9 @@ impl App {
                 .ok()
                 .filter(|a| a.status == 200)
         });
+        if self.is_unheard {
+            process.hang_up();
+        }
         self.process = Some(process);
     }
 

@@ -63,19 +63,23 @@ impl Process {
 
     /// Starts it with nobody who reads what it says.
     pub(crate) fn start_unheard(command: &mut Command) -> Self {
-        let mut child = command
+        let child = command
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        drop(child.stderr.take());
         Self {
             child,
             said: Arc::default(),
             listeners: Vec::new(),
         }
+    }
+
+    /// From now on, what it writes fails.
+    pub(crate) fn hang_up(&mut self) {
+        drop(self.child.stderr.take());
     }
 
     /// Everything said so far, on both outputs.

@@ -31,11 +31,6 @@ const SHORT: u64 = 256 * 1024;
 /// How long a read may take in all.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long it may take where something else has to be asked for first: longer
-/// than it takes to find that there is no token (two seconds for another instance,
-/// ten for the identity server), so that this is still written down.
-const WHOLE: Duration = Duration::from_millis(12_500);
-
 /// Reads one of Smartcar's resources.
 pub(crate) async fn read(
     app: &App,
@@ -51,7 +46,7 @@ pub(crate) async fn read(
 pub(crate) async fn in_time<T>(
     work: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    match select(pin!(work), pin!(Host.sleep(WHOLE))).await {
+    match select(pin!(work), pin!(Host.sleep(DEADLINE))).await {
         Either::Left((done, _)) => done,
         Either::Right(_) => {
             let late = TransportError {

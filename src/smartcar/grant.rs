@@ -7,8 +7,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long the identity server may take in all, retries included.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How long the identity server may take in all, retries included. With the wait
+/// for another instance's lease it is shorter than a call may take, so that it is
+/// still told and written down that there is no token.
+const DEADLINE: Duration = Duration::from_secs(7);
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(5);

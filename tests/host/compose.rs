@@ -40,7 +40,7 @@ pub(crate) fn compose(manifest: &Manifest, id: &str) -> Result<Composed> {
         });
     }
     let mut composition = Composition::default();
-    let root = composition.instantiate("root", bytes)?;
+    let root = composition.instantiate(id, bytes)?;
     let matches = matches(component, &composition.imports(root.world))?;
     for (index, dependency) in component.dependencies.iter().enumerate() {
         composition
@@ -148,7 +148,10 @@ impl Composition {
         root: &Node,
         matches: &BTreeMap<String, usize>,
     ) -> Result<()> {
-        let node = self.load(manifest, index, dependency)?;
+        // Spin registers a dependency under its package, so that there can be one
+        // of each package, whatever their interfaces and versions.
+        let (package, ..) = parts(&dependency.name);
+        let node = self.load(manifest, index, package, dependency)?;
         let exports = self.exports(node.world);
         for (import, _) in matches.iter().filter(|(_, by)| **by == index) {
             let export = dependency.export.as_ref().unwrap_or(import);
@@ -193,18 +196,25 @@ impl Composition {
         middleware: &Dependency,
         next: NodeId,
     ) -> Result<NodeId> {
-        let node = self.load(manifest, index, middleware)?;
+        let name = format!("middleware{index}");
+        let node = self.load(manifest, index, &name, middleware)?;
         self.graph
             .set_instantiation_argument(node.id, HANDLER, next)?;
         Ok(self.graph.alias_instance_export(node.id, HANDLER)?)
     }
 
-    fn load(&mut self, manifest: &Manifest, index: usize, dependency: &Dependency) -> Result<Node> {
+    fn load(
+        &mut self,
+        manifest: &Manifest,
+        index: usize,
+        name: &str,
+        dependency: &Dependency,
+    ) -> Result<Node> {
         let bytes = match &dependency.source {
             DependencySource::Path(path) => read(path)?,
             DependencySource::Component(id) => read(&manifest.component(id)?.source)?,
         };
-        let node = self.instantiate(&format!("dependency{index}"), bytes)?;
+        let node = self.instantiate(name, bytes)?;
         self.deny(index, dependency, &node)?;
         Ok(node)
     }
