@@ -6,8 +6,13 @@ use futures::future::{Either, select};
 use http_body_util::{BodyExt, Full};
 use smartcar::{Http, Pieces, Sent, TransportError};
 use spin_sdk::wasip3::{
-    http::types::{ErrorCode, RequestOptions},
-    http_compat::{IncomingResponseBody, RequestOptionsExtension},
+    http::{
+        client,
+        types::{self, ErrorCode, RequestOptions},
+    },
+    http_compat::{BodyResult, BodyWriter, IncomingResponseBody, http_from_wasi_response},
+    spawn, wit_future,
+    wit_bindgen::{FutureReader, StreamReader},
 };
 use std::{
     pin::{Pin, pin},
@@ -65,16 +70,63 @@ async fn headers(
     request: http::Request<Bytes>,
     deadline: Duration,
 ) -> Result<http::Response<IncomingResponseBody>, TransportError> {
+    let answer = send(request, time_outs(deadline)).await.map_err(failed)?;
+    http_from_wasi_response(answer).map_err(failed)
+}
+
+/// Sends a request. Its body is written in the very turn in which it is sent: a
+/// host that finds none yet sends the headers alone, and the body some 40 ms later,
+/// when the other side has acknowledged them (Nagle's algorithm, RFC 896, and delayed
+/// acknowledgements, RFC 1122, 4.2.3.2). What `spin_sdk` spawns begins a turn later.
+async fn send(
+    request: http::Request<Bytes>,
+    options: RequestOptions,
+) -> Result<types::Response, ErrorCode> {
     let (mut parts, body) = request.into_parts();
     // The host sets none by itself and would send the body in chunks.
     parts
         .headers
         .insert(http::header::CONTENT_LENGTH, body.len().into());
-    parts
-        .extensions
-        .insert(RequestOptionsExtension(time_outs(deadline)));
-    let request = http::Request::from_parts(parts, Full::new(body));
-    spin_sdk::http::send(request).await.map_err(failed)
+    if body.is_empty() {
+        let (_, trailers) = wit_future::new(|| Ok(None));
+        return client::send(outgoing(parts, None, trailers, options)?).await;
+    }
+    let (writer, contents, trailers) = BodyWriter::new();
+    let request = outgoing(parts, Some(contents), trailers, options)?;
+    let sent = pin!(client::send(request));
+    let written = Box::pin(async move {
+        let _ = writer.send_http_body(&mut Full::new(body)).await;
+    });
+    match select(sent, written).await {
+        Either::Left((answer, written)) => {
+            // Who answers early may still want the rest.
+            spawn(written);
+            answer
+        }
+        Either::Right(((), sent)) => sent.await,
+    }
+}
+
+fn outgoing(
+    parts: http::request::Parts,
+    contents: Option<StreamReader<u8>>,
+    trailers: FutureReader<BodyResult>,
+    options: RequestOptions,
+) -> Result<types::Request, ErrorCode> {
+    let headers = parts.headers.try_into();
+    let headers = headers.map_err(|_| ErrorCode::HttpProtocolError)?;
+    let (request, _) = types::Request::new(headers, contents, trailers, Some(options));
+    let scheme = parts.uri.scheme().map(Into::into);
+    let target = parts.uri.path_and_query().map(|target| target.as_str());
+    request
+        .set_method(&parts.method.into())
+        .map_err(|()| ErrorCode::HttpRequestMethodInvalid)?;
+    request
+        .set_scheme(scheme.as_ref())
+        .and_then(|()| request.set_authority(parts.uri.authority().map(|a| a.as_str())))
+        .and_then(|()| request.set_path_with_query(target))
+        .map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    Ok(request)
 }
 
 /// The host's own time-outs are 600 s each. A time-out that the host cannot set
