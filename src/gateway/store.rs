@@ -16,7 +16,7 @@ pub(crate) async fn query(
     rows.await.map_err(|error| unavailable(&error))
 }
 
-/// The first row of a statement that only reads.
+/// The first row of a statement.
 pub(crate) async fn first(
     sql: &str,
     parameters: impl Into<Vec<Value>>,
