@@ -4,7 +4,7 @@
 //! VINs are no fields.
 
 use crate::Host;
-use serde_json::{Map, Value};
+use serde::Serialize;
 use smartcar::Clock;
 use std::io::Write;
 
@@ -19,9 +19,9 @@ pub enum Level {
     Error,
 }
 
-/// A line that is being put together.
+/// A line that is being put together: an object that is still open.
 #[must_use = "a line is only written by write()"]
-pub struct Line(Map<String, Value>);
+pub struct Line(Vec<u8>);
 
 /// Begins a line about `event`.
 pub fn line(level: Level, event: &'static str) -> Line {
@@ -30,7 +30,7 @@ pub fn line(level: Level, event: &'static str) -> Line {
         Level::Warn => "warn",
         Level::Error => "error",
     };
-    Line(Map::new())
+    Line(Vec::with_capacity(256))
         .with("at", Host.now().0)
         .with("level", level)
         .with("event", event)
@@ -38,10 +38,17 @@ pub fn line(level: Level, event: &'static str) -> Line {
 
 impl Line {
     /// Adds a field; one without a value is left out.
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        let value = value.into();
-        if !value.is_null() {
-            self.0.insert(name.to_owned(), value);
+    pub fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
+        let before = self.0.len();
+        self.0.push(if before == 0 { b'{' } else { b',' });
+        let is_written = serde_json::to_writer(&mut self.0, name).is_ok() && {
+            self.0.push(b':');
+            let at = self.0.len();
+            let is_written = serde_json::to_writer(&mut self.0, &value).is_ok();
+            is_written && self.0.get(at..) != Some(b"null")
+        };
+        if !is_written {
+            self.0.truncate(before);
         }
         self
     }
@@ -49,8 +56,8 @@ impl Line {
     /// Writes the line: in one piece, since other instances write to the same
     /// place, and without a word where nobody reads the log. Work that was done
     /// is not undone by that.
-    pub fn write(self) {
-        let line = format!("{}\n", Value::Object(self.0));
-        let _ = std::io::stderr().write_all(line.as_bytes());
+    pub fn write(mut self) {
+        self.0.extend_from_slice(b"}\n");
+        let _ = std::io::stderr().write_all(&self.0);
     }
 }
