@@ -83,7 +83,10 @@ impl Composed {
         let mut process = Process::start(&mut command);
         let url = self.url("/.well-known/spin/health");
         eventually("the app answers", || {
-            assert!(!process.has_ended(), "the host ended: {}", process.said());
+            if process.has_ended() {
+                process.kill();
+                panic!("the host ended: {}", process.said());
+            }
             try_send("GET", &url, &[], b"")
                 .ok()
                 .filter(|answer| answer.status == 200)

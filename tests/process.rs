@@ -1,6 +1,7 @@
 //! A program that a test started, and everything that it says.
 
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher, Hasher, RandomState},
     io::Read,
     net::TcpListener,
@@ -21,12 +22,14 @@ pub(crate) fn repository() -> PathBuf {
 
 /// An address that nobody listens on. Its port is none that systems give out by
 /// themselves (from 32768 on), or a connection of somebody's could have it by the
-/// time that it is taken.
+/// time that it is taken. It is given out once.
 pub(crate) fn free_address() -> String {
+    static GIVEN: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
     loop {
         let chance = RandomState::new().build_hasher().finish();
-        let address = format!("127.0.0.1:{}", 10_000 + chance % 20_000);
-        if TcpListener::bind(&address).is_ok() {
+        let port = 10_000 + chance % 20_000;
+        let address = format!("127.0.0.1:{port}");
+        if GIVEN.lock().unwrap().insert(port) && TcpListener::bind(&address).is_ok() {
             return address;
         }
     }

@@ -67,10 +67,11 @@ impl Sink {
 
     /// An address at which nobody is.
     pub fn dead() -> Self {
-        let sink = Self::start();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        Self { url, ..sink }
+        let url = "http://127.0.0.1:9/hook".to_owned();
+        Self {
+            url,
+            ..Self::start()
+        }
     }
 
     /// How it is configured.

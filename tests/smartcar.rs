@@ -37,7 +37,8 @@ impl Smartcar {
                 return Some(Err(process.said()));
             }
             let url = format!("http://{address}/_simulator/vehicles");
-            try_send("GET", &url, &[], b"").ok().map(|_| Ok(()))
+            let answer = try_send("GET", &url, &[], b"").ok()?;
+            (answer.status == 200).then_some(Ok(()))
         })?;
         Ok(Self {
             process: Some(process),

@@ -156,7 +156,7 @@ fn a_key_can_be_required() {
 fn a_vehicle_is_told_one_thing_at_a_time() {
     let app = App::start();
     app.smartcar
-        .fault(LOCK, json!({"latencyMs": 1500, "times": 1}));
+        .fault(LOCK, json!({"latencyMs": 5000, "times": 1}));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| with_key(&app, "k-1", &lock(), ""));
         eventually("the first one has arrived", || {
@@ -315,7 +315,7 @@ fn what_certainly_did_not_run_leaves_its_key_free() {
 fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
     let app = App::start();
     app.smartcar
-        .fault(LOCK, json!({"keepOpen": {"afterMs": 1500}, "times": 1}));
+        .fault(LOCK, json!({"keepOpen": {"afterMs": 5000}, "times": 1}));
     let started = std::time::Instant::now();
     let headers = [USER, ("idempotency-key", "k-1")];
     let (status, headers, mut body) = app.open("POST", &lock(), &headers);
@@ -327,7 +327,7 @@ fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
     let mut text = String::new();
     body.read_to_string(&mut text).unwrap();
     let whole = started.elapsed().as_millis();
-    assert!(first < 1400 && whole >= 1500, "{first} ms, {whole} ms");
+    assert!(first < 5000 && whole >= 5000, "{first} ms, {whole} ms");
     let execution: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         execution["data"]["attributes"]["status"]["value"],
@@ -539,7 +539,9 @@ fn where_the_store_cannot_be_written_nothing_is_sent() {
         .execute_batch("DROP TRIGGER broken; CREATE TRIGGER broken BEFORE UPDATE ON action BEGIN SELECT raise(FAIL, 'disk'); END")
         .unwrap();
     assert_eq!(app.call("POST", &lock(), &[USER], "").status, 200);
-    assert!(app.said().contains("action_not_completed"));
+    eventually("it is logged", || {
+        app.said().contains("action_not_completed").then_some(())
+    });
 }
 
 #[test]

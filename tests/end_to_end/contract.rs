@@ -141,7 +141,7 @@ fn calls_at_the_same_time_do_not_wait_for_each_other() {
     });
     let body = probe.0.send("POST", "/deliveries/parse", &[], b"{}").body;
     holds(&body, &["event-type: None"]);
-    assert_eq!(probe.0.smartcar.count("/oauth2/token", 200), 1);
+    assert!((1..=2).contains(&probe.0.smartcar.count("/oauth2/token", 200)));
     assert!(!slow.is_finished());
     probe.0.smartcar.end();
     holds(&slow.join().unwrap(), &["Err(Error::OutcomeUnknown"]);

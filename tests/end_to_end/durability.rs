@@ -134,7 +134,14 @@ fn ten_hosts_that_start_on_one_empty_store_at_once_agree_on_its_schema() {
     let deliveries = numbered(80);
     thread::scope(|scope| {
         for (body, host) in deliveries.iter().zip(hosts.iter().cycle()) {
-            scope.spawn(move || assert_eq!(host.try_deliver(body).unwrap().status, 200));
+            scope.spawn(move || {
+                // Where the database is busy for too long, it comes again.
+                eventually("it is acknowledged", || {
+                    let status = host.try_deliver(body).unwrap().status;
+                    assert!([200, 503].contains(&status), "{status}");
+                    (status == 200).then_some(())
+                });
+            });
         }
     });
     assert_eq!(stored(&app).len(), 80);
