@@ -11,11 +11,27 @@ use std::{
 /// handed over already, and that has not begun, waits until then.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Has the host prefer other instances for about three seconds.
+/// While one is there, this instance gets no new requests.
 ///
 /// This is the component model's backpressure: Spin's dispatcher gives nothing
 /// new to an instance that raises it. See
 /// <https://github.com/WebAssembly/component-model/blob/main/design/mvp/Concurrency.md#backpressure>.
+pub(crate) struct Pause(());
+
+impl Pause {
+    pub(crate) fn begin() -> Self {
+        spin_sdk::wit_bindgen::backpressure_inc();
+        Self(())
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        spin_sdk::wit_bindgen::backpressure_dec();
+    }
+}
+
+/// Has the host prefer other instances for about three seconds.
 pub fn prefer_others() {
     static IS_HOLDING: AtomicBool = AtomicBool::new(false);
     if IS_HOLDING.swap(true, Ordering::Relaxed) {
@@ -23,9 +39,9 @@ pub fn prefer_others() {
     }
     Host.spawn(async {
         for _ in 0..30 {
-            spin_sdk::wit_bindgen::backpressure_inc();
+            let pause = Pause::begin();
             Host.sleep(STEP).await;
-            spin_sdk::wit_bindgen::backpressure_dec();
+            drop(pause);
             // Whoever waits to begin does so now.
             Host.sleep(Duration::from_millis(1)).await;
         }

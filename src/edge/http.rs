@@ -11,8 +11,9 @@ use spin_sdk::wasip3::{
         types::{self, ErrorCode, RequestOptions},
     },
     http_compat::{BodyResult, BodyWriter, IncomingResponseBody, http_from_wasi_response},
-    spawn, wit_future,
+    spawn,
     wit_bindgen::{FutureReader, StreamReader},
+    wit_future,
 };
 use std::{
     pin::{Pin, pin},

@@ -1,27 +1,66 @@
 //! Answers. Each carries its length: without one the host answers in two
 //! segments, for which clients wait some 40 ms.
 
+use crate::backpressure::Pause;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use http_body_util::Full;
 use serde::Serialize;
+use spin_sdk::{
+    http::IntoResponse,
+    wasip3::{
+        http::types::{self, ErrorCode},
+        spawn, wit_future, wit_stream,
+    },
+};
 
 /// An answer with a body that is complete.
-pub type Response = http::Response<Full<Bytes>>;
+pub type Response = http::Response<Bytes>;
 
 /// Answers with JSON.
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let body = body.into();
-    let mut response = http::Response::new(Full::default());
+    let length = body.len().into();
+    let mut response = http::Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    headers.insert(header::CONTENT_LENGTH, length);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
     *response.status_mut() = status;
-    *response.body_mut() = Full::new(body);
     response
+}
+
+/// An answer as it is handed to the host.
+///
+/// A host that has the headers and not yet the body sends the headers alone, and
+/// the body when those are acknowledged, some 40 ms later. One without a body
+/// cannot come apart, and costs no stream.
+pub struct Outgoing(pub Response);
+
+impl IntoResponse for Outgoing {
+    fn into_response(self) -> Result<types::Response, ErrorCode> {
+        let (parts, body) = self.0.into_parts();
+        let headers = parts.headers.try_into();
+        let headers = headers.map_err(|_| ErrorCode::HttpProtocolError)?;
+        let (end, trailers) = wit_future::new(|| Ok(None));
+        let (response, _) = if body.is_empty() {
+            drop(end);
+            types::Response::new(headers, None, trailers)
+        } else {
+            let (mut stream, contents) = wit_stream::new();
+            // What the host fetches the body after is all that this instance has to
+            // do: nothing new is to come before it.
+            let pause = Pause::begin();
+            spawn(async move {
+                stream.write_all(body.into()).await;
+                drop((stream, end, pause));
+            });
+            types::Response::new(headers, Some(contents), trailers)
+        };
+        let _ = response.set_status_code(parts.status.as_u16());
+        Ok(response)
+    }
 }
 
 /// An error of this application, in the shape of Smartcar's errors, with the
@@ -106,8 +145,6 @@ impl From<Problem> for Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::executor::block_on;
-    use http_body_util::BodyExt;
 
     #[test]
     fn a_problem_has_smartcar_s_shape_and_its_length() {
@@ -116,7 +153,7 @@ mod tests {
         assert_eq!(response.status(), 409);
         assert_eq!(response.headers()["retry-after"], "5");
         let length = response.headers()["content-length"].clone();
-        let body = block_on(response.into_body().collect()).unwrap().to_bytes();
+        let body = response.into_body();
         assert_eq!(length, body.len().to_string());
         assert_eq!(
             body,

@@ -4,13 +4,17 @@
 use bytes::Bytes;
 use edge::{
     Response,
-    respond::{self, Problem},
+    respond::{self, Outgoing, Problem},
 };
 use futures::Stream;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Frame;
-use http_body_util::{Either, Full, StreamBody};
+use http_body_util::StreamBody;
 use smartcar::{Error, TokenError, TransportError};
+use spin_sdk::{
+    http::IntoResponse,
+    wasip3::http::types::{self, ErrorCode},
+};
 use std::pin::Pin;
 
 /// A body that is still on its way.
@@ -18,11 +22,23 @@ pub(crate) type Arriving =
     StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, TransportError>>>>>;
 
 /// An answer, complete or not.
-pub(crate) type Answer = http::Response<Either<Full<Bytes>, Arriving>>;
+pub(crate) enum Answer {
+    Whole(Response),
+    Arriving(http::Response<Arriving>),
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Result<types::Response, ErrorCode> {
+        match self {
+            Self::Whole(response) => Outgoing(response).into_response(),
+            Self::Arriving(response) => response.into_response(),
+        }
+    }
+}
 
 /// An answer that is complete.
 pub(crate) fn whole(response: Response) -> Answer {
-    response.map(Either::Left)
+    Answer::Whole(response)
 }
 
 /// An answer whose body is still on its way. It has no length.
@@ -31,10 +47,10 @@ pub(crate) fn arriving(
     headers: HeaderMap,
     pieces: impl Stream<Item = Result<Frame<Bytes>, TransportError>> + 'static,
 ) -> Answer {
-    let mut response = http::Response::new(Either::Right(StreamBody::new(Box::pin(pieces) as _)));
+    let mut response = http::Response::new(StreamBody::new(Box::pin(pieces) as _));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    response
+    Answer::Arriving(response)
 }
 
 /// Those of Smartcar's headers that mean something to a caller.

@@ -15,7 +15,7 @@ use edge::{
     Host, Response,
     log::{self, Level},
     request,
-    respond::{self, Problem},
+    respond::{self, Outgoing, Problem},
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use memchr::memmem;
@@ -32,8 +32,8 @@ use tally::Kind;
 const RETRY_AFTER: u32 = 25;
 
 #[http_service]
-async fn handle(request: Request) -> Response {
-    receive(request).await.unwrap_or_else(Response::from)
+async fn handle(request: Request) -> Outgoing {
+    Outgoing(receive(request).await.unwrap_or_else(Response::from))
 }
 
 /// From the request to the answer. What is acknowledged has been stored.

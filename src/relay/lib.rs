@@ -11,7 +11,7 @@ mod run;
 use edge::{
     Once, Response,
     log::{self, Level},
-    respond::{self, Problem},
+    respond::{self, Outgoing, Problem},
     sinks::{self, Sink},
 };
 use http::{Method, StatusCode};
@@ -34,8 +34,8 @@ mod bindings {
 }
 
 #[http_service]
-async fn handle(request: Request) -> Response {
-    answer(&request).await.unwrap_or_else(Response::from)
+async fn handle(request: Request) -> Outgoing {
+    Outgoing(answer(&request).await.unwrap_or_else(Response::from))
 }
 
 async fn answer(request: &Request) -> Result<Response, Problem> {

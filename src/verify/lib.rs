@@ -10,7 +10,7 @@ use bytes::Bytes;
 use edge::{
     log::{self, Level},
     request,
-    respond::{self, Problem},
+    respond::{self, Outgoing, Problem},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::Full;
@@ -42,9 +42,9 @@ const OF_THE_CONNECTION: [HeaderName; 9] = [
 #[http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
     match receive(request).await {
-        Ok(Next::Answer(response)) => response.into_response(),
+        Ok(Next::Answer(response)) => Outgoing(response).into_response(),
         Ok(Next::Handler(request)) => spin_sdk::http::next(request).await?.into_response(),
-        Err(problem) => edge::Response::from(problem).into_response(),
+        Err(problem) => Outgoing(problem.into()).into_response(),
     }
 }
 

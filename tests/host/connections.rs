@@ -104,8 +104,7 @@ impl Service<Uri> for Connect {
                 .await
                 .map_err(|_| NotConnected::InTime)?
                 .map_err(NotConnected::Because)?;
-            // Without it a small request waits for the server's delayed ACK.
-            let _ = stream.set_nodelay(true);
+            // As in Spin without TCP_NODELAY: what goes out in two segments is late.
             Ok(TokioIo::new(stream))
         })
     }

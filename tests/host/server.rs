@@ -188,8 +188,7 @@ impl Server {
     }
 
     async fn serve_connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
-        // Without it a response in two segments waits for the client's delayed ACK.
-        let _ = stream.set_nodelay(true);
+        // As in Spin without TCP_NODELAY: what goes out in two segments is late.
         let service = hyper::service::service_fn(move |request| {
             let server = self.clone();
             async move { Ok::<_, std::convert::Infallible>(server.respond(request, client).await) }
