@@ -26,6 +26,12 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
+    /// What became of a delivery; empty where that is not said.
+    pub fn outcome(&self) -> &str {
+        let outcome = self.headers.get("edge-outcome");
+        outcome.map_or("", |outcome| outcome.to_str().unwrap())
+    }
+
     /// Status, type and code of an error in Smartcar's shape.
     pub fn error(&self) -> (u16, String, String) {
         let json = self.json();

@@ -112,7 +112,7 @@ impl Host {
         Ok((answer.status().into(), answer.body_mut().read_to_string()?))
     }
 
-    /// Posts a delivery; status and body of the answer.
+    /// Posts a delivery; status and outcome, or the body where there is none.
     ///
     /// # Errors
     /// There was no answer.
@@ -121,7 +121,11 @@ impl Host {
             .post(self.url("/webhooks"))
             .header("sc-signature", &delivery.signature);
         let mut answer = request.send(&delivery.body)?;
-        Ok((answer.status().into(), answer.body_mut().read_to_string()?))
+        let said = match answer.headers().get("edge-outcome") {
+            Some(outcome) => outcome.to_str()?.to_owned(),
+            None => answer.body_mut().read_to_string()?,
+        };
+        Ok((answer.status().into(), said))
     }
 
     /// How many deliveries are stored, by `/status`.

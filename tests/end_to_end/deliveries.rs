@@ -17,13 +17,7 @@ macro_rules! fixture {
 const VEHICLE: &str = "vehicle-of-fixtures";
 
 fn outcome(answer: &Answer) -> (u16, String) {
-    (
-        answer.status,
-        answer.json()["outcome"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-    )
+    (answer.status, answer.outcome().to_owned())
 }
 
 fn value(app: &App, code: &str) -> Value {
@@ -202,7 +196,9 @@ fn many_deliveries_at_once_are_all_stored() {
         .iter()
         .map(|delivery| delivery["attempts"].as_array().unwrap().len())
         .sum();
-    assert_eq!((app.stored(), attempts), (200, 200));
+    // More than one where the database was busy for too long.
+    assert!(attempts >= 200, "{attempts}");
+    assert_eq!(app.stored(), 200);
 }
 
 #[test]

@@ -83,6 +83,11 @@ pub(super) fn headers() -> Value {
             "The id of the change at /v3/commands/{commandId}.",
             "string",
         ),
+        (
+            "Edge-Outcome",
+            "stored where the delivery is new, duplicate where it was stored before.",
+            "string",
+        ),
     ] {
         let header = json!({"description": text, "schema": {"type": kind}});
         all.insert(name.to_owned(), header);
@@ -273,6 +278,7 @@ pub(super) fn connect_callback() -> Value {
 
 /// Those of a delivery.
 pub(super) fn delivery() -> Value {
-    let responses = json!({"200": json_of("It is taken.", "Delivered", &[])});
+    let taken = "A delivery is stored: no body. VERIFY is answered.";
+    let responses = json!({"200": json_of(taken, "Challenge", &["Edge-Outcome"])});
     or(responses, &[400, 401, 413, 503])
 }

@@ -196,7 +196,7 @@ fn ours() -> [(&'static str, Value); 12] {
             ]),
         ),
         ("Health", object(&[("status", json!({"const": "ok"}))])),
-        ("Delivered", delivered()),
+        ("Challenge", object(&[("challenge", text())])),
     ]
 }
 
@@ -332,12 +332,4 @@ fn status() -> Value {
         ("outbox", json!({"type": ["array", "null"]})),
         ("diagnosis", list(text())),
     ])
-}
-
-fn delivered() -> Value {
-    let outcome = json!({"enum": ["stored", "duplicate"]});
-    json!({"anyOf": [
-        object(&[("outcome", outcome)]),
-        object(&[("challenge", text())]),
-    ]})
 }
