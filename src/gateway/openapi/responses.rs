@@ -278,7 +278,10 @@ pub(super) fn connect_callback() -> Value {
 
 /// Those of a delivery.
 pub(super) fn delivery() -> Value {
-    let taken = "A delivery is stored: no body. VERIFY is answered.";
-    let responses = json!({"200": json_of(taken, "Challenge", &["Edge-Outcome"])});
+    let responses = json!({"200": {
+        "description": "A delivery is stored, which has no body. VERIFY is answered with JSON: \
+            the HMAC of its challenge as `challenge`.",
+        "headers": with_headers(&["Edge-Outcome"]),
+    }});
     or(responses, &[400, 401, 413, 503])
 }

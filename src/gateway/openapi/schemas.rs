@@ -172,7 +172,7 @@ fn smartcar_s() -> [(&'static str, Value); 11] {
     ]
 }
 
-fn ours() -> [(&'static str, Value); 12] {
+fn ours() -> [(&'static str, Value); 11] {
     [
         ("Catalogue", object(&[("data", list(catalogued()))])),
         ("Vehicles", page(vehicle())),
@@ -196,7 +196,6 @@ fn ours() -> [(&'static str, Value); 12] {
             ]),
         ),
         ("Health", object(&[("status", json!({"const": "ok"}))])),
-        ("Challenge", object(&[("challenge", text())])),
     ]
 }
 
