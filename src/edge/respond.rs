@@ -49,8 +49,8 @@ impl IntoResponse for Outgoing {
             types::Response::new(headers, None, trailers)
         } else {
             let (mut stream, contents) = wit_stream::new();
-            // What the host fetches the body after is all that this instance has to
-            // do: nothing new is to come before it.
+            // The host fetches the body when this instance has done all that it was
+            // given; so until then it is given nothing more.
             let pause = Pause::begin();
             spawn(async move {
                 stream.write_all(body.into()).await;

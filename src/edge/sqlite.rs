@@ -152,11 +152,12 @@ impl Wait {
     }
 }
 
-/// What gives rows is one call of the host, during which this instance does nothing
-/// else: waiting for the columns, each row, the end of the rows and the end of the
-/// statement took twice the processor time of a whole look, and a statement that
-/// writes held the lock until its last row was fetched. What gives none waits for
-/// locks and the disk, and other requests go on meanwhile.
+/// A statement that gives rows is one call of the host, during which this instance
+/// does nothing else. `spin_sdk`'s own way, with a wait for the columns, for each row,
+/// for the end of the rows and for that of the statement, takes more processor time
+/// than most statements, and one that writes holds the lock until its last row is
+/// fetched. A statement that gives none may wait for locks and for the disk: other
+/// requests go on meanwhile.
 impl Store {
     /// Runs one statement and returns its rows. Where another connection is
     /// writing, asks again until it is done.
