@@ -20,6 +20,21 @@ pub const KEY: &str = "bench-key";
 const KEYS: &str = r#"[{"name":"bench","scopes":["*"],
     "sha256":"b0962662e937d44c699c8305d90cbf190b3150c59b13863d1380b5cc3c711bb7"}]"#;
 
+/// Which host scripts/host.sh takes.
+///
+/// # Errors
+/// The script cannot be run.
+pub fn name() -> Result<&'static str> {
+    let output = Command::new("sh")
+        .args(["scripts/host.sh", "--which"])
+        .current_dir(repository())
+        .output()?;
+    Ok(match output.stdout.trim_ascii() {
+        b"spin" => "Spin",
+        _ => "the embedded host (`tests/host`)",
+    })
+}
+
 /// A running host. It ends when it is dropped.
 pub struct Host {
     child: Child,

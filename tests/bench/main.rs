@@ -3,17 +3,13 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use bench::{
     deliveries::{Delivery, VEHICLES, get, vehicle},
-    host::{Host, KEY},
+    host::{self, Host, KEY},
     instructions, latency,
     load::{Expected, Load, Measured},
     report::{Case, Report, Row},
     repository, soak,
 };
-use std::{
-    io::Write as _,
-    process::{Command, ExitCode},
-    time::Instant,
-};
+use std::{io::Write as _, process::ExitCode, time::Instant};
 
 fn main() -> ExitCode {
     match run() {
@@ -52,7 +48,7 @@ fn run() -> Result<()> {
     let latencies = latency::measure()?;
     let report = Report {
         seconds,
-        host: host()?,
+        host: host::name()?,
         rows,
         durable_write: durable_write()?,
         instructions: instructions::measure()?,
@@ -184,15 +180,6 @@ fn expect(answer: &(u16, String), status: u16, word: &str) -> Result<()> {
 
 fn say(connections: usize, what: &str) {
     println!("{connections} connections: {what}");
-}
-
-/// Which host scripts/host.sh takes.
-fn host() -> Result<String> {
-    let output = Command::new("sh")
-        .args(["scripts/host.sh", "--which"])
-        .current_dir(repository())
-        .output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// How long it takes to keep 4 KB so that they survive a power cut, in

@@ -76,8 +76,8 @@ impl Row {
 pub struct Report {
     /// For how many seconds each load was sent.
     pub seconds: usize,
-    /// `spin` or `embedded`.
-    pub host: String,
+    /// Which host.
+    pub host: &'static str,
     /// The measurements.
     pub rows: Vec<Row>,
     /// How long this disk takes to keep 4 KB (`fdatasync`), in microseconds.
@@ -143,10 +143,7 @@ impl Report {
     }
 
     fn figures(&self) -> Result<String> {
-        let host = match self.host.as_str() {
-            "spin" => "Spin",
-            _ => "the embedded host (`tests/host`)",
-        };
+        let host = self.host;
         let mut text = format!(
             "`make bench BENCH_SECONDS={}` on {host}, {}. The no-op of each ratio is the mean of two runs, before and \
              after the others. A durable write of 4 KB (`fdatasync`) takes this disk {} ms.\n\n{}\n",

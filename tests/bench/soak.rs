@@ -2,7 +2,7 @@
 //! everything that is unkind to it going on beside, and whether its memory and
 //! its stores stay as they are.
 
-use crate::repository;
+use crate::{host, repository};
 use anyhow::{Context as _, Result, ensure};
 use end_to_end::{App, Options, Sink, signal, vehicle_state};
 use serde_json::json;
@@ -101,6 +101,7 @@ pub fn run(seconds: u64) -> Result<()> {
     );
     let text = report(
         seconds,
+        host::name()?,
         &counts,
         [early, late, most],
         [first_keys, last_keys],
@@ -219,12 +220,12 @@ fn median<'a>(of: impl Iterator<Item = &'a u64>) -> u64 {
     of.get(of.len() / 2).copied().unwrap_or(0)
 }
 
-fn report(seconds: u64, counts: &Counts, memory: [u64; 3], keys: [i64; 2]) -> String {
+fn report(seconds: u64, host: &str, counts: &Counts, memory: [u64; 3], keys: [i64; 2]) -> String {
     let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let [early, late, most] = memory.map(|kilobytes| kilobytes / 1024);
     let [first, last] = keys;
     let mut text = format!(
-        "`make soak SOAK_SECONDS={seconds}`: {IDLE} connections that wait with half a body, and meanwhile\n\n\
+        "`make soak SOAK_SECONDS={seconds}` on {host}: {IDLE} connections that wait with half a body, and meanwhile\n\n\
          | what | a second | sent |\n|---|---:|---:|\n"
     );
     for (what, rate, sent) in [
