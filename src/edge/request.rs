@@ -6,36 +6,46 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use std::pin::pin;
 
+/// How much is read of a body that is too long, and forgotten: the host hangs up on
+/// a client that is still sending, and that one may not see the answer.
+const FORGOTTEN: u64 = 1024 * 1024;
+
 /// Reads `body` if it is not longer than `limit` bytes, whether or not its
 /// length was announced. Of a longer one, no more than the limit is held.
 pub async fn body<B>(body: B, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes>,
 {
-    // An announced length can be refused before the first byte is read.
     let announced = body.size_hint().upper();
-    if announced.is_some_and(|length| length > limit as u64) {
+    let is_over = |length: u64| length > limit as u64;
+    let mut is_too_large = announced.is_some_and(is_over);
+    if announced.is_some_and(|length| length > FORGOTTEN) {
         return Err(too_large(limit));
     }
     let mut body = pin!(body);
     let mut whole = BytesMut::new();
+    let mut read = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| incomplete())?;
         let Ok(piece) = frame.into_data() else {
             continue;
         };
-        if whole.len() + piece.len() > limit {
-            return Err(too_large(limit));
-        }
-        if whole.is_empty() {
+        read += piece.len() as u64;
+        is_too_large |= is_over(read);
+        if is_too_large {
+            whole = BytesMut::new();
+        } else if whole.is_empty() {
             whole = piece.into();
         } else {
             whole.extend_from_slice(&piece);
         }
         // To be told that nothing follows takes two more calls of the host.
-        if announced == Some(whole.len() as u64) {
+        if announced == Some(read) || read > FORGOTTEN {
             break;
         }
+    }
+    if is_too_large {
+        return Err(too_large(limit));
     }
     Ok(whole.freeze())
 }
@@ -53,9 +63,14 @@ fn too_large(limit: usize) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::{executor::block_on, stream};
-    use http_body::Frame;
+    use futures::{StreamExt, executor::block_on, stream};
+    use http_body::{Frame, SizeHint};
     use http_body_util::{Full, StreamBody};
+    use std::{
+        cell::Cell,
+        pin::Pin,
+        task::{Context, Poll},
+    };
 
     /// How much was read, or the code of the refusal.
     fn read<B>(of: B, limit: usize) -> Result<usize, &'static str>
@@ -85,6 +100,43 @@ mod tests {
     fn a_body_of_unknown_length_is_held_to_the_limit_too() {
         assert_eq!(read(chunks(&[4, 6]), 10), Ok(10));
         assert_eq!(read(chunks(&[4, 6, 1]), 10), Err("BODY_TOO_LARGE"));
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_read_on_for_a_while() {
+        let piece = FORGOTTEN as usize / 4;
+        let taken = |many| {
+            let taken = Cell::new(0);
+            let frames = stream::repeat_with(|| {
+                taken.set(taken.get() + 1);
+                Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b'x'; piece])))
+            });
+            let body = StreamBody::new(frames.take(many));
+            assert_eq!(read(body, 10), Err("BODY_TOO_LARGE"));
+            taken.get()
+        };
+        assert_eq!([taken(3), taken(1000)], [3, 5]);
+        // Of one that announces more, nothing.
+        assert_eq!(read(Endless, 10), Err("BODY_TOO_LARGE"));
+    }
+
+    /// A body of more than anybody reads.
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            panic!("nobody asks for it")
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(FORGOTTEN + 1)
+        }
     }
 
     #[test]
