@@ -5,11 +5,12 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 4] = [
+pub const STEPS: [&str; 5] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
+    include_str!("migrations/0006-signals-of-a-user.sql"),
 ];
 
 /// How long an action can run: longer than any call may take. What has run for
@@ -21,18 +22,18 @@ pub const LOST_AFTER: Duration = Duration::from_secs(330);
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One statement for all signals of an answer of Smartcar's API: of the vehicle
-/// `?1`, at the time `?2` by this host's clock. The trigger of the view keeps the
-/// newest of each, as it does for deliveries.
+/// `?1`, at the time `?2` by this host's clock, asked for on behalf of the user `?4`.
+/// The trigger of the view keeps the newest of each, as it does for deliveries.
 ///
 /// `?3` is a JSON array of `{"code": "…", "name": "…", "group": "…", "body": {…},
 /// "error": {"status": {…}, "body": …}, "observedAt": ms, "retrievedAt": ms}`. What
 /// is null or left out is unknown.
 pub const TELL: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
-        observed_at, retrieved_at, told_at, heard_at)
+        observed_at, retrieved_at, told_at, heard_at, user_id)
     SELECT ?1, json_extract(value, '$.code'), json_extract(value, '$.name'),
         json_extract(value, '$.group'), json_extract(value, '$.body'),
         json_extract(value, '$.error'), json_extract(value, '$.observedAt'),
-        json_extract(value, '$.retrievedAt'), ?2, ?2
+        json_extract(value, '$.retrievedAt'), ?2, ?2, ?4
     FROM json_each(?3)";
 
 /// The schema version of this application.

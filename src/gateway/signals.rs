@@ -225,6 +225,7 @@ impl Query<'_> {
             Value::from(self.vehicle.as_str()),
             Value::from(told_at.0),
             Value::from(told.as_str()),
+            Value::from(user.as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
         let is_stored = store::execute(TELL, parameters).await.is_ok();

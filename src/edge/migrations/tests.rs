@@ -124,7 +124,7 @@ fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usi
 
 fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
     database
-        .execute(TELL, params!["v-1", heard_at, signals.to_string()])
+        .execute(TELL, params!["v-1", heard_at, signals.to_string(), "u-1"])
         .unwrap();
 }
 
@@ -422,6 +422,92 @@ fn each_step_takes_the_one_before_it_further() {
         &state(json!([percent(2, 2, 2)])),
     );
     assert_eq!(signals(&database)[0][1]["value"], 2);
+}
+
+/// Every signal: code, value, whose word it is, whose word its error is.
+fn words(database: &Connection) -> Vec<(String, Option<i64>, Option<String>, Option<String>)> {
+    let mut statement = database
+        .prepare("SELECT code, value, user_id, error_user_id FROM signal ORDER BY code")
+        .unwrap();
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn deliver_as(database: &Connection, user: Option<&str>, at: i64, signals: &Value) {
+    database
+        .execute(
+            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', 'LIVE', 'v-1', ?2, ?3, 1800000000000, ?4)",
+            params![format!("e-{at}"), user, at, state(signals.clone())],
+        )
+        .unwrap();
+}
+
+#[test]
+fn signal_is_the_word_of_the_user_whose_connection_reported_it() {
+    let database = database();
+    let value = |code: &str, value: i64| json!({"code": code, "body": {"value": value}});
+    let error = |code: &str| json!({"code": code, "status": {"value": "ERROR"}});
+    deliver_as(
+        &database,
+        Some("u-1"),
+        10,
+        &json!([value("a", 1), value("b", 1), error("c")]),
+    );
+    fetch(&database, 20, &json!([{"code": "d", "body": {"value": 1}}]));
+    deliver_as(
+        &database,
+        Some("u-2"),
+        30,
+        &json!([value("a", 2), error("b"), error("c")]),
+    );
+    let user = |id: &str| Some(id.to_owned());
+    let expected = [
+        ("a".to_owned(), Some(2), user("u-2"), None),
+        ("b".to_owned(), Some(1), user("u-1"), user("u-2")),
+        ("c".to_owned(), None, user("u-2"), user("u-2")),
+        ("d".to_owned(), Some(1), user("u-1"), None),
+    ];
+    assert_eq!(words(&database), expected);
+}
+
+#[test]
+fn signal_from_before_users_were_kept_belongs_to_the_owner_of_that_time() {
+    let database = Connection::open_in_memory().unwrap();
+    let before = |step: &&str| !step.contains("ADD COLUMN error_user_id");
+    for statement in STEPS
+        .iter()
+        .take_while(|step| before(step))
+        .flat_map(|step| statements(step))
+    {
+        database.execute_batch(statement).unwrap();
+    }
+    let value = |code: &str, value: i64| json!({"code": code, "body": {"value": value}});
+    deliver_as(
+        &database,
+        Some("u-1"),
+        10,
+        &json!([value("a", 1), value("b", 1)]),
+    );
+    for statement in STEPS
+        .iter()
+        .skip_while(|step| before(step))
+        .flat_map(|step| statements(step))
+    {
+        database.execute_batch(statement).unwrap();
+    }
+    assert!(
+        words(&database)
+            .iter()
+            .all(|(_, _, user, _)| user.is_none())
+    );
+    deliver_as(&database, Some("u-2"), 20, &json!([value("a", 2)]));
+    let users: Vec<_> = words(&database)
+        .into_iter()
+        .map(|(_, _, user, _)| user)
+        .collect();
+    assert_eq!(users, [Some("u-2".to_owned()), Some("u-1".to_owned())]);
 }
 
 #[test]
