@@ -42,6 +42,22 @@ impl Origins {
         }
         .trim_end_matches('/')
     }
+
+    /// The path and query of a link that leads to one of Smartcar's APIs of version
+    /// 3, by these origins or by those of Smartcar itself: a proxy in between does
+    /// not change what an answer says.
+    pub fn path_of<'a>(&self, link: &'a str) -> Option<&'a str> {
+        let smartcar = Self::default();
+        let apis = [Api::Vehicle, Api::Management, Api::Compatibility];
+        let mut origins = [self, &smartcar]
+            .into_iter()
+            .flat_map(|origins| apis.map(|api| origins.of(api)));
+        origins.find_map(|origin| {
+            let (start, path) = link.split_at_checked(origin.len())?;
+            let is_it = start.eq_ignore_ascii_case(origin) && path.starts_with("/v3/");
+            is_it.then_some(path)
+        })
+    }
 }
 
 /// How far an answer is read before it is returned, or the call made again.
@@ -78,6 +94,11 @@ impl<P: Platform> Client<P> {
     /// The token that this client uses.
     pub fn tokens(&self) -> &TokenCache {
         &self.tokens
+    }
+
+    /// Where this client finds Smartcar's APIs.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// The limits that Smartcar told of and that are still in force.

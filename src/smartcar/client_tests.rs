@@ -412,3 +412,33 @@ fn a_use_of_the_token_is_told_of_also_where_nobody_waits_for_the_answer() {
     let told: Vec<_> = fake.used().iter().map(|used| used.status).collect();
     assert_eq!(told, [Some(200), None]);
 }
+
+#[test]
+fn link_leads_to_smartcar_by_its_whole_origin_alone() {
+    let origins = Origins {
+        vehicle: "http://127.0.0.1:4010/".to_owned(),
+        ..Origins::default()
+    };
+    for (link, path) in [
+        ("http://127.0.0.1:4010/v3/a?b=c", "/v3/a?b=c"),
+        ("https://vehicle.api.smartcar.com/v3/a", "/v3/a"),
+        ("HTTPS://Management.api.smartcar.com/v3/a", "/v3/a"),
+        ("https://compatibility.api.smartcar.com/v3/", "/v3/"),
+    ] {
+        assert_eq!(origins.path_of(link), Some(path), "{link}");
+    }
+    for link in [
+        "",
+        "/v3/a",
+        "https://vehicle.api.smartcar.com",
+        "https://vehicle.api.smartcar.com/v2/a",
+        "https://vehicle.api.smartcar.com.example.com/v3/a",
+        "https://vehicle.api.smartcar.com@example.com/v3/a",
+        "https://example.com/https://vehicle.api.smartcar.com/v3/a",
+        "https://iam.smartcar.com/v3/a",
+        "http://127.0.0.1:40100/v3/a",
+        "https://vehicle.api.smartcar.co\u{e4}/v3/a",
+    ] {
+        assert_eq!(origins.path_of(link), None, "{link}");
+    }
+}

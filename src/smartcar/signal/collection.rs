@@ -25,6 +25,11 @@ pub struct Signals {
     pub signals: Vec<Signal>,
     /// What stood between them and was none.
     pub unreadable: Vec<UnreadableSignal>,
+    /// Whether an answer's list is the whole one, as far as it says: no page comes
+    /// before or after it, it has as many elements as it announces, and all of them
+    /// are signals. False for one signal and for a delivery, whose signals are those
+    /// that its webhook names.
+    pub is_complete: bool,
 }
 
 /// An element of a list of signals that is no signal: no object, or one that
@@ -55,7 +60,9 @@ impl Signals {
     pub fn from_answer(body: &[u8]) -> Result<Self, NoSignals> {
         let top = top(body).unwrap_or_default();
         if let Some(elements) = top.array("data") {
-            return Ok(Self::collect(&elements));
+            let all = Self::collect(&elements);
+            let is_complete = all.unreadable.is_empty() && is_whole(&top, elements.len());
+            return Ok(Self { is_complete, ..all });
         }
         match top.get("data") {
             Some(one) if one.get().starts_with('{') => Ok(Self::collect(&[one])),
@@ -91,6 +98,20 @@ impl Signals {
     }
 }
 
+/// Whether a list of this length is all of it. A count that cannot be read fits none.
+fn is_whole(top: &Fields<'_>, length: usize) -> bool {
+    let meta = top.object("meta");
+    let is = |name, expected| {
+        let count = meta
+            .count(name)
+            .and_then(|count| usize::try_from(count).ok());
+        meta.get(name).is_none() || count == Some(expected)
+    };
+    let links = top.object("links");
+    let stands_alone = links.get("next").is_none() && links.get("prev").is_none();
+    stands_alone && is("totalCount", length) && is("pageNumber", 1)
+}
+
 fn top(body: &[u8]) -> Option<Fields<'_>> {
     Fields::read(std::str::from_utf8(body).ok()?)
 }
@@ -124,6 +145,37 @@ mod tests {
         assert_eq!(codes(&Signals::from_answer(one).unwrap()), ["a-b"]);
         let none = Signals::from_answer(br#"{"data":[],"meta":{"totalCount":0}}"#).unwrap();
         assert!(none.signals.is_empty() && none.unreadable.is_empty());
+    }
+
+    #[test]
+    fn list_is_complete_where_it_says_nothing_else() {
+        let is_complete = |rest: &str| {
+            let body = format!(r#"{{"data":[{{"id":"a-b"}},{{"id":"c-d"}}]{rest}}}"#);
+            Signals::from_answer(body.as_bytes()).unwrap().is_complete
+        };
+        for whole in [
+            "",
+            r#","meta":{"totalCount":2,"pageNumber":1,"pageSize":2}"#,
+            r#","links":{"self":"/s","first":"/s","last":"/s","next":null,"prev":null}"#,
+        ] {
+            assert!(is_complete(whole), "{whole}");
+        }
+        for part in [
+            r#","meta":{"totalCount":3}"#,
+            r#","meta":{"totalCount":1}"#,
+            r#","meta":{"totalCount":"2"}"#,
+            r#","meta":{"pageNumber":2}"#,
+            r#","links":{"next":"/s?page=2"}"#,
+            r#","links":{"prev":"/s?page=1"}"#,
+        ] {
+            assert!(!is_complete(part), "{part}");
+        }
+        let unreadable = br#"{"data":[{"id":"a-b"},7]}"#;
+        assert!(!Signals::from_answer(unreadable).unwrap().is_complete);
+        let one = br#"{"data":{"id":"a-b"}}"#;
+        assert!(!Signals::from_answer(one).unwrap().is_complete);
+        let none = br#"{"data":[],"meta":{"totalCount":0}}"#;
+        assert!(Signals::from_answer(none).unwrap().is_complete);
     }
 
     #[test]
