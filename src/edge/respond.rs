@@ -76,6 +76,8 @@ pub struct Problem {
     /// A sentence for developers: what is wrong and what would be right.
     pub detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body, where it is somebody else's.
+    body: Option<Bytes>,
 }
 
 impl Problem {
@@ -86,7 +88,15 @@ impl Problem {
             code,
             detail: detail.into(),
             headers: Vec::new(),
+            body: None,
         }
+    }
+
+    /// Answers with the body of another server's error in place of its own.
+    #[must_use]
+    pub fn with_body(self, body: impl Into<Bytes>) -> Self {
+        let body = Some(body.into());
+        Self { body, ..self }
     }
 
     /// Adds a header, for example `Allow`.
@@ -106,6 +116,9 @@ impl Problem {
 impl Problem {
     /// The body of the answer.
     pub fn body(&self) -> Bytes {
+        if let Some(body) = &self.body {
+            return body.clone();
+        }
         let error = Error {
             status: self.status.as_str(),
             kind: "EDGE",

@@ -7,10 +7,11 @@ use edge::{
     respond::{self, Outgoing, Problem},
 };
 use futures::Stream;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use smartcar::{Error, TokenError, TransportError};
+use serde_json::json;
+use smartcar::{ApiError, Error, TokenError, TransportError};
 use spin_sdk::{
     http::IntoResponse,
     wasip3::http::types::{self, ErrorCode},
@@ -123,7 +124,33 @@ pub(crate) fn problem(error: &Error) -> Problem {
         Error::Token(_) => {
             new(StatusCode::SERVICE_UNAVAILABLE, "TOKEN_UNAVAILABLE").retry_after(30)
         }
+        Error::Api(error) if matches!(error.status, 403 | 429 | 430) => refusal(error),
         _ => new(StatusCode::BAD_GATEWAY, "SMARTCAR_UNREACHABLE").retry_after(30),
+    }
+}
+
+/// A call that this application makes for another one, to look something up, is
+/// refused for the same reasons: the caller is told them in Smartcar's words.
+fn refusal(error: &ApiError) -> Problem {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut problem = Problem::new(status, "SMARTCAR_REFUSED", error.to_string());
+    let mut told = json!({
+        "status": error.status.to_string(),
+        "type": error.kind,
+        "code": error.code,
+        "detail": error.detail,
+    });
+    if let (Some(resolution), Some(told)) = (&error.resolution, told.as_object_mut()) {
+        told.insert("resolution".to_owned(), json!({"type": resolution.0}));
+    }
+    problem = problem.with_body(json!({"errors": [told]}).to_string());
+    if let Some(wait) = error.retry_after {
+        problem = problem.retry_after(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
+    }
+    let id = error.request_id.as_deref().map(HeaderValue::try_from);
+    match id {
+        Some(Ok(id)) => problem.with(HeaderName::from_static("sc-request-id"), id),
+        _ => problem,
     }
 }
 
@@ -137,6 +164,35 @@ pub(crate) fn set<B>(response: &mut http::Response<B>, name: &'static str, value
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusal_of_smartcar_s_keeps_its_status_its_words_and_its_wait() {
+        let refused = |status: u16| {
+            Error::Api(Box::new(ApiError {
+                status,
+                kind: "BILLING".to_owned(),
+                code: Some("INVALID_PLAN".to_owned()),
+                detail: "No.".to_owned(),
+                request_id: Some("r-1".to_owned()),
+                retry_after: Some(std::time::Duration::from_secs(17)),
+                ..ApiError::default()
+            }))
+        };
+        for status in [403, 429, 430] {
+            let response = Response::from(problem(&refused(status)));
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["retry-after"], "17");
+            assert_eq!(response.headers()["sc-request-id"], "r-1");
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            let error = json!({"status": status.to_string(), "type": "BILLING", "code": "INVALID_PLAN", "detail": "No."});
+            assert_eq!(body, json!({"errors": [error]}));
+        }
+        for status in [400, 401, 404, 500] {
+            let problem = problem(&refused(status));
+            assert_eq!(problem.status, 502, "{status}");
+            assert_eq!(problem.code, "SMARTCAR_UNREACHABLE", "{status}");
+        }
+    }
 
     #[test]
     fn what_is_no_json_is_not_smartcar_s() {
