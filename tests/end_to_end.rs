@@ -26,6 +26,7 @@ mod end_to_end {
     mod openapi;
     mod operating;
     mod pass;
+    mod reads;
     mod refusals;
     mod relay;
     mod restarts;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 5] = [
+pub const STEPS: [&str; 6] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
     include_str!("migrations/0006-signals-of-a-user.sql"),
+    include_str!("migrations/0008-listings.sql"),
 ];
 
 /// How long an action can run: longer than any call may take. What has run for
@@ -99,6 +100,8 @@ async fn version(store: &Store) -> Result<i64, StoreError> {
     Ok(version.and_then(|row| row.integer(0)).unwrap_or(0))
 }
 
+#[cfg(test)]
+mod listing_tests;
 #[cfg(test)]
 mod outbox_tests;
 #[cfg(test)]

@@ -147,12 +147,11 @@ impl Caller {
 
     /// Refuses a key without any scope that begins with `prefix`.
     pub(crate) fn require_any(&self, prefix: &str) -> Result<(), Problem> {
-        let any = self
+        let mut others = self
             .scopes
             .iter()
-            .filter(|held| !OURS.contains(&held.as_str()))
-            .any(|held| held.starts_with(prefix) || held == "*");
-        if any {
+            .filter(|held| !OURS.contains(&held.as_str()));
+        if self.has_all(prefix) || others.any(|held| held.starts_with(prefix)) {
             Ok(())
         } else {
             Err(missing(&format!("{prefix}*")))
@@ -182,6 +181,14 @@ impl Caller {
     /// The users whom the key is held to, if it is.
     pub(crate) fn users(&self) -> Option<&[String]> {
         held_to(&self.users)
+    }
+
+    /// The one user whom the key is held to, if it is held to one.
+    pub(crate) fn only_user(&self) -> Option<UserId> {
+        match self.users() {
+            Some([user]) => UserId::parse(user).ok(),
+            _ => None,
+        }
     }
 
     /// Refuses a key that is not for this vehicle.
@@ -282,6 +289,22 @@ mod tests {
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         assert_eq!(refused.detail, "this key lacks the scope control_charge");
         assert!(caller.require_any("read_").is_ok() && caller.require_any("manage_").is_err());
+    }
+
+    #[test]
+    fn scope_with_a_star_holds_for_one_signal_and_for_all() {
+        for scopes in ["read*", "r*", "read_*", "*"] {
+            let callers = callers(&format!(r#""scopes":["{scopes}"]"#));
+            let caller = callers.identify(Some("first-key")).unwrap();
+            assert!(caller.has("read_location"), "{scopes}");
+            assert!(caller.require_any("read_").is_ok(), "{scopes}");
+            assert!(caller.has_all("read_"), "{scopes}");
+        }
+        for scopes in ["read_audit", "reads*", "control_*"] {
+            let callers = callers(&format!(r#""scopes":["{scopes}"]"#));
+            let caller = callers.identify(Some("first-key")).unwrap();
+            assert!(caller.require_any("read_").is_err(), "{scopes}");
+        }
     }
 
     #[test]

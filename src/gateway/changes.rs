@@ -209,7 +209,7 @@ async fn find_owner(
             if before.is_some() {
                 return Ok(before);
             }
-            owners::ask(app, vehicle).await?
+            owners::ask(app, caller, vehicle).await?
         }
     };
     caller.require_user(&user)?;

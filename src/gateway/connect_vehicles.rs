@@ -40,7 +40,7 @@ pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Resu
         let taken = match connection {
             Ok(connection) => match vehicle_of(&connection, user) {
                 Some(vehicle) if vehicles.insert(vehicle.clone()) => {
-                    owners::remember_vehicle(vehicle, user, &connection.vehicle, None).await;
+                    owners::remember_vehicle(vehicle, user, &connection.vehicle).await;
                     subscribe(app, user, vehicle).await
                 }
                 _ => Ok(()),

@@ -35,9 +35,7 @@ impl Wanted {
         let lines = lines.filter_map(|line| line.to_str().ok());
         for directive in lines.flat_map(|line| line.split(',')) {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-            // RFC 9111 (4.2.1): what cannot be read as a time is taken as stale.
-            let seconds = value.trim().trim_matches('"').parse().unwrap_or(0);
-            let time = Duration::from_secs(seconds);
+            let time = seconds(value.trim().trim_matches('"'));
             match name.trim().to_ascii_lowercase().as_str() {
                 "max-age" => wanted.max_age = time,
                 "no-cache" => wanted.no_cache = true,
@@ -51,14 +49,22 @@ impl Wanted {
     }
 }
 
+/// A number of seconds. One that is too large to be counted is the largest (RFC
+/// 9111, 1.2.2), and what is no number of seconds is taken as stale (4.2.1).
+fn seconds(text: &str) -> Duration {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let seconds = is_number.then(|| text.parse().unwrap_or(u64::MAX));
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
 /// Why Smartcar was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
     /// Nothing is stored.
     Miss,
-    /// What is stored is too old.
+    /// What is stored is older than a stored answer may be.
     Stale,
-    /// The caller wanted it.
+    /// What is stored may be served, and the caller does not want it.
     Request,
     /// It is asked for in a way in which nothing is stored.
     Bypass,
@@ -115,7 +121,12 @@ mod tests {
         assert_eq!(of("").max_age, Duration::from_secs(300));
         assert_eq!(of("max-age=60").max_age, Duration::from_secs(60));
         assert_eq!(of("Max-Age = \"7\" ").max_age, Duration::from_secs(7));
-        assert_eq!(of("max-age=soon").max_age, Duration::ZERO);
+        for zero in ["soon", "", "-1", "+5", "1.5"] {
+            let wanted = of(&format!("max-age={zero}"));
+            assert_eq!(wanted.max_age, Duration::ZERO, "{zero}");
+        }
+        let endless = of("max-age=99999999999999999999");
+        assert_eq!(endless.max_age, Duration::from_secs(u64::MAX));
         assert!(of("max-age=60, no-cache").no_cache && of("no-store").no_store);
         assert!(of("only-if-cached").only_if_cached);
         assert_eq!(of("x=1").stale_if_error, Duration::MAX);

@@ -20,11 +20,14 @@ mod diagnosis;
 mod ending;
 mod freshness;
 mod inbound;
+mod links;
 mod list;
+mod lookups;
 mod openapi;
 mod owners;
 mod pass;
 mod records;
+mod redacted;
 mod relay;
 mod routes;
 mod scopes;
@@ -136,7 +139,7 @@ async fn ours(
         Own::Run => relay::run(caller).await,
         Own::Status => {
             caller.require("read_status")?;
-            status::read(app).await
+            status::read(app, caller).await
         }
         // Answered before anybody is asked for a key.
         Own::Health | Own::OpenApi | Own::ConnectStart | Own::ConnectCallback => {

@@ -1,27 +1,34 @@
 //! On whose behalf a call about a vehicle is made.
 
-use crate::{answer::problem, app::App, callers::Caller, inbound::Inbound, store};
+use crate::{
+    answer::problem,
+    app::App,
+    callers::Caller,
+    inbound::Inbound,
+    lookups::{self, NoOwner},
+    store,
+};
 use edge::{respond::Problem, sqlite::Value};
-use http::StatusCode;
 use smartcar::{
-    ConnectionFilter, PageRequest, Timestamp, UserId, VehicleAttributes, VehicleId, VehicleMode,
+    ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode,
     endpoints::{self, Endpoint},
 };
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
-/// What Smartcar's API says is as good as a delivery that has not come yet.
+/// What Smartcar's API says is as good as a delivery that has not come yet. Whose the
+/// vehicle is, is decided by a delivery, and by a look-up (`?8`) that found one user;
+/// any other word about a user counts as long as no owner is known.
 const REMEMBER: &str = "INSERT INTO vehicle
-        (id, user_id, make, model, year, powertrain_type, mode, delivered_at, listed_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)
+        (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)
     ON CONFLICT (id) DO UPDATE SET
-        user_id = excluded.user_id,
+        user_id = iif(?8, excluded.user_id, coalesce(user_id, excluded.user_id)),
         make = coalesce(make, excluded.make),
         model = coalesce(model, excluded.model),
         year = coalesce(year, excluded.year),
         powertrain_type = coalesce(powertrain_type, excluded.powertrain_type),
-        mode = coalesce(mode, excluded.mode),
-        listed_at = coalesce(excluded.listed_at, listed_at)";
+        mode = coalesce(mode, excluded.mode)";
 
 /// The user whom the caller names, else the vehicle's owner. Refuses a caller
 /// whose key is not for that user.
@@ -33,22 +40,52 @@ pub(crate) async fn behalf(
 ) -> Result<UserId, Problem> {
     let user = match inbound.user()? {
         Some(user) => user,
-        None => find(app, vehicle).await?,
+        None => match known(vehicle).await {
+            Some(owner) => owner,
+            // The call can be for nobody else, and Smartcar says whether it may be.
+            None => match caller.only_user() {
+                Some(user) => user,
+                None => ask(app, caller, vehicle).await?,
+            },
+        },
     };
     caller.require_user(&user)?;
     Ok(user)
 }
 
-/// The owner of a vehicle: as stored, else as Smartcar says.
-pub(crate) async fn find(app: &App, vehicle: &VehicleId) -> Result<UserId, Problem> {
-    match stored(vehicle).await? {
-        Some(owner) => Ok(owner),
-        None => ask(app, vehicle).await,
-    }
+/// The owner of a vehicle as stored. Where the store is down, Smartcar is there still.
+async fn known(vehicle: &VehicleId) -> Option<UserId> {
+    stored(vehicle).await.ok().flatten()
 }
 
 /// The owner of a vehicle as Smartcar says, which is then remembered.
-pub(crate) async fn ask(app: &App, vehicle: &VehicleId) -> Result<UserId, Problem> {
+pub(crate) async fn ask(
+    app: &App,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<UserId, Problem> {
+    // Whoever the owner is, a key that is held to no user is not for them.
+    if caller.users().is_some_and(<[String]>::is_empty) {
+        caller.require_owner(None)?;
+    }
+    lookups::admit(caller, vehicle).await?;
+    match look_up(app, vehicle).await? {
+        Ok((owner, about)) => {
+            remember(vehicle, Some(&owner), &about, true).await;
+            Ok(owner)
+        }
+        Err(why) => {
+            lookups::note(caller, vehicle, why).await;
+            Err(why.into())
+        }
+    }
+}
+
+/// The one user who is connected to a vehicle, and what the vehicle is.
+async fn look_up(
+    app: &App,
+    vehicle: &VehicleId,
+) -> Result<Result<(UserId, VehicleAttributes), NoOwner>, Problem> {
     // Smartcar lists simulated vehicles only where they are asked for.
     for mode in [VehicleMode::Live, VehicleMode::Simulated] {
         let filter = ConnectionFilter {
@@ -68,20 +105,14 @@ pub(crate) async fn ask(app: &App, vehicle: &VehicleId) -> Result<UserId, Proble
         let Some((owner, about)) = owned.next() else {
             continue;
         };
-        if owned.any(|(other, _)| other != owner) {
-            let detail = "send the header sc-user-id: several users are connected to this vehicle";
-            let status = StatusCode::BAD_REQUEST;
-            return Err(Problem::new(status, "MISSING_USER_ID", detail));
+        // Somebody else can stand on another page.
+        let is_whole = page.is_last && page.unreadable.is_empty();
+        if !is_whole || owned.any(|(other, _)| other != owner) {
+            return Ok(Err(NoOwner::Several));
         }
-        remember_vehicle(vehicle, owner, about, None).await;
-        return Ok(owner.clone());
+        return Ok(Ok((owner.clone(), about.clone())));
     }
-    let detail = "nobody is connected to this vehicle, as far as Smartcar says";
-    Err(Problem::new(
-        StatusCode::NOT_FOUND,
-        "VEHICLE_NOT_FOUND",
-        detail,
-    ))
+    Ok(Err(NoOwner::Nobody))
 }
 
 /// The owner of a vehicle, as far as it is stored.
@@ -91,25 +122,38 @@ pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Proble
     Ok(named.and_then(|id| UserId::parse(id).ok()))
 }
 
-/// Remembers whose vehicle it is, what it is, and when all of its signals were
-/// listed. Where that fails, Smartcar is asked again.
+/// Remembers a vehicle of a user, who is its owner where no other one is known.
 pub(crate) async fn remember_vehicle(
     vehicle: &VehicleId,
     user: &UserId,
     about: &VehicleAttributes,
-    listed_at: Option<Timestamp>,
+) {
+    remember(vehicle, Some(user), about, false).await;
+}
+
+/// Remembers what a vehicle is. On whose behalf it was read says nothing of its owner.
+pub(crate) async fn remember_attributes(vehicle: &VehicleId, about: &VehicleAttributes) {
+    remember(vehicle, None, about, false).await;
+}
+
+/// Where this fails, Smartcar is asked again.
+async fn remember(
+    vehicle: &VehicleId,
+    user: Option<&UserId>,
+    about: &VehicleAttributes,
+    is_owner: bool,
 ) {
     let powertrain = about.powertrain_type.as_ref().map(|kind| kind.as_str());
     let mode = about.mode.as_ref().map(|mode| mode.as_str());
     let parameters = [
         Value::from(vehicle.as_str()),
-        Value::from(user.as_str()),
+        Value::from(user.map(UserId::as_str)),
         Value::from(about.make.as_deref()),
         Value::from(about.model.as_deref()),
         Value::from(about.year.map(i64::from)),
         Value::from(powertrain),
         Value::from(mode),
-        Value::from(listed_at.map(|at| at.0)),
+        Value::from(i64::from(is_owner)),
     ];
     // The failure is in the log.
     let _ = store::execute(REMEMBER, parameters).await;
@@ -124,7 +168,11 @@ pub(crate) async fn require(
     if caller.is_for_all_users() {
         return Ok(());
     }
-    caller.require_user(&find(app, vehicle).await?)
+    let owner = match known(vehicle).await {
+        Some(owner) => owner,
+        None => ask(app, caller, vehicle).await?,
+    };
+    caller.require_user(&owner)
 }
 
 /// Forgets what is known of a vehicle, or of all vehicles of a user, to which

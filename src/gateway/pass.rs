@@ -1,5 +1,5 @@
 //! Reading what is Smartcar's: the request goes on as it came, and so does the
-//! answer.
+//! answer, but for its links.
 
 use crate::{
     answer::{
@@ -8,7 +8,9 @@ use crate::{
     app::App,
     callers::Caller,
     inbound::Inbound,
-    invalid, owners, scopes,
+    invalid,
+    links::Links,
+    owners, scopes,
 };
 use edge::{Host, respond::Problem};
 use futures::{
@@ -72,14 +74,17 @@ async fn answer(
     if !is_smartcar_s(&opened.headers) {
         return Err(not_smartcar_s(opened.status, &opened.headers));
     }
+    let links = Links::new(app.client().origins());
     if opened.length().is_some_and(|length| length <= SHORT) {
         let answer = match opened.read().await {
             Ok(answer) => Ok(answer),
             Err(_) => again(app, call, until).await,
         };
-        return Ok(whole(hand_on(answer.map_err(|error| problem(&error))?)));
+        let answer = answer.map_err(|error| problem(&error))?;
+        let body = links.rewrite(&answer.body).into();
+        return Ok(whole(hand_on(smartcar::Response { body, ..answer })));
     }
-    Ok(stream_on(opened))
+    Ok(stream_on(opened, links))
 }
 
 /// The call that a request asks for.
@@ -108,13 +113,27 @@ async fn again(app: &App, call: Call, until: Timestamp) -> Result<smartcar::Resp
     app.client().call(&call.within(left)).await
 }
 
-fn stream_on<B: Pieces>(opened: Opened<B>) -> Answer {
+fn stream_on<B: Pieces>(opened: Opened<B>, links: Links) -> Answer {
     let headers = kept_headers(&opened.headers);
-    let pieces = stream::unfold(Some(opened.body), async |body: Option<OpenBody<B>>| {
-        let mut body = body?;
-        match body.next().await? {
-            Ok(piece) => Some((Ok(Frame::data(piece)), Some(body))),
-            Err(error) => Some((Err(error), None)),
+    let arriving_body = Some((opened.body, links));
+    let pieces = stream::unfold(arriving_body, async |rest: Option<(OpenBody<B>, Links)>| {
+        let (mut body, mut links) = rest?;
+        loop {
+            match body.next().await {
+                Some(Ok(piece)) => {
+                    let written = links.feed(&piece);
+                    // A piece can end within a link.
+                    if !written.is_empty() {
+                        let frame = Frame::data(written.into());
+                        return Some((Ok(frame), Some((body, links))));
+                    }
+                }
+                Some(Err(error)) => return Some((Err(error), None)),
+                None => {
+                    let left = links.end();
+                    return (!left.is_empty()).then(|| (Ok(Frame::data(left.into())), None));
+                }
+            }
         }
     });
     arriving(opened.status, headers, pieces)
@@ -162,7 +181,12 @@ fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result
             "this key is held to vehicles or users: send the documented parameters alone",
         ));
     }
-    // Smartcar takes the header for a filter too, and nobody knows which one wins.
+    // Smartcar takes these for filters too, and does not say which one wins.
+    if inbound.parameter("filter[user.externalId]")?.is_some() {
+        return Err(restricted(
+            "this key is held to vehicles or users: filter[user.externalId] can name another user",
+        ));
+    }
     if let Some(user) = inbound.user()? {
         caller.require_user(&user)?;
     }

@@ -1,7 +1,12 @@
 //! Which scope an endpoint takes. Scopes carry the names of Smartcar's
 //! permissions, where there is one.
 
-use smartcar::endpoints::{self, Endpoint};
+use crate::callers::Caller;
+use smartcar::{
+    SignalCode,
+    endpoints::{self, Endpoint},
+    signal_permission,
+};
 
 /// The scope that a key needs for one of Smartcar's endpoints. The signals of a
 /// vehicle take the permission of each.
@@ -24,6 +29,19 @@ pub(crate) fn of(endpoint: &Endpoint) -> &'static str {
         "compatible-vehicles" => "read_vehicle_info",
         _ => "manage_connections",
     }
+}
+
+/// The scope that a caller lacks to read a signal, if it lacks one. What is not
+/// written as codes are can be any signal: it takes the scopes for all of them.
+pub(crate) fn missing_for_signal(caller: &Caller, code: &str) -> Option<&'static str> {
+    let is_code = SignalCode::parse(code).is_ok() && !code.bytes().any(|b| b.is_ascii_uppercase());
+    let (scope, is_held) = if is_code {
+        let scope = signal_permission(code);
+        (scope, caller.has(scope))
+    } else {
+        ("read_*", caller.has_all("read_"))
+    };
+    (!is_held).then_some(scope)
 }
 
 /// Whether an endpoint tells the signals of a vehicle.

@@ -8,7 +8,9 @@ use crate::{
     callers::Caller,
     freshness::{Forwarded, Source, Wanted},
     inbound::Inbound,
-    invalid, owners, pass, store,
+    invalid,
+    links::Links,
+    owners, pass, redacted, store,
     stored::{self, Stored},
 };
 use edge::{
@@ -19,11 +21,12 @@ use edge::{
 };
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 use smartcar::{
     CATALOGUE, Clock, Signal, SignalCode, SignalInfo, SignalStatus, Signals, Timestamp, UnitSystem,
     UserId, Vehicle, VehicleId, endpoints::Endpoint, signal_permission,
 };
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct Catalogue {
@@ -81,6 +84,9 @@ impl<'a> Told<'a> {
     }
 }
 
+/// The largest age that an answer tells (RFC 9111, 1.2.2).
+const OLDEST: u64 = 1 << 31;
+
 /// What is asked for.
 struct Query<'a> {
     caller: &'a Caller,
@@ -89,8 +95,9 @@ struct Query<'a> {
     /// Whom the caller names.
     user: Option<UserId>,
     wanted: Wanted,
-    /// Stored values are metric.
-    is_metric: bool,
+    /// Whether it is what is stored: metric, and without parameters. Smartcar
+    /// documents none, so nobody knows what they do to a value or a list.
+    is_plain: bool,
 }
 
 /// The signals of a vehicle, or one of them.
@@ -118,21 +125,17 @@ pub(crate) async fn read(
         code,
         user: inbound.user()?,
         wanted: Wanted::of(&inbound.headers, app.signals_max_age()),
-        is_metric: inbound.units()? != Some(UnitSystem::Imperial),
+        is_plain: inbound.units()? != Some(UnitSystem::Imperial) && inbound.query.is_empty(),
     };
     caller.require_vehicle(&query.vehicle)?;
+    if let Some(user) = &query.user {
+        caller.require_user(user)?;
+    }
     // Where the store is down, Smartcar is there still.
-    let stored = stored::load(&query.vehicle, query.code.as_ref()).await;
+    let stored = stored::load(&query.vehicle, query.user.as_ref(), query.code.as_ref()).await;
     let stored = stored.ok().flatten();
-    let stored = stored.filter(|stored| query.may_use(stored));
-    let why = match &stored {
-        _ if !query.is_metric => Forwarded::Bypass,
-        _ if query.wanted.no_cache => Forwarded::Request,
-        None => Forwarded::Miss,
-        Some(stored) if stored.age(Host.now()) > query.wanted.max_age => Forwarded::Stale,
-        Some(_) => {
-            return Ok(whole(query.stored(stored, Source::Hit)?));
-        }
+    let Some(why) = query.reason(stored.as_ref(), app.signals_max_age()) else {
+        return Ok(whole(query.stored(stored, Source::Hit)?));
     };
     if query.wanted.only_if_cached {
         let detail = "nothing is stored that is fresh enough";
@@ -148,7 +151,7 @@ pub(crate) async fn read(
         let source = Source::Fallback(why, status);
         return Ok(whole(query.stored(stored, source)?));
     }
-    let mut response = query.shown(answer?)?;
+    let mut response = query.shown(app, answer?)?;
     answer::set(
         &mut response,
         "cache-status",
@@ -164,15 +167,22 @@ fn is_failure(status: StatusCode) -> bool {
 }
 
 impl Query<'_> {
-    /// Whether what is stored is the named user's. Somebody else's is no answer:
-    /// Smartcar is asked, and says so.
-    fn may_use(&self, stored: &Stored) -> bool {
-        let named = self.user.as_ref();
-        named.is_none_or(|user| stored.user() == Some(user.as_str()))
+    /// Why Smartcar is asked; none where what is stored is the answer.
+    fn reason(&self, stored: Option<&Stored>, max_age: Duration) -> Option<Forwarded> {
+        let now = Host.now();
+        match stored {
+            _ if !self.is_plain => Some(Forwarded::Bypass),
+            _ if self.wanted.no_cache => Some(Forwarded::Request),
+            None => Some(Forwarded::Miss),
+            Some(stored) if !stored.is_current(now) => Some(Forwarded::Stale),
+            Some(stored) if stored.age(now) <= self.wanted.max_age => None,
+            Some(stored) if stored.age(now) <= max_age => Some(Forwarded::Request),
+            Some(_) => Some(Forwarded::Stale),
+        }
     }
 
     fn may_fall_back_on(&self, stored: Option<&Stored>) -> bool {
-        self.is_metric
+        self.is_plain
             && !self.wanted.no_cache
             && stored.is_some_and(|stored| stored.age(Host.now()) <= self.wanted.stale_if_error)
     }
@@ -181,7 +191,7 @@ impl Query<'_> {
     fn stored(&self, stored: Option<Stored>, source: Source) -> Result<Response, Problem> {
         let stored = stored.ok_or_else(|| invalid("nothing is stored"))?;
         self.caller.require_owner(stored.user())?;
-        let age = stored.age(Host.now()).as_secs().to_string();
+        let age = stored.age(Host.now()).as_secs().min(OLDEST).to_string();
         let mut response = respond::json(StatusCode::OK, stored.show(self.caller));
         answer::set(&mut response, "age", &age);
         answer::set(&mut response, "cache-status", &source.cache_status());
@@ -203,7 +213,7 @@ impl Query<'_> {
         if !is_smartcar_s(&answer.headers) {
             return Err(not_smartcar_s(answer.status, &answer.headers));
         }
-        if answer.status == StatusCode::OK && self.is_metric && !self.wanted.no_store {
+        if answer.status == StatusCode::OK && self.is_plain && !self.wanted.no_store {
             self.remember(&answer, &user, told_at).await;
         }
         Ok(answer)
@@ -229,30 +239,25 @@ impl Query<'_> {
         ];
         // A failure is in the log; then no list is called fresh.
         let is_stored = store::execute(TELL, parameters).await.is_ok();
-        let is_list = self.code.is_none() && read.unreadable.is_empty();
-        let listed_at = Some(told_at).filter(|_| is_stored && is_list);
-        owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;
+        owners::remember_attributes(&self.vehicle, &about).await;
+        if is_stored && self.code.is_none() && read.is_complete {
+            let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();
+            stored::remember_listing(&self.vehicle, user, &codes, told_at).await;
+        }
     }
 
     /// Smartcar's answer, without what the caller may not read.
-    fn shown(&self, answer: smartcar::Response) -> Result<Response, Problem> {
-        if self.code.is_some() || answer.status != StatusCode::OK || self.caller.has_all("read_") {
-            return Ok(hand_on(answer));
-        }
-        let mut body: serde_json::Value = serde_json::from_slice(&answer.body)
-            .map_err(|_| not_smartcar_s(answer.status, &answer.headers))?;
-        let signals = body.get_mut("data").and_then(|data| data.as_array_mut());
-        for signal in signals.into_iter().flatten() {
-            let code = signal.pointer("/attributes/code").or(signal.get("id"));
-            let code = code.and_then(|code| code.as_str()).unwrap_or_default();
-            let scope = signal_permission(code);
-            if !self.caller.has(scope) {
-                let id = code.to_owned();
-                let attributes = json!({"code": id, "status": stored::Hidden::of(scope)});
-                *signal = json!({"id": id, "type": "signal", "attributes": attributes, "meta": {}});
-            }
-        }
-        let body = body.to_string().into();
+    fn shown(&self, app: &App, answer: smartcar::Response) -> Result<Response, Problem> {
+        let body = Links::new(app.client().origins()).rewrite(&answer.body);
+        let is_shown_whole =
+            self.code.is_some() || answer.status != StatusCode::OK || self.caller.has_all("read_");
+        let body = if is_shown_whole {
+            body
+        } else {
+            let body = redacted::list(&body, self.caller);
+            body.ok_or_else(|| not_smartcar_s(answer.status, &answer.headers))?
+        };
+        let body = body.into();
         Ok(hand_on(smartcar::Response { body, ..answer }))
     }
 }

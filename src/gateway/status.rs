@@ -1,7 +1,7 @@
 //! How the application is doing. Never a secret: whether there is a token and
 //! until when, not which.
 
-use crate::{app::App, diagnosis, tally::Tally};
+use crate::{app::App, callers::Caller, diagnosis, tally::Tally};
 use edge::{
     Host, Response, migrations,
     respond::{self, Problem},
@@ -9,7 +9,7 @@ use edge::{
 };
 use http::StatusCode;
 use serde_json::{Value, json};
-use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, write_time};
+use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
 
 /// From indexes alone: bodies are large, and there can be millions.
 const DELIVERIES: &str = "SELECT count(*), max(received_at) FROM delivery";
@@ -33,7 +33,7 @@ const OUTBOX: &str = "SELECT sink.name, gone, paused_until,
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Token, limits, stores, deliveries, commands, and what is wrong.
-pub(crate) async fn read(app: &App) -> Result<Response, Problem> {
+pub(crate) async fn read(app: &App, caller: &Caller) -> Result<Response, Problem> {
     let client = app.client();
     let now = Host.now();
     let token = client.tokens().status(client.platform()).await;
@@ -52,7 +52,7 @@ pub(crate) async fn read(app: &App) -> Result<Response, Problem> {
     };
     let body = json!({
         "token": show_token(&token, now),
-        "limits": limits.iter().map(show_limit).collect::<Value>(),
+        "limits": limits.iter().map(|limit| show_limit(limit, caller)).collect::<Value>(),
         "store": store,
         "keyValue": {
             "reachable": key_value.is_ok(),
@@ -80,14 +80,17 @@ fn show_token(token: &TokenStatus, now: Timestamp) -> Value {
     })
 }
 
-fn show_limit(limit: &Limit) -> Value {
+/// A key that is held to vehicles is told of no other, and one that is held to users
+/// of none: whose a vehicle is, a limit does not say.
+fn show_limit(limit: &Limit, caller: &Caller) -> Value {
     let vehicle = match &limit.scope {
         LimitScope::Application => None,
-        LimitScope::Vehicle(vehicle) => Some(vehicle.as_str()),
+        LimitScope::Vehicle(vehicle) => Some(vehicle),
     };
+    let is_for = |vehicle| caller.is_for_all_users() && caller.require_vehicle(vehicle).is_ok();
     json!({
         "scope": if vehicle.is_some() { "vehicle" } else { "application" },
-        "vehicleId": vehicle,
+        "vehicleId": vehicle.filter(|vehicle| is_for(vehicle)).map(VehicleId::as_str),
         "endsInSeconds": limit.retry_after(),
     })
 }

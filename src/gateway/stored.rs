@@ -2,23 +2,64 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
-use crate::{callers::Caller, store};
+use crate::{callers::Caller, scopes, store};
 use edge::{
     respond::Problem,
     sqlite::{Row, Value},
 };
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use smartcar::{SignalCode, Timestamp, VehicleId, signal_permission, write_time};
+use smartcar::{SignalCode, Timestamp, UserId, VehicleId, write_time};
 use std::{fmt, time::Duration};
 
-/// What is known of a vehicle and of its signals, a signal a row.
-const SIGNALS: &str =
-    "SELECT code, name, group_name, body, observed_at, retrieved_at, signal.delivered_at,
-        json_extract(error, '$.status'), json_extract(error, '$.body'), error_at,
-        make, model, year, powertrain_type, mode, user_id, listed_at
-    FROM vehicle JOIN signal ON signal.vehicle_id = vehicle.id
-    WHERE vehicle.id = ?1";
+/// For how long a list of Smartcar's says which signals a vehicle has. Smartcar fills
+/// its own store about once a day where no webhook does
+/// (<https://smartcar.com/docs/api-reference/intro>).
+const LISTING_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A time that is further ahead is of a clock that was ahead.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+
+/// What is known of a vehicle and of its signals, a signal a row: those that the
+/// connection of the user `?2` reported, or of the owner where that is null. A value
+/// and an error of one signal can be of different users.
+const SIGNALS: &str = "SELECT code, name, group_name,
+        iif(is_value, body, NULL),
+        iif(is_value, observed_at, NULL),
+        iif(is_value, retrieved_at, NULL),
+        iif(is_value, delivered_at, NULL),
+        iif(is_error, json_extract(error, '$.status'), NULL),
+        iif(is_error, json_extract(error, '$.body'), NULL),
+        iif(is_error, error_at, NULL),
+        make, model, year, powertrain_type, mode, reader,
+        (SELECT listed_at FROM listing
+            WHERE listing.vehicle_id = ?1 AND listing.user_id = reader)
+    FROM (
+        SELECT signal.*, make, model, year, powertrain_type, mode,
+            coalesce(?2, vehicle.user_id) AS reader,
+            body IS NOT NULL
+                AND coalesce(signal.user_id, vehicle.user_id) IS coalesce(?2, vehicle.user_id)
+                AS is_value,
+            error IS NOT NULL
+                AND coalesce(error_user_id, vehicle.user_id) IS coalesce(?2, vehicle.user_id)
+                AS is_error
+        FROM vehicle JOIN signal ON signal.vehicle_id = vehicle.id
+        WHERE vehicle.id = ?1
+    )
+    WHERE (is_value OR is_error)";
+
+/// A listing of the codes `?4`. Where another user's word of one of them is the newest,
+/// what is stored is not this user's whole list.
+const LISTED: &str = "INSERT INTO listing (vehicle_id, user_id, listed_at)
+    SELECT ?1, ?2, ?3
+    WHERE NOT EXISTS (
+        SELECT 1 FROM json_each(?4) AS listed WHERE NOT EXISTS (
+            SELECT 1 FROM signal LEFT JOIN vehicle ON vehicle.id = vehicle_id
+            WHERE vehicle_id = ?1 AND code = listed.value
+                AND coalesce(signal.user_id, vehicle.user_id) = ?2
+        )
+    )
+    ON CONFLICT (vehicle_id, user_id) DO UPDATE SET listed_at = excluded.listed_at";
 
 /// The columns of [`SIGNALS`].
 mod column {
@@ -37,7 +78,7 @@ mod column {
     pub(super) const YEAR: usize = 12;
     pub(super) const POWERTRAIN_TYPE: usize = 13;
     pub(super) const MODE: usize = 14;
-    pub(super) const USER_ID: usize = 15;
+    pub(super) const READER: usize = 15;
     pub(super) const LISTED_AT: usize = 16;
 }
 
@@ -48,43 +89,84 @@ pub(crate) struct Stored {
     rows: Vec<Row>,
 }
 
-/// Looks for the signals of a vehicle, or for one of them; none where nothing
-/// has been told of it yet.
+/// Looks for the signals of a vehicle, or for one of them, as a user's connection
+/// reported them, or the owner's where no user is named. None where nothing has been
+/// reported yet, and for a list where Smartcar has never listed them all: nobody
+/// would see which ones are missing.
 pub(crate) async fn load(
     vehicle: &VehicleId,
+    user: Option<&UserId>,
     code: Option<&SignalCode>,
 ) -> Result<Option<Stored>, Problem> {
     let vehicle_id = Value::from(vehicle.as_str());
+    let user = Value::from(user.map(UserId::as_str));
     let rows = match code {
-        None => store::query(&format!("{SIGNALS} ORDER BY code"), [vehicle_id]).await?,
+        None => store::query(&format!("{SIGNALS} ORDER BY code"), [vehicle_id, user]).await?,
         Some(code) => {
-            let sql = format!("{SIGNALS} AND code = ?2");
-            let parameters = [vehicle_id, Value::from(code.as_str())];
+            let sql = format!("{SIGNALS} AND code = ?3");
+            let parameters = [vehicle_id, user, Value::from(code.as_str())];
             store::first(&sql, parameters).await?.into_iter().collect()
         }
     };
-    Ok((!rows.is_empty()).then(|| Stored {
+    let stored = Stored {
         vehicle: vehicle.clone(),
         is_list: code.is_none(),
         rows,
-    }))
+    };
+    let is_there = !stored.rows.is_empty() && (!stored.is_list || stored.listed_at().is_some());
+    Ok(is_there.then_some(stored))
+}
+
+/// Remembers that all signals of a vehicle were listed on behalf of a user, and are
+/// stored.
+pub(crate) async fn remember_listing(
+    vehicle: &VehicleId,
+    user: &UserId,
+    codes: &[&str],
+    at: Timestamp,
+) {
+    // Serialising text into memory does not fail.
+    let codes = serde_json::to_string(codes).unwrap_or_default();
+    let parameters = [
+        Value::from(vehicle.as_str()),
+        Value::from(user.as_str()),
+        Value::from(at.0),
+        Value::from(codes.as_str()),
+    ];
+    // The failure is in the log.
+    let _ = store::execute(LISTED, parameters).await;
 }
 
 impl Stored {
-    /// The vehicle's owner, if that is known.
+    /// The user whose connection reported them, if that is known.
     pub(crate) fn user(&self) -> Option<&str> {
-        self.rows.first()?.text(column::USER_ID)
+        self.rows.first()?.text(column::READER)
     }
 
-    /// How long ago Smartcar told of them: of the one that was told of the
-    /// longest ago, or of all at once.
+    /// When Smartcar listed all of them.
+    fn listed_at(&self) -> Option<Timestamp> {
+        time(self.rows.first()?, column::LISTED_AT)
+    }
+
+    /// Whether this is still all that there is, as far as Smartcar said.
+    pub(crate) fn is_current(&self, now: Timestamp) -> bool {
+        let is_recent = |at| since(at, now) <= LISTING_LIFE;
+        !self.is_list || self.listed_at().is_some_and(is_recent)
+    }
+
+    /// How long ago Smartcar reported them: the one that was reported the longest
+    /// ago. Those of a list were reported when they were listed, or delivered since.
     pub(crate) fn age(&self, now: Timestamp) -> Duration {
-        let told_at = |row: &Row| time(row, column::DELIVERED_AT).max(time(row, column::ERROR_AT));
-        let oldest = self.rows.iter().map(told_at).min().flatten();
-        let row = self.rows.first().filter(|_| self.is_list);
-        let listed_at = row.and_then(|row| time(row, column::LISTED_AT));
-        let told_at = oldest.max(listed_at);
-        told_at.map_or(Duration::MAX, |at| now.since(at))
+        let at = |row: &Row, column| time(row, column).map(|at| since(at, now));
+        let listed = self.listed_at().filter(|_| self.is_list);
+        let listed = listed.map(|at| since(at, now));
+        let ages = self.rows.iter().map(|row| {
+            let value = at(row, column::DELIVERED_AT);
+            let error = at(row, column::ERROR_AT);
+            let known = [value, error, listed].into_iter().flatten();
+            known.min().unwrap_or(Duration::MAX)
+        });
+        ages.max().unwrap_or(Duration::MAX)
     }
 
     /// The body of an answer.
@@ -98,7 +180,7 @@ impl Stored {
             let path = Path(vehicle, Some(""));
             serde_json::to_vec(&List {
                 meta: ListMeta {
-                    page: 1,
+                    page_number: 1,
                     page_size: data.len(),
                     total_count: data.len(),
                 },
@@ -125,6 +207,15 @@ fn time(row: &Row, column: usize) -> Option<Timestamp> {
     row.integer(column).map(Timestamp)
 }
 
+/// How long ago a time was. What a clock wrote that was ahead is as old as can be.
+fn since(at: Timestamp, now: Timestamp) -> Duration {
+    if at > now.after(CLOCKS_DIFFER) {
+        Duration::MAX
+    } else {
+        now.since(at)
+    }
+}
+
 #[derive(Serialize)]
 struct List<'a> {
     data: Vec<Signal<'a>>,
@@ -136,7 +227,7 @@ struct List<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ListMeta {
-    page: usize,
+    page_number: usize,
     page_size: usize,
     total_count: usize,
 }
@@ -200,20 +291,20 @@ impl<'a> Signal<'a> {
     fn of(row: &'a Row, vehicle: &'a VehicleId, caller: &Caller) -> Option<Self> {
         let raw = |column| serde_json::from_str(row.text(column)?).ok();
         let code = row.text(column::CODE)?;
-        let scope = signal_permission(code);
-        let is_hidden = !caller.has(scope);
+        let missing = scopes::missing_for_signal(caller, code);
+        let is_hidden = missing.is_some();
         let delivered_at = time(row, column::DELIVERED_AT);
         let error_at = time(row, column::ERROR_AT);
         // An error newer than the value says that the value is old; the value is
         // shown all the same, as Smartcar's own API does.
         let error: Option<&RawValue> =
             raw(column::ERROR_STATUS).filter(|_| error_at > delivered_at);
-        let status = match error {
+        let status = match (missing, error) {
             // A signal that the caller may not read is shown as one that Smartcar
             // may not read: with an error in place of its value.
-            _ if is_hidden => Status::Hidden(Hidden::of(scope)),
-            Some(error) => Status::Told(error),
-            None => Status::Success(Success { value: "SUCCESS" }),
+            (Some(scope), _) => Status::Hidden(Hidden::of(scope)),
+            (None, Some(error)) => Status::Told(error),
+            (None, None) => Status::Success(Success { value: "SUCCESS" }),
         };
         let time = |at: Option<Timestamp>| at.filter(|_| !is_hidden).and_then(write_time);
         Some(Self {

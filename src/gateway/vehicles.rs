@@ -14,10 +14,12 @@ use edge::{
 use serde_json::json;
 use smartcar::{Timestamp, write_time};
 
-/// The columns are those of [`shown`].
+/// The columns are those of [`shown`]. Of the signals those of the owner count.
 const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, mode, delivered_at,
-        (SELECT count(*) FROM signal WHERE vehicle_id = vehicle.id AND body IS NOT NULL),
-        (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id),
+        (SELECT count(*) FROM signal WHERE vehicle_id = vehicle.id AND body IS NOT NULL
+            AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
+        (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
+            AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
         (SELECT json_group_array(json_object('type', type, 'code', nullif(code, '')))
             FROM vehicle_error WHERE vehicle_id = vehicle.id
                 AND error_at > coalesce(resolved_at, 0))

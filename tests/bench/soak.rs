@@ -173,7 +173,8 @@ fn deliver(app: &App, counts: &Counts, number: u64) {
 }
 
 fn read(app: &App, counts: &Counts, number: u64) {
-    let path = format!("/v3/vehicles/vehicle-{}/signals", number % VEHICLES);
+    let vehicle = number % VEHICLES;
+    let path = format!("/v3/vehicles/vehicle-{vehicle}/signals/soak-signal0");
     let known = app.call("GET", &path, &[("cache-control", "only-if-cached")], "");
     // In the beginning not every car has delivered.
     count(counts, &counts.reads, [200, 504].contains(&known.status));
@@ -235,7 +236,7 @@ fn report(seconds: u64, host: &str, counts: &Counts, memory: [u64; 3], keys: [i6
             of(&counts.deliveries),
         ),
         ("duplicates", DELIVERIES / 5, of(&counts.duplicates)),
-        ("lists of signals", READS, of(&counts.reads)),
+        ("signals", READS, of(&counts.reads)),
         (
             "commands, each under a key of its own",
             COMMANDS,

@@ -80,6 +80,9 @@ fn signals_have_the_shape_of_smartcar_s_api() {
     let app = App::start();
     let (signature, body) = fixture!("vehicle-state-observed.json");
     app.deliver(signature, body);
+    // As if Smartcar had listed no others.
+    let listing = "INSERT INTO listing SELECT id, user_id, unixepoch() * 1000 FROM vehicle";
+    assert_eq!(app.database().execute(listing, []).unwrap(), 1);
     let list = app
         .call("GET", &format!("/v3/vehicles/{VEHICLE}/signals"), &[], "")
         .json();

@@ -105,7 +105,9 @@ fn smartcar_s_own_npm_client_needs_another_origin_and_another_token_alone() {
         let path = format!("/v3/vehicles/{FIRST_VEHICLE}{path}");
         let answer = app.smartcar.get(&path, &[("sc-user-id", FIRST_USER)]);
         assert_eq!(answer.status, 200, "{answer:?}");
-        in_javascript(answer.json())
+        // Its links lead to the gateway.
+        let body = answer.body.replace(&app.smartcar.origin(), "");
+        in_javascript(serde_json::from_str(&body).unwrap())
     };
     let vehicle = asked("");
     assert_eq!(said["vehicle"]["body"], vehicle);

@@ -44,8 +44,8 @@ fn pass(app: &App, seconds: i64) {
     let database = app.database();
     let signals = "UPDATE signal SET delivered_at = delivered_at - ?1, error_at = error_at - ?1";
     database.execute(signals, [by]).unwrap();
-    let vehicles = "UPDATE vehicle SET listed_at = listed_at - ?1";
-    database.execute(vehicles, [by]).unwrap();
+    let listings = "UPDATE listing SET listed_at = listed_at - ?1";
+    database.execute(listings, [by]).unwrap();
 }
 
 fn deliver(app: &App) {
@@ -57,13 +57,15 @@ fn deliver(app: &App) {
 #[test]
 fn a_delivery_answers_until_it_is_too_old() {
     let app = app();
+    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=miss");
+    pass(&app, 400);
     deliver(&app);
     for code in [LOCKED, ""] {
         let hit = read(&app, code, &[]);
         assert_eq!(source(&hit), "smartcar-edge; hit");
         assert!(age(&hit) < 60);
     }
-    assert_eq!(app.smartcar.count(SIGNALS, 200), 0);
+    assert_eq!(app.smartcar.count(SIGNALS, 200), 1);
 
     pass(&app, 200);
     let hit = read(&app, LOCKED, &[]);
@@ -71,14 +73,14 @@ fn a_delivery_answers_until_it_is_too_old() {
     assert!((200..260).contains(&age(&hit)));
     let fresher = [("cache-control", "max-age=100")];
     let stale = read(&app, LOCKED, &fresher);
-    assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
+    assert_eq!(source(&stale), "smartcar-edge; fwd=request");
     // What Smartcar said then answers now.
     assert_eq!(source(&read(&app, LOCKED, &fresher)), "smartcar-edge; hit");
 
     pass(&app, 200);
     assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=stale");
     assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; hit");
-    assert_eq!(app.smartcar.count(SIGNALS, 200), 2);
+    assert_eq!(app.smartcar.count(SIGNALS, 200), 3);
 }
 
 /// A time without zeros at its end: `.310Z` and `.31Z` are the same.
@@ -128,7 +130,7 @@ fn a_signal_that_smartcar_lists_no_more_does_not_make_every_list_stale() {
     let state = state.replace("user-of-tests", FIRST_USER);
     app.try_deliver(&state).unwrap();
     pass(&app, 1000);
-    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=stale");
+    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=miss");
     let list = read(&app, "", &[]);
     assert_eq!(source(&list), "smartcar-edge; hit");
     assert!(list.body.contains("odd-signal"));
@@ -240,6 +242,7 @@ fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
     let now = i64::try_from(now.as_millis()).unwrap();
     let deliver = |event: &str, value: i64, at: i64| {
         let state = vehicle_state(event, FIRST_VEHICLE, at, &[signal(code, value, at, at)]);
+        let state = state.replace("user-of-tests", FIRST_USER);
         assert_eq!(app.try_deliver(&state).unwrap().status, 200);
     };
     deliver("e-1", 7, now - 3_600_000);

@@ -32,7 +32,11 @@ const ERRORS: [(u16, &str, &[&str]); 13] = [
     ),
     (413, "The body is too long.", &[]),
     (422, "The Idempotency-Key stands for another request.", &[]),
-    (429, "A rate limit of Smartcar's.", &["Retry-After"]),
+    (
+        429,
+        "A rate limit of Smartcar's, or of look-ups of a vehicle's owner.",
+        &["Retry-After"],
+    ),
     (430, "A limit of the plan at Smartcar.", &["Retry-After"]),
     (500, "Smartcar failed.", &["Retry-After"]),
     (501, "The vehicle cannot do this.", &[]),

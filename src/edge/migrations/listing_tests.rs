@@ -1,0 +1,112 @@
+//! When a vehicle's list is complete, and which look-ups count.
+
+use super::{STEPS, TELL, statements};
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+/// The file that these tests are about.
+const LISTINGS: &str = include_str!("0008-listings.sql");
+
+fn run(database: &Connection, steps: &[&'static str]) {
+    for statement in steps.iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+}
+
+fn database() -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    run(&database, &STEPS);
+    database
+}
+
+fn tell(database: &Connection, user: &str, at: i64) {
+    let signals = json!([{"code": "a", "body": {"value": at}}]).to_string();
+    let parameters = params!["v-1", at, signals, user];
+    database.execute(TELL, parameters).unwrap();
+}
+
+/// The users of whom the vehicle has a list.
+fn listed(database: &Connection) -> Vec<String> {
+    let mut statement = database
+        .prepare("SELECT user_id FROM listing WHERE vehicle_id = 'v-1' ORDER BY user_id")
+        .unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn two_listings(database: &Connection) {
+    database
+        .execute_batch(
+            "INSERT INTO vehicle (id, user_id, delivered_at) VALUES ('v-1', 'u-1', 0), ('v-2', 'u-1', 0);
+             INSERT INTO listing VALUES ('v-1', 'u-1', 5), ('v-1', 'u-2', 5), ('v-2', 'u-1', 5)",
+        )
+        .unwrap();
+}
+
+#[test]
+fn listing_ends_where_a_signal_becomes_another_user_s() {
+    let database = database();
+    tell(&database, "u-1", 10);
+    two_listings(&database);
+    tell(&database, "u-1", 20);
+    assert_eq!(listed(&database), ["u-1", "u-2"]);
+    tell(&database, "u-2", 30);
+    assert_eq!(listed(&database), ["u-2"]);
+    // What is older changes nothing.
+    tell(&database, "u-1", 15);
+    assert_eq!(listed(&database), ["u-2"]);
+}
+
+#[test]
+fn listing_ends_with_its_vehicle_and_with_any_of_its_signals() {
+    for removal in [
+        "DELETE FROM vehicle WHERE id = 'v-1'",
+        "DELETE FROM signal WHERE vehicle_id = 'v-1' AND user_id = 'u-1'",
+    ] {
+        let database = database();
+        tell(&database, "u-1", 10);
+        two_listings(&database);
+        database.execute(removal, []).unwrap();
+        assert_eq!(listed(&database), [] as [&str; 0], "{removal}");
+        let others = "SELECT count(*) FROM listing WHERE vehicle_id = 'v-2'";
+        let others: i64 = database.query_row(others, [], |row| row.get(0)).unwrap();
+        assert_eq!(others, 1, "{removal}");
+    }
+}
+
+#[test]
+fn listing_of_an_earlier_version_is_not_believed_and_its_signals_stay() {
+    let database = Connection::open_in_memory().unwrap();
+    let before = STEPS.iter().position(|step| *step == LISTINGS).unwrap();
+    run(&database, &STEPS[..before]);
+    tell(&database, "u-1", 10);
+    let vehicle =
+        "INSERT INTO vehicle (id, user_id, delivered_at, listed_at) VALUES ('v-1', 'u-1', 0, 10)";
+    database.execute(vehicle, []).unwrap();
+    run(&database, &STEPS[before..]);
+    assert_eq!(listed(&database), [] as [&str; 0]);
+    let value = "SELECT value FROM signal JOIN vehicle ON vehicle.id = vehicle_id";
+    let value: i64 = database.query_row(value, [], |row| row.get(0)).unwrap();
+    assert_eq!(value, 10);
+}
+
+#[test]
+fn fruitless_lookup_is_forgotten_after_ten_minutes() {
+    let database = database();
+    let look_up = |at: i64| {
+        let sql = "INSERT INTO fruitless_lookup VALUES (?1, 'key', ?2, 'nobody')";
+        database
+            .execute(sql, params![at, format!("v-{at}")])
+            .unwrap();
+        let times =
+            "SELECT json_group_array(at) FROM (SELECT at FROM fruitless_lookup ORDER BY at)";
+        database
+            .query_row(times, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    assert_eq!(look_up(1_000_000), "[1000000]");
+    assert_eq!(look_up(1_600_000), "[1000000,1600000]");
+    assert_eq!(look_up(1_600_001), "[1600000,1600001]");
+    // The clock was ahead and has been corrected.
+    assert_eq!(look_up(1_500_000), "[1500000]");
+}

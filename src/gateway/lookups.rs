@@ -1,0 +1,118 @@
+//! Look-ups of a vehicle's owner that found none.
+//!
+//! Each costs one or two of the application's requests to Smartcar, of which there
+//! are 120, refilled at 2 a minute: whoever asks for vehicles that nobody connected
+//! would use them up for everybody. All instances share what one of them found.
+
+use crate::{callers::Caller, store};
+use edge::{Host, respond::Problem, sqlite::Value};
+use http::StatusCode;
+use smartcar::{Clock, Timestamp, VehicleId};
+use std::time::Duration;
+
+/// For how long it is believed that an owner cannot be found.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// For how long a look-up counts. The trigger `fruitless_lookup_before` goes by the
+/// same number.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// How many of them a key has in that time: with two requests each, as many as
+/// Smartcar refills.
+const MOST: i64 = 10;
+
+/// What is known of the vehicle `?1` since `?5`, and of the look-ups of the key `?2`
+/// since `?3`, both up to now, `?4`.
+const KNOWN: &str = "SELECT
+        (SELECT reason FROM fruitless_lookup
+            WHERE vehicle_id = ?1 AND at BETWEEN ?5 AND ?4 ORDER BY at DESC LIMIT 1),
+        count(*), min(at)
+    FROM fruitless_lookup WHERE caller = ?2 AND at BETWEEN ?3 AND ?4";
+
+const NOTE: &str = "INSERT INTO fruitless_lookup (at, caller, vehicle_id, reason)
+    VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+
+/// Why a look-up found no owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoOwner {
+    /// Smartcar knows no connection to the vehicle.
+    Nobody,
+    /// Several users are connected to it.
+    Several,
+}
+
+impl NoOwner {
+    const ALL: [Self; 2] = [Self::Nobody, Self::Several];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Several => "several",
+        }
+    }
+}
+
+impl From<NoOwner> for Problem {
+    fn from(why: NoOwner) -> Self {
+        match why {
+            NoOwner::Nobody => {
+                let detail = "nobody is connected to this vehicle, as far as Smartcar says";
+                Self::new(StatusCode::NOT_FOUND, "VEHICLE_NOT_FOUND", detail)
+            }
+            NoOwner::Several => {
+                let detail =
+                    "send the header sc-user-id: several users are connected to this vehicle";
+                Self::new(StatusCode::BAD_REQUEST, "MISSING_USER_ID", detail)
+            }
+        }
+    }
+}
+
+/// Refuses a look-up whose outcome is known, and one too many. Those that are under
+/// way at the same time are not counted yet. Where the database is down, nothing is
+/// known and Smartcar is asked.
+pub(crate) async fn admit(caller: &Caller, vehicle: &VehicleId) -> Result<(), Problem> {
+    let now = Host.now();
+    let parameters = [
+        Value::from(vehicle.as_str()),
+        Value::from(caller.name()),
+        Value::from(now.before(WINDOW).0),
+        Value::from(now.0),
+        Value::from(now.before(LIFE).0),
+    ];
+    let Ok(Some(row)) = store::first(KNOWN, parameters).await else {
+        return Ok(());
+    };
+    let known = row.text(0);
+    if let Some(why) = NoOwner::ALL
+        .into_iter()
+        .find(|why| known == Some(why.name()))
+    {
+        return Err(why.into());
+    }
+    if row.integer(1).is_some_and(|count| count >= MOST) {
+        let oldest = row.integer(2).map_or(now, Timestamp);
+        return Err(too_many(oldest.after(WINDOW).since(now)));
+    }
+    Ok(())
+}
+
+fn too_many(wait: Duration) -> Problem {
+    let detail = "this key has asked for too many vehicles whose owner cannot be found: send the \
+                  header sc-user-id, or try again later";
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_LOOKUPS", detail)
+        .retry_after(seconds.saturating_add(1))
+}
+
+/// Remembers that a look-up found no owner.
+pub(crate) async fn note(caller: &Caller, vehicle: &VehicleId, why: NoOwner) {
+    let parameters = [
+        Value::from(Host.now().0),
+        Value::from(caller.name()),
+        Value::from(vehicle.as_str()),
+        Value::from(why.name()),
+    ];
+    // The failure is in the log.
+    let _ = store::execute(NOTE, parameters).await;
+}
