@@ -370,6 +370,27 @@ fn who_waits_before_coming_back_in_vain_uses_up_no_quota_either() {
 }
 
 #[test]
+fn connect_is_not_stepped_through_by_head() {
+    let app = subscribing();
+    let looked = app.send("HEAD", "/connect/start", &[], b"");
+    assert_eq!(
+        (looked.status, &looked.headers["allow"]),
+        (405, &"GET".parse().unwrap())
+    );
+    assert!(!looked.headers.contains_key("set-cookie"), "{looked:?}");
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    let looked = app.send("HEAD", &back, &[("cookie", &browser.cookie)], b"");
+    assert_eq!(looked.status, 405);
+    // The first who wants something of the database makes it.
+    assert_eq!(app.call("GET", "/status", &[], "").status, 200);
+    assert_eq!(
+        (arrivals(&app).len(), app.smartcar.count(CONNECTIONS, 200)),
+        (0, 0)
+    );
+}
+
+#[test]
 fn a_start_may_take_a_key_and_then_no_cookie() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[
@@ -395,8 +416,8 @@ fn a_start_may_take_a_key_and_then_no_cookie() {
 #[test]
 fn a_start_without_its_variables_says_so_and_the_rest_works() {
     let mut app = start_with(&[("SMARTCAR_APPLICATION_ID", "")]);
-    let start = |app: &App, method| app.send(method, "/connect/start", &[], b"");
-    let answer = start(&app, "GET");
+    let start = |app: &App| app.send("GET", "/connect/start", &[], b"");
+    let answer = start(&app);
     assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
     assert_eq!(app.call("GET", "/status", &[], "").status, 200);
     for (name, value) in [
@@ -410,11 +431,7 @@ fn a_start_without_its_variables_says_so_and_the_rest_works() {
         app.set("SMARTCAR_APPLICATION_ID", APPLICATION);
         app.set(name, value);
         app.run();
-        assert_eq!(
-            start(&app, "GET").error(),
-            edge(503, "NOT_CONFIGURED"),
-            "{name}"
-        );
+        assert_eq!(start(&app).error(), edge(503, "NOT_CONFIGURED"), "{name}");
         app.set(
             name,
             match name {
@@ -438,8 +455,8 @@ fn a_start_without_its_variables_says_so_and_the_rest_works() {
         assert!(said.contains(name), "{name}: {said}");
     }
     app.run();
-    let looked = start(&app, "HEAD");
-    assert!(location(&looked).contains("&mode=simulated&"), "{looked:?}");
-    let cookie = looked.headers["set-cookie"].to_str().unwrap();
+    let sent = start(&app);
+    assert!(location(&sent).contains("&mode=simulated&"), "{sent:?}");
+    let cookie = sent.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.ends_with("; Secure"), "{cookie}");
 }
