@@ -123,7 +123,8 @@ fn known(
 ) -> Result<ConnectState, Problem> {
     let state = ConnectState::open(settings.credentials()?, sealed, Host.now());
     let state = state.map_err(|error| start_again(&error.to_string()))?;
-    if settings.requires_key || connect_cookie::is_held(headers, &state.nonce) {
+    let is_held = connect_cookie::is_held(headers, &state.nonce, settings.is_https());
+    if settings.requires_key || is_held {
         Ok(state)
     } else {
         Err(start_again("the browser holds no cookie of this state"))

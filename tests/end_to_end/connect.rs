@@ -391,6 +391,20 @@ fn connect_is_not_stepped_through_by_head() {
 }
 
 #[test]
+fn cookie_is_bound_to_the_host_where_it_is_reached_by_https() {
+    let uri = "https://app.example.com/connect/callback";
+    let app = start_with(&[("CONNECT_REDIRECT_URI", uri)]);
+    let browser = Browser::start(&app, "");
+    let back = location(&send("GET", &browser.connect, &[], b""));
+    let back = back.replace("https://app.example.com", "");
+    let cookie = browser.cookie.strip_prefix("__Host-").unwrap();
+    let answer = app.send("GET", &back, &[("cookie", cookie)], b"");
+    assert_eq!(answer.error(), edge(400, "INVALID_STATE"));
+    let page = browser.visit(&app, &back);
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+}
+
+#[test]
 fn a_start_may_take_a_key_and_then_no_cookie() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[
@@ -458,5 +472,6 @@ fn a_start_without_its_variables_says_so_and_the_rest_works() {
     let sent = start(&app);
     assert!(location(&sent).contains("&mode=simulated&"), "{sent:?}");
     let cookie = sent.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    assert!(cookie.starts_with("__Host-connect_state="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Secure"), "{cookie}");
 }
