@@ -27,6 +27,7 @@ use crate::{
     connect_vehicles::take_in,
     inbound::Inbound,
     invalid,
+    seldom::Seldom,
 };
 use edge::{
     Host, Response,
@@ -140,6 +141,10 @@ fn start_again(why: &str) -> Problem {
 }
 
 fn refused(why: &str) {
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
+    if !SELDOM.is_due() {
+        return;
+    }
     log::line(Level::Warn, "connect")
         .with("outcome", "refused")
         .with("reason", why)

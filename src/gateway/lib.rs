@@ -28,6 +28,7 @@ mod records;
 mod relay;
 mod routes;
 mod scopes;
+mod seldom;
 mod signals;
 mod status;
 mod store;
