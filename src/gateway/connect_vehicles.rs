@@ -11,11 +11,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use smartcar::{
-    Answer, ConnectMode, Connection, ConnectionFilter, Error, PageRequest, Subscribed, UserId,
-    VehicleId, WebhookId,
+    Answer, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed, Timestamp,
+    UserId, VehicleId, WebhookId,
     endpoints::{self, Endpoint},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Who had a vehicle subscribed, as the record says it. No key has this name.
 pub(crate) const CALLER: &str = "connect";
@@ -25,12 +25,17 @@ const SUBSCRIBE: &Endpoint = &endpoints::CREATE_SUBSCRIPTION;
 /// The most that a page of connections has.
 const PAGE: PageRequest = PageRequest::of_size(100);
 
-/// Takes in every vehicle of the user, and tells how many there are. Where one
-/// fails, the others are taken in all the same, and the reason is returned.
-pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Result<i64, String> {
+/// How far Smartcar's clock may be behind this host's.
+const CLOCKS: Duration = Duration::from_secs(5 * 60);
+
+/// Takes in every vehicle that the user connected by this way through Connect, and
+/// returns how many there are. Where one fails, the others are taken in all the
+/// same, and the reason is returned.
+pub(crate) async fn take_in(app: &App, user: &UserId, state: &ConnectState) -> Result<i64, String> {
     let filter = ConnectionFilter {
         user: Some(user.clone()),
-        mode: Some(mode.of_vehicles()),
+        mode: Some(state.mode.of_vehicles()),
+        external_user: state.external_id.clone(),
         ..ConnectionFilter::default()
     };
     let mut connections = app.client().all_connections(&filter, PAGE);
@@ -38,7 +43,7 @@ pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Resu
     let mut failure = None;
     while let Some(connection) = connections.next().await {
         let taken = match connection {
-            Ok(connection) => match vehicle_of(&connection, user) {
+            Ok(connection) => match vehicle_of(&connection, user, state) {
                 Some(vehicle) if vehicles.insert(vehicle.clone()) => {
                     owners::remember_vehicle(vehicle, user, &connection.vehicle, None).await;
                     subscribe(app, user, vehicle).await
@@ -55,10 +60,37 @@ pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Resu
     }
 }
 
-/// Checked here too: what is another user's stays theirs.
-fn vehicle_of<'a>(connection: &'a Connection, user: &UserId) -> Option<&'a VehicleId> {
+/// The vehicle of a connection, where it is the user's and Smartcar shows that it
+/// was connected this way: the browser, which named the user, shows nothing.
+fn vehicle_of<'a>(
+    connection: &'a Connection,
+    user: &UserId,
+    state: &ConnectState,
+) -> Option<&'a VehicleId> {
     let is_theirs = connection.user_id.as_ref().is_none_or(|of| of == user);
-    connection.vehicle_id.as_ref().filter(|_| is_theirs)
+    let newest = connection.updated_at.max(connection.created_at);
+    let came_this_way = came_this_way(state, connection.external_id.as_deref(), newest);
+    let vehicle = connection.vehicle_id.as_ref();
+    vehicle.filter(|_| is_theirs && came_this_way)
+}
+
+/// Whether a connection was made by the way through Connect that `state` began.
+///
+/// The server that began named its user, and Smartcar, which heard that name in
+/// Connect, has listed the connection by it; where it shows the name too, it has to
+/// be the same. Without a name, the time of the connection decides: few come
+/// through Connect within the hour of a state, and nobody who did so before is
+/// mistaken for one of them. Smartcar documents both times, so a connection that
+/// has neither is refused.
+fn came_this_way(
+    state: &ConnectState,
+    external_id: Option<&str>,
+    connected_at: Option<Timestamp>,
+) -> bool {
+    match &state.external_id {
+        Some(id) => external_id.is_none_or(|of| of == id),
+        None => connected_at.is_some_and(|at| at >= state.made_at().before(CLOCKS)),
+    }
 }
 
 /// Subscribes a vehicle to the webhook, if there is one, and keeps a record of it.
@@ -122,4 +154,41 @@ async fn complete(running: &Running, subscribed: &Result<Answer<Subscribed>, Err
     running
         .complete(outcome, status, &headers, &body, ending)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartcar::ConnectMode;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn state(external_id: Option<&str>) -> ConnectState {
+        let mut state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
+        state.external_id = external_id.map(str::to_owned);
+        state
+    }
+
+    #[test]
+    fn connection_without_an_external_id_is_as_new_as_the_state() {
+        let state = state(None);
+        let came = |at| came_this_way(&state, Some("e-1"), at);
+        assert!(came(Some(NOW)));
+        assert!(came(Some(NOW.after(Duration::from_secs(60)))));
+        assert!(came(Some(NOW.before(Duration::from_secs(5 * 60)))));
+        assert!(!came(Some(NOW.before(Duration::from_secs(5 * 60 + 1)))));
+        assert!(!came(None));
+    }
+
+    #[test]
+    fn connection_under_an_external_id_shows_no_other() {
+        let state = state(Some("e-1"));
+        for at in [None, Some(Timestamp(0))] {
+            assert!(came_this_way(&state, Some("e-1"), at));
+            // Smartcar has filtered by it.
+            assert!(came_this_way(&state, None, at));
+            assert!(!came_this_way(&state, Some("e-2"), at));
+            assert!(!came_this_way(&state, Some("E-1"), at));
+        }
+    }
 }

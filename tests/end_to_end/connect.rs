@@ -2,7 +2,7 @@
 
 use end_to_end::{Answer, App, KEY, Options, eventually, send};
 use serde_json::{Value, json};
-use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
+use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
@@ -43,6 +43,16 @@ impl Browser {
         Self {
             connect: location(&sent),
             cookie: cookie.split(';').next().unwrap().to_owned(),
+        }
+    }
+
+    /// One whose way there was asked for by the product's server, with a key.
+    fn start_with_key(app: &App, query: &str) -> Self {
+        let sent = app.call("GET", &format!("/connect/start{query}"), &[], "");
+        assert!(!sent.headers.contains_key("set-cookie"), "{sent:?}");
+        Self {
+            connect: location(&sent),
+            cookie: "other=1".to_owned(),
         }
     }
 
@@ -159,7 +169,7 @@ fn a_vehicle_that_is_subscribed_already_is_no_trouble() {
 #[test]
 fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_told() {
     let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/cars?a=b")]);
-    let browser = Browser::start(&app, "?external_id=me%40example.com&utm_source=mail");
+    let browser = Browser::start_with_key(&app, "?external_id=me%40example.com&utm_source=mail");
     let back = browser.way_back(&app);
     // What stands in the query is the browser's word; in the state it is ours.
     let back = back.replace("external_id=me", "external_id=you");
@@ -170,7 +180,7 @@ fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_tol
         assert_eq!(location(&browser.visit(&app, &back)), expected);
     }
     assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
-    let browser = Browser::start(&app, "?mode=simulated");
+    let browser = Browser::start_with_key(&app, "?mode=simulated");
     let sent_on = location(&browser.visit(&app, &browser.way_back(&app)));
     let expected = "https://product.example.com/cars?a=b&error=no_vehicles";
     assert_eq!(sent_on, expected);
@@ -359,7 +369,8 @@ fn who_waits_before_coming_back_in_vain_uses_up_no_quota_either() {
         browser.come_back(&app, "error=access_denied");
     }
     // Whoever refuses costs nothing, and keeps nobody out.
-    let good = Browser::start(&app, "").come_back(&app, &format!("user_id={FIRST_USER}"));
+    let browser = Browser::start(&app, "");
+    let good = browser.visit(&app, &browser.way_back(&app));
     assert_eq!(good.status, 200, "{good:?}");
     let earlier = "UPDATE arrival SET arrived_at = arrived_at - 1200000";
     app.database().execute(earlier, []).unwrap();
@@ -367,6 +378,130 @@ fn who_waits_before_coming_back_in_vain_uses_up_no_quota_either() {
         .iter()
         .map(|browser| browser.come_back(&app, "user_id=made-up").error().2);
     assert!(codes.any(|code| code == "CONNECT_BUSY"));
+}
+
+/// A vehicle's owner is who the store says.
+fn owner(app: &App, vehicle: &str) -> Option<String> {
+    let sql = "SELECT user_id FROM vehicle WHERE id = ?";
+    let owner = app.database().query_row(sql, [vehicle], |row| row.get(0));
+    owner.ok()
+}
+
+#[test]
+fn user_of_another_browser_is_not_taken_in() {
+    let app = start_with(&[
+        ("WEBHOOK_ID", WEBHOOK),
+        ("CONNECT_RETURN_URL", "https://product.example.com/"),
+    ]);
+    // Somebody who came through Connect under their own state, or did not at all.
+    for goes_through in [true, false] {
+        let browser = Browser::start(&app, "");
+        if goes_through {
+            browser.way_back(&app);
+        }
+        let answer = browser.come_back(&app, &format!("user_id={SECOND_USER}"));
+        assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
+    }
+    assert_eq!(owner(&app, UNPLUGGED_VEHICLE), None);
+    assert_eq!(app.smartcar.count("/v3/subscriptions", 202), 0);
+    let begun = (Some(SECOND_USER.to_owned()), None, false, None);
+    assert_eq!(arrivals(&app), [begun.clone(), begun]);
+}
+
+#[test]
+fn user_who_was_connected_before_has_to_come_through_connect_again() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    let user = format!("user_id={FIRST_USER}");
+    let answer = browser.come_back(&app, &user);
+    assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
+    assert_eq!(owner(&app, FIRST_VEHICLE), None);
+    let page = browser.visit(&app, &browser.way_back(&app));
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+}
+
+#[test]
+fn external_id_that_smartcar_does_not_know_of_the_user_is_refused() {
+    let app = start_with(&[
+        ("WEBHOOK_ID", WEBHOOK),
+        ("CONNECT_RETURN_URL", "https://product.example.com/"),
+    ]);
+    // The user has just come through Connect, for another one of the product's.
+    let other = Browser::start_with_key(&app, "?external_id=b");
+    let back = other.way_back(&app);
+    let browser = Browser::start_with_key(&app, "?external_id=a");
+    for user in [FIRST_USER, SECOND_USER] {
+        let browser = Browser::start_with_key(&app, "?external_id=a");
+        let answer = browser.come_back(&app, &format!("user_id={user}&external_id=b"));
+        assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"), "{user}");
+    }
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
+    let expected = format!("https://product.example.com/?user_id={FIRST_USER}&external_id=b");
+    assert_eq!(location(&other.visit(&app, &back)), expected);
+    // The last visit counts: the id that Smartcar has is now this one.
+    let back = browser.way_back(&app);
+    let expected = expected.replace("external_id=b", "external_id=a");
+    assert_eq!(location(&browser.visit(&app, &back)), expected);
+    assert_eq!(location(&browser.visit(&app, &back)), expected);
+    // A product asks Smartcar, by this gateway, whose id that is.
+    let path = "/v3/connections?filter[user.externalId]=";
+    let list = |id: &str| app.call("GET", &format!("{path}{id}"), &[], "").json();
+    let (a, b) = (list("a"), list("b"));
+    assert_eq!(
+        a["data"][0]["relationships"]["user"]["data"]["id"],
+        FIRST_USER
+    );
+    assert_eq!(b["data"], json!([]));
+}
+
+#[test]
+fn external_id_is_taken_with_a_key_alone() {
+    let app = subscribing();
+    let path = "/connect/start?external_id=somebody";
+    let refused = app.send("GET", path, &[], b"");
+    assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
+    assert!(refused.body.contains("manage_connections"), "{refused:?}");
+    let wrong = [("authorization", "Bearer wrong")];
+    let refused = app.send("GET", path, &wrong, b"");
+    assert_eq!(refused.error(), edge(401, "UNAUTHORIZED"));
+    let refused = app.call("GET", "/connect/start?external_id=null", &[], "");
+    assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
+    let browser = Browser::start_with_key(&app, "?external_id=somebody");
+    assert!(browser.connect.contains("&external_id=somebody"));
+}
+
+#[test]
+fn mode_is_taken_with_a_key_alone() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "?mode=simulated&make=TESLA");
+    assert!(
+        browser.connect.contains("&mode=live&"),
+        "{}",
+        browser.connect
+    );
+    assert!(
+        browser.connect.contains("&make=TESLA"),
+        "{}",
+        browser.connect
+    );
+    let browser = Browser::start_with_key(&app, "?mode=simulated");
+    assert!(
+        browser.connect.contains("&mode=simulated&"),
+        "{}",
+        browser.connect
+    );
+}
+
+#[test]
+fn state_of_a_start_without_a_key_is_worth_nothing_once_a_key_is_required() {
+    let mut app = subscribing();
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    app.kill();
+    app.set("CONNECT_REQUIRES_KEY", "true");
+    app.run();
+    let refused = browser.visit(&app, &back);
+    assert_eq!(refused.error(), edge(400, "INVALID_STATE"));
 }
 
 #[test]
