@@ -24,7 +24,7 @@
 use crate::{
     answer::set,
     app::App,
-    arrivals::{self, Arrival},
+    arrivals::{self, Arrival, WHILE},
     bearer, connect_cookie,
     connect_page::{guarded, page, problem, redirect, with_parameters},
     connect_settings::ConnectSettings,
@@ -187,11 +187,13 @@ async fn failed(
     error: &str,
     description: Option<&str>,
 ) -> Result<Response, Problem> {
-    log::line(Level::Warn, "connect")
-        .with("outcome", "failed")
-        .with("error", error)
-        .write();
-    arrivals::fail(&state.nonce, error, description).await?;
+    // What is not stored, since enough is, is not logged either.
+    if arrivals::fail(&state.nonce, error, description).await? {
+        log::line(Level::Warn, "connect")
+            .with("outcome", "failed")
+            .with("error", error)
+            .write();
+    }
     if let Some(url) = &settings.return_url {
         let parameters = [
             ("error", Some(error)),
@@ -212,10 +214,13 @@ async fn arrived(
     state: ConnectState,
     user: UserId,
 ) -> Result<Response, Problem> {
-    let vehicles = match arrivals::arrive(&state.nonce, &user).await? {
+    let lookups = app.connect().lookups;
+    let vehicles = match arrivals::arrive(&state, &user, lookups).await? {
         Arrival::Completed(vehicles) => vehicles,
         Arrival::Begun => completed(app, &state, &user).await?,
         Arrival::Another => return Err(start_again("the state is another user's")),
+        Arrival::Exhausted => return Err(start_again("the state was tried too often")),
+        Arrival::Busy => return Err(busy()),
     };
     if let Some(url) = &app.connect().return_url {
         let parameters = [
@@ -229,6 +234,21 @@ async fn arrived(
         vehicles => format!("{vehicles} vehicles are connected. You can close this page."),
     };
     Ok(page(StatusCode::OK, "Connected", &sentence))
+}
+
+/// Smartcar was asked often enough for now.
+fn busy() -> Problem {
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(60));
+    if SELDOM.is_due() {
+        log::line(Level::Warn, "connect")
+            .with("outcome", "busy")
+            .write();
+    }
+    let detail = "too many come back from Connect just now. Your consent is noted: load this page \
+                  again in ten minutes, which completes it";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let seconds = u32::try_from(WHILE.as_secs()).unwrap_or(u32::MAX);
+    Problem::new(status, "CONNECT_BUSY", detail).retry_after(seconds)
 }
 
 /// Has the user's vehicles taken in, and waits for it, but not for ever: what is

@@ -29,6 +29,8 @@ pub(crate) struct ConnectSettings {
     pub(crate) webhook: Option<WebhookId>,
     /// Whether only holders of a key may begin.
     pub(crate) requires_key: bool,
+    /// How many users who come back are looked up in ten minutes.
+    pub(crate) lookups: i64,
 }
 
 /// What it takes to send somebody to Connect.
@@ -52,6 +54,7 @@ impl ConnectSettings {
             return_url: url("connect_return_url").await?,
             webhook: id("webhook_id", WebhookId::parse).await?,
             requires_key: switch("connect_requires_key").await?,
+            lookups: lookups("connect_lookups").await?,
         })
     }
 
@@ -96,6 +99,14 @@ fn not_set_up(reason: &str) -> Problem {
     }
     let detail = "Smartcar Connect is not set up here; the log says what is missing";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+}
+
+/// Those who begin without a key have half of it.
+async fn lookups(name: &'static str) -> Result<i64, Flaw> {
+    let text = variables::text(name).await?;
+    let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
+    let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
+    Ok(number.into())
 }
 
 async fn id<T>(

@@ -5,14 +5,15 @@ use crate::{
     actions::{self, Begun, Ending, New, Outcome, Running},
     answer::problem,
     app::App,
-    ending, owners,
+    ending, owners, store,
 };
 use bytes::Bytes;
+use edge::{Host, sqlite::Value};
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use smartcar::{
-    Answer, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed, Timestamp,
-    UserId, VehicleId, WebhookId,
+    Answer, Clock, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed,
+    Timestamp, UserId, VehicleId, WebhookId,
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -27,6 +28,15 @@ const PAGE: PageRequest = PageRequest::of_size(100);
 
 /// How far Smartcar's clock may be behind this host's.
 const CLOCKS: Duration = Duration::from_secs(5 * 60);
+
+/// For how long a subscription that was made is not asked for again.
+const SUBSCRIBED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A vehicle that was connected anew since then may have lost its subscription.
+const IS_SUBSCRIBED: &str = "SELECT 1 FROM action
+    WHERE vehicle_id = ?1 AND id >= ?2 AND kind = 'create-subscription'
+        AND fingerprint = ?3 AND outcome = 'succeeded'
+    LIMIT 1";
 
 /// Takes in every vehicle that the user connected by this way through Connect, and
 /// returns how many there are. Where one fails, the others are taken in all the
@@ -46,7 +56,7 @@ pub(crate) async fn take_in(app: &App, user: &UserId, state: &ConnectState) -> R
             Ok(connection) => match vehicle_of(&connection, user, state) {
                 Some(vehicle) if vehicles.insert(vehicle.clone()) => {
                     owners::remember_vehicle(vehicle, user, &connection.vehicle, None).await;
-                    subscribe(app, user, vehicle).await
+                    subscribe(app, user, vehicle, connection.created_at).await
                 }
                 _ => Ok(()),
             },
@@ -94,10 +104,19 @@ fn came_this_way(
 }
 
 /// Subscribes a vehicle to the webhook, if there is one, and keeps a record of it.
-async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), String> {
+async fn subscribe(
+    app: &App,
+    user: &UserId,
+    vehicle: &VehicleId,
+    connected_at: Option<Timestamp>,
+) -> Result<(), String> {
     let Some(webhook) = &app.connect().webhook else {
         return Ok(());
     };
+    let fingerprint = fingerprint(webhook, user, vehicle);
+    if is_subscribed(vehicle, &fingerprint, connected_at).await? {
+        return Ok(());
+    }
     let begun = actions::begin(New {
         caller: CALLER,
         kind: "create-subscription",
@@ -105,7 +124,7 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
         vehicle: Some(vehicle),
         user: Some(user),
         key: None,
-        fingerprint: fingerprint(webhook, user, vehicle),
+        fingerprint,
         is_exclusive: false,
         evidence: None,
     });
@@ -118,6 +137,24 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
     let subscribed = client.create_subscription(webhook, user, vehicle).await;
     complete(&running, &subscribed).await;
     subscribed.map(drop).map_err(|error| error.to_string())
+}
+
+/// Whether that was done within the day, since the vehicle was connected.
+async fn is_subscribed(
+    vehicle: &VehicleId,
+    fingerprint: &str,
+    connected_at: Option<Timestamp>,
+) -> Result<bool, String> {
+    let since = Host.now().before(SUBSCRIBED);
+    let since = connected_at.map_or(since, |at| at.max(since));
+    let parameters = [
+        Value::from(vehicle.as_str()),
+        Value::from(actions::least_id(since.0).as_str()),
+        Value::from(fingerprint),
+    ];
+    let row = store::first(IS_SUBSCRIBED, parameters).await;
+    row.map(|row| row.is_some())
+        .map_err(|problem| problem.detail)
 }
 
 fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> String {
