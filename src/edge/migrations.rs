@@ -5,13 +5,14 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 6] = [
+pub const STEPS: [&str; 7] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
     include_str!("migrations/0006-signals-of-a-user.sql"),
     include_str!("migrations/0008-listings.sql"),
+    include_str!("migrations/0009-connect.sql"),
 ];
 
 /// How long an action can run: longer than any call may take. What has run for

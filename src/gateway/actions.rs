@@ -302,7 +302,12 @@ fn id(millis: i64) -> String {
     let mut chance = [0_u8; 10];
     // Without randomness the insert fails where two come in one millisecond.
     let _ = getrandom::fill(&mut chance);
-    format!("act_{millis:012x}{}", hex::encode(chance))
+    format!("{}{}", least_id(millis), hex::encode(chance))
+}
+
+/// What is less than every identifier of that millisecond and of later ones.
+pub(crate) fn least_id(millis: i64) -> String {
+    format!("act_{millis:012x}")
 }
 
 /// What makes two requests the same.

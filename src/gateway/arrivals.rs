@@ -1,39 +1,71 @@
-//! The record of who came back from Smartcar Connect.
+//! The record of who came back from Smartcar Connect, and how often Smartcar may be
+//! asked because of it.
+//!
+//! Whose vehicles are looked up is the browser's word, so each look-up is one that a
+//! stranger can cause: a request to Smartcar, of which an application has 120,
+//! refilled at 2 a minute. Each is counted, whatever comes of it, by the statement
+//! that lets it happen, so that no two instances let happen what is one too many.
 
-use crate::store;
+use crate::{actions, store};
 use edge::{Host, respond::Problem, sqlite::Value};
-use http::StatusCode;
-use smartcar::{Clock, UserId};
+use smartcar::{Clock, ConnectState, UserId};
 use std::time::Duration;
 
-/// A state is one user's. Who was refused by Connect may go back to it and try
+const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = ?";
+
+/// A state is one user's. Whoever was refused by Connect may go back to it and try
 /// again with the same state, and counts as one who comes now.
-const ARRIVE: &str = "INSERT INTO arrival (nonce, arrived_at, user_id) VALUES (?1, ?2, ?3)
+///
+/// Of one is what was begun for the same external id; without one, what came back
+/// with the same user and was begun alike: nobody who puts another's user id into
+/// a URL keeps out whom the server named.
+///
+/// What is counted may be up to five minutes in the future, by which the clocks of
+/// hosts may differ; what is further ahead would count until then.
+const BEGIN: &str = "WITH counted AS (
+        SELECT
+            coalesce(sum(tries), 0) AS in_all,
+            coalesce(sum(tries) FILTER (WHERE begun_for IS NULL), 0) AS of_strangers,
+            coalesce(sum(tries) FILTER (
+                WHERE begun_for IS ?4 AND (user_id = ?3 OR ?4 <> '')
+            ), 0) AS of_one
+        FROM arrival
+        WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND user_id IS NOT NULL
+    )
+    INSERT INTO arrival (nonce, arrived_at, user_id, begun_for)
+    SELECT ?1, ?2, ?3, ?4 FROM counted
+    WHERE in_all < ?6 AND (?4 IS NOT NULL OR of_strangers < ?7) AND of_one < ?8
     ON CONFLICT (nonce) DO UPDATE SET
         arrived_at = excluded.arrived_at, user_id = excluded.user_id, error = NULL,
-        description = NULL, tries = tries + 1
-    WHERE user_id IS NULL OR user_id = excluded.user_id
-    RETURNING completed_at, vehicles, tries";
+        description = NULL,
+        begun_for = excluded.begun_for,
+        tries = CASE WHEN user_id IS NULL THEN 1 ELSE tries + 1 END
+    WHERE completed_at IS NULL AND tries < ?8
+        AND (user_id IS NULL OR user_id = excluded.user_id)
+    RETURNING tries";
 
-/// Lookups for those who have not come through yet. Whom Connect refused costs none.
-const VAIN: &str = "SELECT coalesce(sum(tries), 0) FROM arrival
-    WHERE completed_at IS NULL AND user_id IS NOT NULL AND arrived_at >= ?";
+/// For how long a look-up counts.
+pub(crate) const WHILE: Duration = Duration::from_secs(10 * 60);
 
-/// A page is loaded again a few times, and not for ever.
-const TRIES: i64 = 5;
+/// A page is loaded again a few times, and not for ever: so many look-ups of one
+/// state, and within the while of one external id or else of one user.
+const OF_ONE: i64 = 5;
 
-/// Each lookup is a request to Smartcar, of which an application has 120, refilled
-/// at 2 a minute. Whoever comes back with a user who is none costs no more than
-/// that; who comes through is not counted.
-const WHILE: Duration = Duration::from_secs(10 * 60);
-const MOST_IN_VAIN: i64 = 20;
+/// Connect's errors are kept to be looked at: so many an hour are enough, and no
+/// stranger fills the disk with them.
+const ERRORS: i64 = 60;
+const ERRORS_WHILE: Duration = Duration::from_secs(60 * 60);
 
 const FAIL: &str = "INSERT INTO arrival (nonce, arrived_at, error, description)
-    VALUES (?1, ?2, ?3, ?4)
+    SELECT ?1, ?2, ?3, ?4
+    WHERE (SELECT count(*) FROM arrival
+            WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND error IS NOT NULL) < ?6
+        OR EXISTS (SELECT 1 FROM arrival WHERE nonce = ?1)
     ON CONFLICT (nonce) DO UPDATE SET
         arrived_at = excluded.arrived_at, error = excluded.error,
         description = excluded.description
-    WHERE user_id IS NULL";
+    WHERE user_id IS NULL
+    RETURNING 1";
 
 const COMPLETE: &str = "UPDATE arrival SET completed_at = ?2, vehicles = ?3
     WHERE nonce = ?1 AND completed_at IS NULL";
@@ -41,55 +73,89 @@ const COMPLETE: &str = "UPDATE arrival SET completed_at = ?2, vehicles = ?3
 /// How far somebody has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// Their vehicles are still to be taken in.
+    /// Their vehicles are still to be taken in, and may be looked up now.
     Begun,
     /// So many vehicles of theirs were.
     Completed(i64),
     /// The state is another user's.
     Another,
+    /// The state has been tried often enough.
+    Exhausted,
+    /// Smartcar was asked often enough for now. Nothing is stored.
+    Busy,
 }
 
-/// A user has come back.
-pub(crate) async fn arrive(nonce: &str, user: &UserId) -> Result<Arrival, Problem> {
+/// A user has come back. `most` users are looked up in the while; those who began
+/// without a key have half of it.
+pub(crate) async fn arrive(
+    state: &ConnectState,
+    user: &UserId,
+    most: i64,
+) -> Result<Arrival, Problem> {
+    if let Some(arrival) = known(state, user).await? {
+        return Ok(arrival);
+    }
+    let now = Host.now();
+    let begun_for = begun_for(state);
     let parameters = [
-        Value::from(nonce),
-        Value::from(Host.now().0),
+        Value::from(state.nonce.as_str()),
+        Value::from(now.0),
         Value::from(user.as_str()),
+        Value::from(begun_for.as_deref()),
+        Value::from(now.before(WHILE).0),
+        Value::from(most),
+        Value::from(most / 2),
+        Value::from(OF_ONE),
     ];
-    let rows = store::query(ARRIVE, parameters).await?;
-    Ok(match rows.first() {
-        None => Arrival::Another,
-        Some(row) if row.integer(0).is_none() => {
-            if row.integer(2).is_some_and(|tries| tries > TRIES) {
-                return Ok(Arrival::Another);
-            }
-            let since = Host.now().before(WHILE).0;
-            let vain = store::first(VAIN, [Value::from(since)]).await?;
-            let vain = vain.and_then(|row| row.integer(0));
-            if vain.is_some_and(|vain| vain > MOST_IN_VAIN) {
-                let detail = "too many have come back from Connect in vain: try again later";
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                return Err(Problem::new(status, "CONNECT_BUSY", detail).retry_after(600));
-            }
-            Arrival::Begun
-        }
-        Some(row) => Arrival::Completed(row.integer(1).unwrap_or_default()),
-    })
+    if store::first(BEGIN, parameters).await?.is_some() {
+        return Ok(Arrival::Begun);
+    }
+    // Unless the same state has just come a second time.
+    let known = known(state, user).await?;
+    Ok(known.unwrap_or(Arrival::Busy))
 }
 
-/// Somebody has come back with an error.
+/// What is known of the state, where that is reason enough to look nothing up.
+async fn known(state: &ConnectState, user: &UserId) -> Result<Option<Arrival>, Problem> {
+    let row = store::first(ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
+    let arrival = row.and_then(|row| {
+        let of = row.text(0)?;
+        if of != user.as_str() {
+            Some(Arrival::Another)
+        } else if row.integer(1).is_some() {
+            Some(Arrival::Completed(row.integer(2).unwrap_or_default()))
+        } else {
+            let tries = row.integer(3).unwrap_or_default();
+            (tries >= OF_ONE).then_some(Arrival::Exhausted)
+        }
+    });
+    Ok(arrival)
+}
+
+/// As the column of that name has it. An external id can be an e-mail address.
+fn begun_for(state: &ConnectState) -> Option<String> {
+    let id = state.external_id.as_ref();
+    let hash = id.map(|id| actions::fingerprint(&[id.as_bytes()]));
+    state.from_server.then(|| hash.unwrap_or_default())
+}
+
+/// Somebody has come back with an error. False where that is not stored: enough
+/// others are, or it comes too late to change anything.
 pub(crate) async fn fail(
     nonce: &str,
     error: &str,
     description: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
+    let now = Host.now();
     let parameters = [
         Value::from(nonce),
-        Value::from(Host.now().0),
+        Value::from(now.0),
         Value::from(error),
         Value::from(description),
+        Value::from(now.before(ERRORS_WHILE).0),
+        Value::from(ERRORS),
     ];
-    store::execute(FAIL, parameters).await
+    Ok(store::first(FAIL, parameters).await?.is_some())
 }
 
 /// All vehicles of a user were taken in.

@@ -7,26 +7,31 @@
 //! Nobody but the browser says who the user is: Connect's answer passes through
 //! it, and is not signed. So `user_id` in the URL that a browser is sent on to
 //! proves nothing about who holds the browser. The product behind that URL knows
-//! its users by its own session, and keeps the id there.
+//! its users by its own session, and asks Smartcar for the id.
 //!
 //! A state is bound to the browser that was sent to Connect, by a cookie. Without
 //! that, somebody could go through Connect with vehicles of their own and have
 //! another browser take the last step, whose owner's account would then hold
 //! those vehicles (RFC 6749, section 10.12; RFC 9700, section 4.7). Where the
-//! start takes a key, the operator's server makes that step and no browser gets a
-//! cookie; the operator gives each user's own id as `external_id`, which comes
-//! back sealed in the state, and compares it to their session.
+//! start comes with a key, the operator's server makes that step and no browser gets
+//! a cookie; the operator gives each user's own id as `external_id`, which comes
+//! back sealed in the state, and compares it to their session. Only such a start
+//! may name a user: whoever opens a link is no authority on who they are.
+//!
+//! Whose vehicles are taken in is Smartcar's word (`connect_vehicles`), so that
+//! nobody comes back with another user's id and has that user's vehicles.
 
 use crate::{
     answer::set,
     app::App,
-    arrivals::{self, Arrival},
+    arrivals::{self, Arrival, WHILE},
     bearer, connect_cookie,
     connect_page::{guarded, page, problem, redirect, with_parameters},
     connect_settings::ConnectSettings,
     connect_vehicles::take_in,
     inbound::Inbound,
     invalid,
+    seldom::Seldom,
 };
 use edge::{
     Host, Response,
@@ -43,6 +48,11 @@ use std::{pin::pin, time::Duration};
 
 /// How long a browser waits for the vehicles to be taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a start without a key names no user.
+const NAMELESS: &str = "external_id is taken only with an API key that has the scope \
+    manage_connections: your server calls /connect/start and hands the Location to the browser, \
+    since whoever opens this link themselves could name anybody";
 
 /// No error of Connect's, and no description of one, is longer.
 const ERROR: usize = 64;
@@ -62,16 +72,24 @@ pub(crate) async fn callback(app: &'static App, inbound: &Inbound) -> Response {
 
 fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
     let settings = app.connect();
-    if settings.requires_key {
-        let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
+    let key = bearer(&inbound.headers)?;
+    let has_key = settings.requires_key || key.is_some();
+    if has_key {
+        let caller = app.callers()?.identify(key)?;
         caller.require("manage_connections")?;
     }
     let (way, credentials) = (settings.way()?, settings.credentials()?);
     let options = ConnectOptions::read(&inbound.query);
     let options = options.map_err(|error| invalid(error.to_string()))?;
-    let mode = options.mode.unwrap_or(settings.mode);
-    let state = ConnectState::new(Host.now(), mode, options.external_id.clone());
-    let state = state.ok_or_else(no_randomness)?;
+    if options.external_id.is_some() && !has_key {
+        return Err(invalid(NAMELESS));
+    }
+    // Which vehicles are offered is the operator's choice, and not that of whoever
+    // opens a link.
+    let mode = options.mode.filter(|_| has_key).unwrap_or(settings.mode);
+    let mut state = ConnectState::new(Host.now(), mode).ok_or_else(no_randomness)?;
+    state.external_id.clone_from(&options.external_id);
+    state.from_server = has_key;
     let sealed = state.seal(credentials).ok_or_else(no_randomness)?;
     let request = ConnectRequest {
         application: way.application,
@@ -81,7 +99,7 @@ fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
         options: &options,
     };
     let mut response = redirect(&request.url(&settings.origin));
-    if !settings.requires_key {
+    if !has_key {
         let cookie = connect_cookie::set(&state.nonce, settings.is_https());
         set(&mut response, "set-cookie", &cookie);
     }
@@ -123,7 +141,14 @@ fn known(
 ) -> Result<ConnectState, Problem> {
     let state = ConnectState::open(settings.credentials()?, sealed, Host.now());
     let state = state.map_err(|error| start_again(&error.to_string()))?;
-    if settings.requires_key || connect_cookie::is_held(headers, &state.nonce) {
+    if state.from_server {
+        return Ok(state);
+    }
+    // In an earlier version, a state could name a user without a key.
+    if settings.requires_key || state.external_id.is_some() {
+        return Err(start_again("the state was made without a key"));
+    }
+    if connect_cookie::is_held(headers, &state.nonce, settings.is_https()) {
         Ok(state)
     } else {
         Err(start_again("the browser holds no cookie of this state"))
@@ -139,6 +164,10 @@ fn start_again(why: &str) -> Problem {
 }
 
 fn refused(why: &str) {
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
+    if !SELDOM.is_due() {
+        return;
+    }
     log::line(Level::Warn, "connect")
         .with("outcome", "refused")
         .with("reason", why)
@@ -158,11 +187,13 @@ async fn failed(
     error: &str,
     description: Option<&str>,
 ) -> Result<Response, Problem> {
-    log::line(Level::Warn, "connect")
-        .with("outcome", "failed")
-        .with("error", error)
-        .write();
-    arrivals::fail(&state.nonce, error, description).await?;
+    // What is not stored, since enough is, is not logged either.
+    if arrivals::fail(&state.nonce, error, description).await? {
+        log::line(Level::Warn, "connect")
+            .with("outcome", "failed")
+            .with("error", error)
+            .write();
+    }
     if let Some(url) = &settings.return_url {
         let parameters = [
             ("error", Some(error)),
@@ -183,10 +214,13 @@ async fn arrived(
     state: ConnectState,
     user: UserId,
 ) -> Result<Response, Problem> {
-    let vehicles = match arrivals::arrive(&state.nonce, &user).await? {
+    let lookups = app.connect().lookups;
+    let vehicles = match arrivals::arrive(&state, &user, lookups).await? {
         Arrival::Completed(vehicles) => vehicles,
         Arrival::Begun => completed(app, &state, &user).await?,
         Arrival::Another => return Err(start_again("the state is another user's")),
+        Arrival::Exhausted => return Err(start_again("the state was tried too often")),
+        Arrival::Busy => return Err(busy()),
     };
     if let Some(url) = &app.connect().return_url {
         let parameters = [
@@ -200,6 +234,21 @@ async fn arrived(
         vehicles => format!("{vehicles} vehicles are connected. You can close this page."),
     };
     Ok(page(StatusCode::OK, "Connected", &sentence))
+}
+
+/// Smartcar was asked often enough for now.
+fn busy() -> Problem {
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(60));
+    if SELDOM.is_due() {
+        log::line(Level::Warn, "connect")
+            .with("outcome", "busy")
+            .write();
+    }
+    let detail = "too many come back from Connect just now. Your consent is noted: load this page \
+                  again in ten minutes, which completes it";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let seconds = u32::try_from(WHILE.as_secs()).unwrap_or(u32::MAX);
+    Problem::new(status, "CONNECT_BUSY", detail).retry_after(seconds)
 }
 
 /// Has the user's vehicles taken in, and waits for it, but not for ever: what is
@@ -218,22 +267,35 @@ async fn completed(app: &'static App, state: &ConnectState, user: &UserId) -> Re
 }
 
 async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64, Problem> {
-    let taken = match take_in(app, user, state.mode).await {
+    let taken = match take_in(app, user, state).await {
         // Nobody comes through Connect without one: it is not listed yet, or
-        // somebody made the user up.
-        Ok(0) => Err("Smartcar lists no vehicle of the user".to_owned()),
-        taken => taken,
+        // somebody put another user here, or one who is made up.
+        Ok(0) => {
+            let reason = match state.external_id {
+                Some(_) => "Smartcar lists no vehicle of the user under the external_id",
+                None => "Smartcar lists no vehicle that the user connected since the start",
+            };
+            Err((
+                reason.to_owned(),
+                "Smartcar lists no vehicle that was connected this way yet.",
+            ))
+        }
+        Ok(vehicles) => Ok(vehicles),
+        Err(reason) => {
+            let detail = "Smartcar did not list all vehicles, or did not subscribe them all.";
+            Err((reason, detail))
+        }
     };
     let line = |level, outcome| {
         log::line(level, "connect")
             .with("outcome", outcome)
             .with("user_id", user.as_str())
     };
-    let vehicles = taken.map_err(|reason| {
+    let vehicles = taken.map_err(|(reason, detail)| {
         line(Level::Warn, "incomplete")
             .with("reason", reason)
             .write();
-        incomplete("Smartcar did not tell of all vehicles, or did not subscribe them all.")
+        incomplete(detail)
     })?;
     arrivals::complete(&state.nonce, vehicles).await?;
     line(Level::Info, "completed")

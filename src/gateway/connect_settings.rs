@@ -1,8 +1,18 @@
 //! How this application stands to Smartcar Connect, as its variables say.
 
-use crate::app::{Flaw, not_configured, switch};
-use edge::{client::origin, respond::Problem, variables};
+use crate::{
+    app::{Flaw, switch},
+    seldom::Seldom,
+};
+use edge::{
+    client::origin,
+    log::{self, Level},
+    respond::Problem,
+    variables,
+};
+use http::StatusCode;
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
+use std::time::Duration;
 
 /// What the variables about Connect say.
 pub(crate) struct ConnectSettings {
@@ -19,6 +29,8 @@ pub(crate) struct ConnectSettings {
     pub(crate) webhook: Option<WebhookId>,
     /// Whether only holders of a key may begin.
     pub(crate) requires_key: bool,
+    /// How many users who come back are looked up in ten minutes.
+    pub(crate) lookups: i64,
 }
 
 /// What it takes to send somebody to Connect.
@@ -42,12 +54,13 @@ impl ConnectSettings {
             return_url: url("connect_return_url").await?,
             webhook: id("webhook_id", WebhookId::parse).await?,
             requires_key: switch("connect_requires_key").await?,
+            lookups: lookups("connect_lookups").await?,
         })
     }
 
     /// The way to Connect, if all of it is known.
     pub(crate) fn way(&self) -> Result<Way<'_>, Problem> {
-        let unset = |name| not_configured(format!("the variable {name} is not set"));
+        let unset = |name: &str| not_set_up(&format!("the variable {name} is not set"));
         let application = self.application.as_ref();
         let redirect_uri = self.redirect_uri.as_deref();
         Ok(Way {
@@ -63,7 +76,7 @@ impl ConnectSettings {
             Ok(&self.credentials)
         } else {
             let reason = "the variable smartcar_client_id or smartcar_client_secret is not set";
-            Err(not_configured(reason))
+            Err(not_set_up(reason))
         }
     }
 
@@ -72,6 +85,28 @@ impl ConnectSettings {
         let scheme = self.redirect_uri.as_deref().and_then(scheme);
         scheme.as_deref() == Some("https")
     }
+}
+
+/// Tells the browser that Connect is not used here, and the operator seldom what it
+/// would take: anybody can ask for it, and there may be nothing to do.
+fn not_set_up(reason: &str) -> Problem {
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(60 * 60));
+    if SELDOM.is_due() {
+        log::line(Level::Warn, "connect")
+            .with("outcome", "not_configured")
+            .with("reason", reason)
+            .write();
+    }
+    let detail = "Smartcar Connect is not set up here; the log says what is missing";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+}
+
+/// Those who begin without a key have half of it.
+async fn lookups(name: &'static str) -> Result<i64, Flaw> {
+    let text = variables::text(name).await?;
+    let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
+    let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
+    Ok(number.into())
 }
 
 async fn id<T>(

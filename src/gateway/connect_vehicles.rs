@@ -5,17 +5,18 @@ use crate::{
     actions::{self, Begun, Ending, New, Outcome, Running},
     answer::problem,
     app::App,
-    ending, owners,
+    ending, owners, store,
 };
 use bytes::Bytes;
+use edge::{Host, sqlite::Value};
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use smartcar::{
-    Answer, ConnectMode, Connection, ConnectionFilter, Error, PageRequest, Subscribed, UserId,
-    VehicleId, WebhookId,
+    Answer, Clock, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed,
+    Timestamp, UserId, VehicleId, WebhookId,
     endpoints::{self, Endpoint},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Who had a vehicle subscribed, as the record says it. No key has this name.
 pub(crate) const CALLER: &str = "connect";
@@ -25,12 +26,26 @@ const SUBSCRIBE: &Endpoint = &endpoints::CREATE_SUBSCRIPTION;
 /// The most that a page of connections has.
 const PAGE: PageRequest = PageRequest::of_size(100);
 
-/// Takes in every vehicle of the user, and tells how many there are. Where one
-/// fails, the others are taken in all the same, and the reason is returned.
-pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Result<i64, String> {
+/// How far Smartcar's clock may be behind this host's.
+const CLOCKS: Duration = Duration::from_secs(5 * 60);
+
+/// For how long a subscription that was made is not asked for again.
+const SUBSCRIBED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A vehicle that was connected anew since then may have lost its subscription.
+const IS_SUBSCRIBED: &str = "SELECT 1 FROM action
+    WHERE vehicle_id = ?1 AND id >= ?2 AND kind = 'create-subscription'
+        AND fingerprint = ?3 AND outcome = 'succeeded'
+    LIMIT 1";
+
+/// Takes in every vehicle that the user connected by this way through Connect, and
+/// returns how many there are. Where one fails, the others are taken in all the
+/// same, and the reason is returned.
+pub(crate) async fn take_in(app: &App, user: &UserId, state: &ConnectState) -> Result<i64, String> {
     let filter = ConnectionFilter {
         user: Some(user.clone()),
-        mode: Some(mode.of_vehicles()),
+        mode: Some(state.mode.of_vehicles()),
+        external_user: state.external_id.clone(),
         ..ConnectionFilter::default()
     };
     let mut connections = app.client().all_connections(&filter, PAGE);
@@ -38,10 +53,10 @@ pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Resu
     let mut failure = None;
     while let Some(connection) = connections.next().await {
         let taken = match connection {
-            Ok(connection) => match vehicle_of(&connection, user) {
+            Ok(connection) => match vehicle_of(&connection, user, state) {
                 Some(vehicle) if vehicles.insert(vehicle.clone()) => {
                     owners::remember_vehicle(vehicle, user, &connection.vehicle).await;
-                    subscribe(app, user, vehicle).await
+                    subscribe(app, user, vehicle, connection.created_at).await
                 }
                 _ => Ok(()),
             },
@@ -55,17 +70,53 @@ pub(crate) async fn take_in(app: &App, user: &UserId, mode: ConnectMode) -> Resu
     }
 }
 
-/// Checked here too: what is another user's stays theirs.
-fn vehicle_of<'a>(connection: &'a Connection, user: &UserId) -> Option<&'a VehicleId> {
+/// The vehicle of a connection, where it is the user's and Smartcar shows that it
+/// was connected this way: the browser, which named the user, shows nothing.
+fn vehicle_of<'a>(
+    connection: &'a Connection,
+    user: &UserId,
+    state: &ConnectState,
+) -> Option<&'a VehicleId> {
     let is_theirs = connection.user_id.as_ref().is_none_or(|of| of == user);
-    connection.vehicle_id.as_ref().filter(|_| is_theirs)
+    let newest = connection.updated_at.max(connection.created_at);
+    let came_this_way = came_this_way(state, connection.external_id.as_deref(), newest);
+    let vehicle = connection.vehicle_id.as_ref();
+    vehicle.filter(|_| is_theirs && came_this_way)
+}
+
+/// Whether a connection was made by the way through Connect that `state` began.
+///
+/// The server that began named its user, and Smartcar, which heard that name in
+/// Connect, has listed the connection by it; where it shows the name too, it has to
+/// be the same. Without a name, the time of the connection decides: few come
+/// through Connect within the hour of a state, and nobody who did so before is
+/// mistaken for one of them. Smartcar documents both times, so a connection that
+/// has neither is refused.
+fn came_this_way(
+    state: &ConnectState,
+    external_id: Option<&str>,
+    connected_at: Option<Timestamp>,
+) -> bool {
+    match &state.external_id {
+        Some(id) => external_id.is_none_or(|of| of == id),
+        None => connected_at.is_some_and(|at| at >= state.made_at().before(CLOCKS)),
+    }
 }
 
 /// Subscribes a vehicle to the webhook, if there is one, and keeps a record of it.
-async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), String> {
+async fn subscribe(
+    app: &App,
+    user: &UserId,
+    vehicle: &VehicleId,
+    connected_at: Option<Timestamp>,
+) -> Result<(), String> {
     let Some(webhook) = &app.connect().webhook else {
         return Ok(());
     };
+    let fingerprint = fingerprint(webhook, user, vehicle);
+    if is_subscribed(vehicle, &fingerprint, connected_at).await? {
+        return Ok(());
+    }
     let begun = actions::begin(New {
         caller: CALLER,
         kind: "create-subscription",
@@ -73,7 +124,7 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
         vehicle: Some(vehicle),
         user: Some(user),
         key: None,
-        fingerprint: fingerprint(webhook, user, vehicle),
+        fingerprint,
         is_exclusive: false,
         evidence: None,
     });
@@ -86,6 +137,24 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
     let subscribed = client.create_subscription(webhook, user, vehicle).await;
     complete(&running, &subscribed).await;
     subscribed.map(drop).map_err(|error| error.to_string())
+}
+
+/// Whether that was done within the day, since the vehicle was connected.
+async fn is_subscribed(
+    vehicle: &VehicleId,
+    fingerprint: &str,
+    connected_at: Option<Timestamp>,
+) -> Result<bool, String> {
+    let since = Host.now().before(SUBSCRIBED);
+    let since = connected_at.map_or(since, |at| at.max(since));
+    let parameters = [
+        Value::from(vehicle.as_str()),
+        Value::from(actions::least_id(since.0).as_str()),
+        Value::from(fingerprint),
+    ];
+    let row = store::first(IS_SUBSCRIBED, parameters).await;
+    row.map(|row| row.is_some())
+        .map_err(|problem| problem.detail)
 }
 
 fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> String {
@@ -122,4 +191,41 @@ async fn complete(running: &Running, subscribed: &Result<Answer<Subscribed>, Err
     running
         .complete(outcome, status, &headers, &body, ending)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartcar::ConnectMode;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn state(external_id: Option<&str>) -> ConnectState {
+        let mut state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
+        state.external_id = external_id.map(str::to_owned);
+        state
+    }
+
+    #[test]
+    fn connection_without_an_external_id_is_as_new_as_the_state() {
+        let state = state(None);
+        let came = |at| came_this_way(&state, Some("e-1"), at);
+        assert!(came(Some(NOW)));
+        assert!(came(Some(NOW.after(Duration::from_secs(60)))));
+        assert!(came(Some(NOW.before(Duration::from_secs(5 * 60)))));
+        assert!(!came(Some(NOW.before(Duration::from_secs(5 * 60 + 1)))));
+        assert!(!came(None));
+    }
+
+    #[test]
+    fn connection_under_an_external_id_shows_no_other() {
+        let state = state(Some("e-1"));
+        for at in [None, Some(Timestamp(0))] {
+            assert!(came_this_way(&state, Some("e-1"), at));
+            // Smartcar has filtered by it.
+            assert!(came_this_way(&state, None, at));
+            assert!(!came_this_way(&state, Some("e-2"), at));
+            assert!(!came_this_way(&state, Some("E-1"), at));
+        }
+    }
 }

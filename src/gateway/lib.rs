@@ -31,6 +31,7 @@ mod redacted;
 mod relay;
 mod routes;
 mod scopes;
+mod seldom;
 mod signals;
 mod status;
 mod store;

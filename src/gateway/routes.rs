@@ -137,16 +137,28 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Pr
         Method::HEAD => &Method::GET,
         _ => method,
     };
-    let route = found.value.iter().find(|(method, _)| method == asked);
+    let route = found.value.iter().find(|(known, route)| {
+        known == asked && (*method != Method::HEAD || may_be_looked_at(*route))
+    });
     let (_, route) = route.ok_or_else(|| not_allowed(found.value))?;
     let parts = found.params.iter();
     let parts = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok((*route, PathParts(parts.collect())))
 }
 
+/// Whether a GET can be answered to HEAD, without a body. The steps of Connect do
+/// something: one takes vehicles in, the other gives the browser a cookie that takes
+/// the place of the one it holds.
+fn may_be_looked_at(route: Route) -> bool {
+    let connect = [Own::ConnectStart, Own::ConnectCallback];
+    !connect.map(Route::Own).contains(&route)
+}
+
 fn not_allowed(methods: &Methods) -> Problem {
     let mut allowed: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
-    if allowed.contains(&"GET") {
+    let is_get =
+        |(method, route): &(Method, Route)| *method == Method::GET && may_be_looked_at(*route);
+    if methods.iter().any(is_get) {
         allowed.push("HEAD");
     }
     let allowed = allowed.join(", ");
@@ -200,6 +212,16 @@ mod tests {
         assert_eq!(refused.detail, "this path takes GET, DELETE, HEAD");
         let refused = find(&Method::GET, "/v3/users/u-1").unwrap_err();
         assert_eq!(refused.detail, "this path takes DELETE");
+    }
+
+    #[test]
+    fn head_is_not_taken_where_get_does_something() {
+        for path in ["/connect/start", "/connect/callback"] {
+            let refused = find(&Method::HEAD, path).unwrap_err();
+            assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(refused.detail, "this path takes GET");
+        }
+        assert!(find(&Method::HEAD, "/v3/vehicles").is_ok());
     }
 
     #[test]

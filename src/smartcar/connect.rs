@@ -73,7 +73,8 @@ pub struct ConnectOptions {
     /// The permissions to ask for, parted by spaces; `required:` in front of one
     /// keeps the owner from refusing it.
     pub scope: Option<String>,
-    /// The application's own id of the user.
+    /// The application's own id of the user. Smartcar keeps it with the user, and
+    /// lists their connections by it (`filter[user.externalId]`).
     pub external_id: Option<String>,
     /// The brand, which is then not asked for.
     pub make: Option<String>,
@@ -120,14 +121,21 @@ impl ConnectOptions {
             let bad = InvalidConnect::Value("single_select", "true or false");
             select.parse().map_err(|_| bad)
         });
+        let external_id = text("external_id", "1 to 128 printable characters", 128, |c| {
+            !c.is_control()
+        })?;
+        // To Smartcar this is the wish to forget the id that it has.
+        // https://smartcar.com/docs/connect/re-auth/redirect-to-connect
+        if external_id.as_deref() == Some("null") {
+            let expected = "an id of a user: to Smartcar, null means none";
+            return Err(InvalidConnect::Value("external_id", expected));
+        }
         Ok(Self {
             mode: mode.transpose()?,
             scope: text("scope", "a list of permissions", 2000, |c| {
                 c.is_ascii_lowercase() || "_: ".contains(c)
             })?,
-            external_id: text("external_id", "1 to 128 printable characters", 128, |c| {
-                !c.is_control()
-            })?,
+            external_id,
             make: text("make", "a make", 64, |c| {
                 c.is_ascii_alphanumeric() || "_- ".contains(c)
             })?,

@@ -22,6 +22,9 @@ pub struct ConnectState {
     pub expires_at: Timestamp,
     /// The application's own id of the user, as it was given at the start.
     pub external_id: Option<String>,
+    /// Whether the application's own server began, for a user it knows. Nothing
+    /// else than the state then comes back with the browser.
+    pub from_server: bool,
 }
 
 /// Why a state is none.
@@ -43,22 +46,31 @@ struct Kept {
     expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    #[serde(default)]
+    from_server: bool,
 }
 
 impl ConnectState {
     /// How long a state is good for: the time that somebody may take in Connect.
     pub const LIFE: Duration = Duration::from_secs(60 * 60);
 
-    /// A new state. None where there is no randomness.
-    pub fn new(now: Timestamp, mode: ConnectMode, external_id: Option<String>) -> Option<Self> {
+    /// A new state, for a browser of which nothing is known. None where there is no
+    /// randomness.
+    pub fn new(now: Timestamp, mode: ConnectMode) -> Option<Self> {
         let mut nonce = [0_u8; 16];
         getrandom::fill(&mut nonce).ok()?;
         Some(Self {
             nonce: hex::encode(nonce),
             mode,
             expires_at: now.after(Self::LIFE),
-            external_id,
+            external_id: None,
+            from_server: false,
         })
+    }
+
+    /// When the state was made, which is when the browser was sent to Connect.
+    pub fn made_at(&self) -> Timestamp {
+        self.expires_at.before(Self::LIFE)
     }
 
     /// Seals it under the client secret, in hexadecimal. None where there is no
@@ -69,6 +81,7 @@ impl ConnectState {
             mode: self.mode.as_str().to_owned(),
             expires_at: self.expires_at,
             external_id: self.external_id.clone(),
+            from_server: self.from_server,
         };
         let plain = serde_json::to_vec(&kept).ok()?;
         seal::seal(seal::CONNECT, credentials, NAME, &plain).map(hex::encode)
@@ -105,6 +118,7 @@ fn read(credentials: &Credentials, text: &str) -> Option<ConnectState> {
         mode: ConnectMode::parse(&kept.mode)?,
         expires_at: kept.expires_at,
         external_id: kept.external_id,
+        from_server: kept.from_server,
     })
 }
 
@@ -116,7 +130,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn sealed() -> String {
-        let state = ConnectState::new(NOW, ConnectMode::Live, None).unwrap();
+        let state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
         state.seal(&credentials("secret")).unwrap()
     }
 
@@ -137,12 +151,15 @@ mod tests {
         assert_eq!(state.mode, ConnectMode::Simulated);
         assert_eq!(state.expires_at, Timestamp(1_700_003_600_000));
         assert_eq!(state.external_id.as_deref(), Some("e@x"));
+        assert!(!state.from_server);
     }
 
     #[test]
     fn what_is_sealed_opens_as_it_was_and_shows_nothing() {
-        let external_id = Some("somebody@example.com".to_owned());
-        let state = ConnectState::new(NOW, ConnectMode::Live, external_id).unwrap();
+        let mut state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
+        state.external_id = Some("somebody@example.com".to_owned());
+        state.from_server = true;
+        assert_eq!(state.made_at(), NOW);
         let text = state.seal(&credentials("secret")).unwrap();
         let opened = ConnectState::open(&credentials("secret"), &text, NOW);
         assert!(opened.is_ok_and(|opened| opened == state));

@@ -38,6 +38,7 @@ fn what_is_not_documented_is_refused() {
         ("scope=", "scope"),
         ("scope=read%26x", "scope"),
         ("external_id=a%0d%0ab", "external_id"),
+        ("external_id=null", "external_id"),
         ("make=a/b", "make"),
         ("single_select=yes", "single_select"),
         ("flags=<b>", "flags"),

@@ -17,7 +17,7 @@ use std::fmt;
 
 /// A connection: `{id, type: "connection", attributes: {permissions, vehicle,
 /// user?}, relationships: {vehicle, user}, meta: {createdAt, updatedAt}, links}`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connection {
     /// A reconnect gives a new one.
     pub id: ConnectionId,
@@ -25,6 +25,9 @@ pub struct Connection {
     pub vehicle_id: Option<VehicleId>,
     /// The user who granted access.
     pub user_id: Option<UserId>,
+    /// The application's own id of that user, as Connect was last given it, where
+    /// Smartcar shows it.
+    pub external_id: Option<String>,
     /// For example `read_battery`. Reports differ on whether these are the ones
     /// that the user granted or those that the application can ask for.
     pub permissions: Vec<String>,
@@ -38,19 +41,36 @@ pub struct Connection {
     pub raw: RawJson,
 }
 
+/// An application's own id of a user can be an e-mail address.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("vehicle_id", &self.vehicle_id)
+            .field("user_id", &self.user_id)
+            .field("permissions", &self.permissions)
+            .field("vehicle", &self.vehicle)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Resource for Connection {
     fn read(fields: &Fields<'_>, raw: RawJson) -> Result<Self, InvalidId> {
         let attributes = fields.object("attributes");
         let meta = fields.object("meta");
         let permissions = attributes.array("permissions").unwrap_or_default();
+        let user = attributes.object("user");
         let user_id = match related_id(fields, "user", UserId::parse)? {
             Some(user) => Some(user),
-            None => optional_id(&attributes.object("user"), UserId::parse)?,
+            None => optional_id(&user, UserId::parse)?,
         };
         Ok(Self {
             id: own_id(fields, ConnectionId::parse)?,
             vehicle_id: related_id(fields, "vehicle", VehicleId::parse)?,
             user_id,
+            external_id: user.text("externalId").map(Into::into),
             permissions: permissions
                 .iter()
                 .filter_map(|permission| serde_json::from_str(permission.get()).ok())

@@ -7,7 +7,7 @@ use crate::{
 const CONNECTION: &str = r#"{"id":"c-1","type":"connection","attributes":{
     "permissions":["read_battery",7,"control_charge"],
     "vehicle":{"make":"KIA","model":"EV6","year":2023,"mode":"live","powertrainType":"BEV"},
-    "user":{"id":"u-1"},"vin":"KNA00000000000000"},
+    "user":{"id":"u-1","externalId":"jo@example.org"},"vin":"KNA00000000000000"},
     "relationships":{"vehicle":{"data":{"id":"v-1","type":"vehicle"},"links":{"related":"r"}},
         "user":{"data":{"id":"u-1","type":"user"}}},
     "meta":{"createdAt":"2026-07-04T09:30:15Z","updatedAt":1783157460000},"links":{"self":"s"}}"#;
@@ -34,6 +34,7 @@ fn a_connection_is_read() {
     assert_eq!(connection.id, id());
     assert_eq!(connection.vehicle_id.unwrap().as_str(), "v-1");
     assert_eq!(connection.user_id.unwrap().as_str(), "u-1");
+    assert_eq!(connection.external_id.as_deref(), Some("jo@example.org"));
     assert_eq!(connection.permissions, ["read_battery", "control_charge"]);
     assert_eq!(
         connection.vehicle.powertrain_type,
@@ -50,6 +51,7 @@ fn a_connection_is_read() {
 fn a_log_line_tells_no_vin() {
     let line = format!("{:?}", get(CONNECTION).unwrap());
     assert!(line.contains("c-1") && !line.contains("KNA"), "{line}");
+    assert!(!line.contains("example.org"), "{line}");
     let filter = ConnectionFilter {
         external_user: Some("jo@example.com".into()),
         ..ConnectionFilter::default()

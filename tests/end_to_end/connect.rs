@@ -2,7 +2,7 @@
 
 use end_to_end::{Answer, App, KEY, Options, eventually, send};
 use serde_json::{Value, json};
-use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
+use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
@@ -43,6 +43,16 @@ impl Browser {
         Self {
             connect: location(&sent),
             cookie: cookie.split(';').next().unwrap().to_owned(),
+        }
+    }
+
+    /// One whose way there was asked for by the product's server, with a key.
+    fn start_with_key(app: &App, query: &str) -> Self {
+        let sent = app.call("GET", &format!("/connect/start{query}"), &[], "");
+        assert!(!sent.headers.contains_key("set-cookie"), "{sent:?}");
+        Self {
+            connect: location(&sent),
+            cookie: "other=1".to_owned(),
         }
     }
 
@@ -159,7 +169,7 @@ fn a_vehicle_that_is_subscribed_already_is_no_trouble() {
 #[test]
 fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_told() {
     let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/cars?a=b")]);
-    let browser = Browser::start(&app, "?external_id=me%40example.com&utm_source=mail");
+    let browser = Browser::start_with_key(&app, "?external_id=me%40example.com&utm_source=mail");
     let back = browser.way_back(&app);
     // What stands in the query is the browser's word; in the state it is ours.
     let back = back.replace("external_id=me", "external_id=you");
@@ -170,7 +180,7 @@ fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_tol
         assert_eq!(location(&browser.visit(&app, &back)), expected);
     }
     assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
-    let browser = Browser::start(&app, "?mode=simulated");
+    let browser = Browser::start_with_key(&app, "?mode=simulated");
     let sent_on = location(&browser.visit(&app, &browser.way_back(&app)));
     let expected = "https://product.example.com/cars?a=b&error=no_vehicles";
     assert_eq!(sent_on, expected);
@@ -288,8 +298,9 @@ fn what_smartcar_left_half_done_is_completed_by_a_reload() {
     assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 1);
     let page = browser.visit(&app, &back);
     assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    // And that one was not subscribed a second time.
     assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
-    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 1);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 0);
     let arrived = (Some(FIRST_USER.to_owned()), Some(2), true, None);
     assert_eq!(arrivals(&app), [arrived]);
 }
@@ -324,49 +335,350 @@ fn a_user_who_is_made_up_does_not_get_through() {
     assert_eq!(answer.error(), edge(400, "INVALID_STATE"));
 }
 
+/// A vehicle's owner is who the store says.
+fn owner(app: &App, vehicle: &str) -> Option<String> {
+    let sql = "SELECT user_id FROM vehicle WHERE id = ?";
+    let owner = app.database().query_row(sql, [vehicle], |row| row.get(0));
+    owner.ok()
+}
+
+/// Lets ten minutes pass.
+fn wait_ten_minutes(app: &App) {
+    let earlier = "UPDATE arrival SET arrived_at = arrived_at - 600000";
+    app.database().execute(earlier, []).unwrap();
+}
+
+/// How many requests Smartcar got for the look-ups of users.
+fn lookups(app: &App) -> u64 {
+    app.smartcar.count(CONNECTIONS, 200)
+}
+
 #[test]
-fn who_comes_back_in_vain_again_and_again_uses_up_no_quota() {
-    let app = subscribing();
-    let mut codes = Vec::new();
-    for _ in 0..6 {
+fn user_of_another_browser_is_not_taken_in() {
+    let app = start_with(&[
+        ("WEBHOOK_ID", WEBHOOK),
+        ("CONNECT_RETURN_URL", "https://product.example.com/"),
+    ]);
+    // Somebody who came through Connect under their own state, or did not at all.
+    for goes_through in [true, false] {
         let browser = Browser::start(&app, "");
-        let back = format!(
-            "/connect/callback?state={}&user_id=made-up",
-            browser.state()
-        );
-        for _ in 0..6 {
-            codes.push(browser.visit(&app, &back).error().2);
+        if goes_through {
+            browser.way_back(&app);
         }
+        let answer = browser.come_back(&app, &format!("user_id={SECOND_USER}"));
+        assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
     }
-    // Five times with one state, and some twenty times in all.
-    assert_eq!(codes[4..6], ["CONNECT_INCOMPLETE", "INVALID_STATE"]);
-    assert_eq!(codes.last().unwrap(), "INVALID_STATE");
-    assert!(codes.contains(&"CONNECT_BUSY".to_owned()), "{codes:?}");
-    assert!(app.smartcar.count(CONNECTIONS, 200) <= 45);
-    // Others are not kept from what they do.
+    assert_eq!(owner(&app, UNPLUGGED_VEHICLE), None);
+    assert_eq!(app.smartcar.count("/v3/subscriptions", 202), 0);
+    let begun = (Some(SECOND_USER.to_owned()), None, false, None);
+    assert_eq!(arrivals(&app), [begun.clone(), begun]);
+}
+
+#[test]
+fn user_who_was_connected_before_has_to_come_through_connect_again() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    let user = format!("user_id={FIRST_USER}");
+    let answer = browser.come_back(&app, &user);
+    assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
+    assert_eq!(owner(&app, FIRST_VEHICLE), None);
+    let page = browser.visit(&app, &browser.way_back(&app));
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+}
+
+#[test]
+fn external_id_that_smartcar_does_not_know_of_the_user_is_refused() {
+    let app = start_with(&[
+        ("WEBHOOK_ID", WEBHOOK),
+        ("CONNECT_RETURN_URL", "https://product.example.com/"),
+    ]);
+    // The user has just come through Connect, for another one of the product's.
+    let other = Browser::start_with_key(&app, "?external_id=b");
+    let back = other.way_back(&app);
+    let browser = Browser::start_with_key(&app, "?external_id=a");
+    for user in [FIRST_USER, SECOND_USER] {
+        let browser = Browser::start_with_key(&app, "?external_id=a");
+        let answer = browser.come_back(&app, &format!("user_id={user}&external_id=b"));
+        assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"), "{user}");
+    }
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
+    let expected = format!("https://product.example.com/?user_id={FIRST_USER}&external_id=b");
+    assert_eq!(location(&other.visit(&app, &back)), expected);
+    // The last visit counts: the id that Smartcar has is now this one.
+    let back = browser.way_back(&app);
+    let expected = expected.replace("external_id=b", "external_id=a");
+    assert_eq!(location(&browser.visit(&app, &back)), expected);
+    assert_eq!(location(&browser.visit(&app, &back)), expected);
+    // A product asks Smartcar, by this gateway, whose id that is.
+    let path = "/v3/connections?filter[user.externalId]=";
+    let list = |id: &str| app.call("GET", &format!("{path}{id}"), &[], "").json();
+    let (a, b) = (list("a"), list("b"));
     assert_eq!(
-        app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
-            .status,
-        200
+        a["data"][0]["relationships"]["user"]["data"]["id"],
+        FIRST_USER
+    );
+    assert_eq!(b["data"], json!([]));
+    // The external id itself is not kept.
+    let database = app.database();
+    let sql = "SELECT group_concat(begun_for) FROM arrival";
+    let kept: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(
+        !kept.split(',').any(|id| ["a", "b"].contains(&id)),
+        "{kept}"
     );
 }
 
 #[test]
-fn who_waits_before_coming_back_in_vain_uses_up_no_quota_either() {
+fn external_id_is_taken_with_a_key_alone() {
     let app = subscribing();
-    let browsers: Vec<Browser> = (0..22).map(|_| Browser::start(&app, "")).collect();
-    for browser in &browsers {
-        browser.come_back(&app, "error=access_denied");
+    let path = "/connect/start?external_id=somebody";
+    let refused = app.send("GET", path, &[], b"");
+    assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
+    assert!(refused.body.contains("manage_connections"), "{refused:?}");
+    let wrong = [("authorization", "Bearer wrong")];
+    let refused = app.send("GET", path, &wrong, b"");
+    assert_eq!(refused.error(), edge(401, "UNAUTHORIZED"));
+    let refused = app.call("GET", "/connect/start?external_id=null", &[], "");
+    assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
+    let browser = Browser::start_with_key(&app, "?external_id=somebody");
+    assert!(browser.connect.contains("&external_id=somebody"));
+}
+
+#[test]
+fn mode_is_taken_with_a_key_alone() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "?mode=simulated&make=TESLA");
+    assert!(
+        browser.connect.contains("&mode=live&"),
+        "{}",
+        browser.connect
+    );
+    assert!(
+        browser.connect.contains("&make=TESLA"),
+        "{}",
+        browser.connect
+    );
+    let browser = Browser::start_with_key(&app, "?mode=simulated");
+    assert!(
+        browser.connect.contains("&mode=simulated&"),
+        "{}",
+        browser.connect
+    );
+}
+
+#[test]
+fn quota_is_not_used_up_by_returns_that_complete() {
+    let app = subscribing();
+    let mut busy = None;
+    for round in 0..40 {
+        let browser = Browser::start(&app, "");
+        let back = browser.way_back(&app);
+        let page = browser.visit(&app, &back);
+        match page.status {
+            200 => assert!(round < 5, "{round}"),
+            _ => {
+                assert_eq!(page.error(), edge(503, "CONNECT_BUSY"));
+                assert_eq!(page.headers["retry-after"], "600");
+                busy = Some((browser, back));
+            }
+        }
     }
-    // Whoever refuses costs nothing, and keeps nobody out.
-    let good = Browser::start(&app, "").come_back(&app, &format!("user_id={FIRST_USER}"));
-    assert_eq!(good.status, 200, "{good:?}");
-    let earlier = "UPDATE arrival SET arrived_at = arrived_at - 1200000";
+    assert_eq!(lookups(&app), 5);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 0);
+    assert_eq!(arrivals(&app).len(), 5);
+    let lock = app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "");
+    assert_eq!(lock.status, 200);
+
+    // Nothing is lost.
+    let (browser, back) = busy.unwrap();
+    wait_ten_minutes(&app);
+    let page = browser.visit(&app, &back);
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 2);
+}
+
+#[test]
+fn quota_is_not_used_up_by_returns_of_many_users_at_once() {
+    let app = subscribing();
+    let browsers: Vec<Browser> = (0..16).map(|_| Browser::start(&app, "")).collect();
+    let codes: Vec<String> = std::thread::scope(|scope| {
+        let come = |(number, browser): (usize, &Browser)| {
+            let (app, query) = (&app, format!("user_id=made-up-{number}"));
+            let state = browser.state().to_owned();
+            let cookie = browser.cookie.clone();
+            scope.spawn(move || {
+                let path = format!("/connect/callback?state={state}&{query}");
+                app.send("GET", &path, &[("cookie", &cookie)], b"")
+                    .error()
+                    .2
+            })
+        };
+        let all: Vec<_> = browsers.iter().enumerate().map(come).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |code: &str| codes.iter().filter(|known| *known == code).count();
+    assert_eq!(count("CONNECT_INCOMPLETE"), 10, "{codes:?}");
+    assert_eq!(count("CONNECT_BUSY"), 6, "{codes:?}");
+    assert_eq!((lookups(&app), arrivals(&app).len()), (10, 10));
+
+    // Strangers have used up what is theirs; a user of the product's still enters,
+    // and would if it was that user whom they named.
+    let theirs = "UPDATE arrival SET user_id = ?";
+    app.database().execute(theirs, [FIRST_USER]).unwrap();
+    let busy = Browser::start(&app, "").come_back(&app, &format!("user_id={FIRST_USER}"));
+    assert_eq!(busy.error(), edge(503, "CONNECT_BUSY"));
+    let browser = Browser::start_with_key(&app, "?external_id=me");
+    let page = browser.visit(&app, &browser.way_back(&app));
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    // And one of them does not use up what the others need.
+    let codes: Vec<String> = (0..6)
+        .map(|number| {
+            let browser = Browser::start_with_key(&app, "?external_id=other");
+            let answer = browser.come_back(&app, &format!("user_id=other-{number}"));
+            answer.error().2
+        })
+        .collect();
+    assert_eq!(codes[4..], ["CONNECT_INCOMPLETE", "CONNECT_BUSY"]);
+}
+
+#[test]
+fn quota_is_not_taken_by_a_clock_that_was_ahead() {
+    let app = subscribing();
+    let come = || {
+        let browser = Browser::start(&app, "");
+        browser.come_back(&app, "user_id=made-up").error().2
+    };
+    while come() != "CONNECT_BUSY" {}
+    let later = "UPDATE arrival SET arrived_at = arrived_at + 86400000";
+    app.database().execute(later, []).unwrap();
+    assert_eq!(come(), "CONNECT_INCOMPLETE");
+}
+
+#[test]
+fn state_of_a_start_without_a_key_is_worth_nothing_once_a_key_is_required() {
+    let mut app = subscribing();
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    app.kill();
+    app.set("CONNECT_REQUIRES_KEY", "true");
+    app.run();
+    let refused = browser.visit(&app, &back);
+    assert_eq!(refused.error(), edge(400, "INVALID_STATE"));
+}
+
+#[test]
+fn quota_for_lookups_is_as_large_as_the_variable_says() {
+    let app = start_with(&[("CONNECT_LOOKUPS", "3")]);
+    let come = |browser: Browser, user: &str| {
+        let answer = browser.come_back(&app, &format!("user_id={user}"));
+        answer.error().2
+    };
+    let codes = ["a", "b"].map(|user| come(Browser::start(&app, ""), user));
+    assert_eq!(codes, ["CONNECT_INCOMPLETE", "CONNECT_BUSY"]);
+    let codes = ["c", "d", "e"].map(|user| come(Browser::start_with_key(&app, ""), user));
+    assert_eq!(
+        codes,
+        ["CONNECT_INCOMPLETE", "CONNECT_INCOMPLETE", "CONNECT_BUSY"]
+    );
+}
+
+#[test]
+fn state_is_tried_five_times_and_a_refusal_by_connect_costs_nothing() {
+    let app = subscribing();
+    let browser = Browser::start(&app, "");
+    for _ in 0..7 {
+        assert_eq!(browser.come_back(&app, "error=access_denied").status, 200);
+    }
+    let codes: Vec<String> = (0..6)
+        .map(|_| browser.come_back(&app, "user_id=made-up").error().2)
+        .collect();
+    assert_eq!(codes[4..], ["CONNECT_INCOMPLETE", "INVALID_STATE"]);
+    assert_eq!(lookups(&app), 5);
+    // The same user under another state waits.
+    let other = Browser::start(&app, "");
+    let answer = other.come_back(&app, "user_id=made-up");
+    assert_eq!(answer.error(), edge(503, "CONNECT_BUSY"));
+    let answer = other.come_back(&app, "user_id=another");
+    assert_eq!(answer.error(), edge(502, "CONNECT_INCOMPLETE"));
+}
+
+#[test]
+fn vehicle_that_was_connected_again_is_subscribed_again() {
+    let app = subscribing();
+    let connect = |app: &App| {
+        let browser = Browser::start(app, "");
+        let page = browser.visit(app, &browser.way_back(app));
+        assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+    };
+    connect(&app);
+    let removed = app.call("DELETE", &format!("/v3/users/{FIRST_USER}"), &[], "");
+    assert_eq!(removed.status, 204, "{removed:?}");
+    connect(&app);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 4);
+    // What was subscribed the day before is subscribed again.
+    let earlier = "UPDATE action SET id = 'act_000000000000' || id, started_at = 0";
     app.database().execute(earlier, []).unwrap();
-    let mut codes = browsers
-        .iter()
-        .map(|browser| browser.come_back(&app, "user_id=made-up").error().2);
-    assert!(codes.any(|code| code == "CONNECT_BUSY"));
+    connect(&app);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 2);
+}
+
+#[test]
+fn errors_of_connect_are_stored_sixty_times_an_hour() {
+    let mut app = subscribing();
+    for _ in 0..65 {
+        let browser = Browser::start(&app, "");
+        let page = browser.come_back(&app, "error=access_denied");
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(page.body.contains("access_denied"), "{page:?}");
+    }
+    assert_eq!(arrivals(&app).len(), 60);
+    wait_ten_minutes(&app);
+    Browser::start(&app, "").come_back(&app, "error=access_denied");
+    assert_eq!(arrivals(&app).len(), 60);
+    for _ in 0..5 {
+        wait_ten_minutes(&app);
+    }
+    Browser::start(&app, "").come_back(&app, "error=access_denied");
+    assert_eq!(arrivals(&app).len(), 61);
+    app.kill();
+    let said = app.said();
+    let lines = said
+        .lines()
+        .filter(|line| line.contains("\"access_denied\""));
+    assert_eq!(lines.count(), 61);
+}
+
+#[test]
+fn connect_is_not_stepped_through_by_head() {
+    let app = subscribing();
+    let looked = app.send("HEAD", "/connect/start", &[], b"");
+    assert_eq!(
+        (looked.status, &looked.headers["allow"]),
+        (405, &"GET".parse().unwrap())
+    );
+    assert!(!looked.headers.contains_key("set-cookie"), "{looked:?}");
+    let browser = Browser::start(&app, "");
+    let back = browser.way_back(&app);
+    let looked = app.send("HEAD", &back, &[("cookie", &browser.cookie)], b"");
+    assert_eq!(looked.status, 405);
+    // The first who wants something of the database makes it.
+    assert_eq!(app.call("GET", "/status", &[], "").status, 200);
+    assert_eq!((arrivals(&app).len(), lookups(&app)), (0, 0));
+}
+
+#[test]
+fn cookie_is_bound_to_the_host_where_it_is_reached_by_https() {
+    let uri = "https://app.example.com/connect/callback";
+    let app = start_with(&[("CONNECT_REDIRECT_URI", uri)]);
+    let browser = Browser::start(&app, "");
+    let back = location(&send("GET", &browser.connect, &[], b""));
+    let back = back.replace("https://app.example.com", "");
+    let cookie = browser.cookie.strip_prefix("__Host-").unwrap();
+    let answer = app.send("GET", &back, &[("cookie", cookie)], b"");
+    assert_eq!(answer.error(), edge(400, "INVALID_STATE"));
+    let page = browser.visit(&app, &back);
+    assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
 }
 
 #[test]
@@ -395,9 +707,11 @@ fn a_start_may_take_a_key_and_then_no_cookie() {
 #[test]
 fn a_start_without_its_variables_says_so_and_the_rest_works() {
     let mut app = start_with(&[("SMARTCAR_APPLICATION_ID", "")]);
-    let start = |app: &App, method| app.send(method, "/connect/start", &[], b"");
-    let answer = start(&app, "GET");
-    assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
+    let start = |app: &App| app.send("GET", "/connect/start", &[], b"");
+    for _ in 0..5 {
+        let answer = start(&app);
+        assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
+    }
     assert_eq!(app.call("GET", "/status", &[], "").status, 200);
     for (name, value) in [
         ("CONNECT_REDIRECT_URI", ""),
@@ -405,22 +719,20 @@ fn a_start_without_its_variables_says_so_and_the_rest_works() {
         ("CONNECT_RETURN_URL", "product.example.com"),
         ("WEBHOOK_ID", "a/b"),
         ("CONNECT_REQUIRES_KEY", "perhaps"),
+        ("CONNECT_LOOKUPS", "1"),
     ] {
         app.kill();
         app.set("SMARTCAR_APPLICATION_ID", APPLICATION);
         app.set(name, value);
         app.run();
-        assert_eq!(
-            start(&app, "GET").error(),
-            edge(503, "NOT_CONFIGURED"),
-            "{name}"
-        );
+        assert_eq!(start(&app).error(), edge(503, "NOT_CONFIGURED"), "{name}");
         app.set(
             name,
             match name {
                 "CONNECT_REDIRECT_URI" => "https://app.example.com/connect/callback",
                 "CONNECT_MODE" => "simulated",
                 "CONNECT_REQUIRES_KEY" => "false",
+                "CONNECT_LOOKUPS" => "20",
                 _ => "",
             },
         );
@@ -434,12 +746,26 @@ fn a_start_without_its_variables_says_so_and_the_rest_works() {
         "connect_return_url is no URL",
         "webhook_id is no id",
         "connect_requires_key is neither",
+        "connect_lookups is no whole number",
     ] {
         assert!(said.contains(name), "{name}: {said}");
     }
+    // Nobody has to be woken because a stranger asks, nor is the log filled.
+    let missing = "smartcar_application_id is not set";
+    let lines: Vec<Value> = said
+        .lines()
+        .filter(|line| line.contains(missing))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [line] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(line["level"], "warn");
+    assert_eq!(line["event"], "connect");
     app.run();
-    let looked = start(&app, "HEAD");
-    assert!(location(&looked).contains("&mode=simulated&"), "{looked:?}");
-    let cookie = looked.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    let sent = start(&app);
+    assert!(location(&sent).contains("&mode=simulated&"), "{sent:?}");
+    let cookie = sent.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-connect_state="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Secure"), "{cookie}");
 }

@@ -59,8 +59,10 @@ pub(crate) struct Car {
 /// The owner's consent that links the car to the application.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
-    pub(crate) id: &'static str,
+    pub(crate) id: String,
     pub(crate) created_at: Millis,
+    /// When the owner last went through Connect with it.
+    pub(crate) updated_at: Millis,
     /// To the one webhook. Whether Smartcar keeps it when the connection is
     /// removed is not documented; here it ends with it.
     pub(crate) subscription: Option<Subscription>,

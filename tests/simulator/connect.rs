@@ -1,20 +1,27 @@
 //! `GET /oauth/authorize`: Connect, in which [`FIRST_USER`] agrees to everything
-//! without a page being shown.
+//! without a page being shown. It renews the connections of their cars and keeps
+//! the `external_id`, so that `GET /v3/connections` shows who came through and when.
 //! <https://smartcar.com/docs/connect/redirect-to-connect>,
 //! <https://smartcar.com/docs/connect/handle-the-response>
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{StatusCode, Uri};
 
 use crate::applications::APPLICATION;
+use crate::clock::Millis;
 use crate::fleet::FIRST_USER;
 use crate::page::Query;
 use crate::refusal::Refusal;
+use crate::state::{Shared, lock};
 
 /// Sends the browser back with the user's id. There are no simulated vehicles:
 /// who asks for those comes back with an error.
-pub(crate) async fn authorize(uri: Uri) -> Result<Response, Refusal> {
+pub(crate) async fn authorize(
+    State(simulator): State<Shared>,
+    uri: Uri,
+) -> Result<Response, Refusal> {
     let query = Query::of(&uri);
     let required = |name: &str| {
         let missing = || Refusal::invalid_input(format!("{name} is missing"));
@@ -31,7 +38,10 @@ pub(crate) async fn authorize(uri: Uri) -> Result<Response, Refusal> {
     match query.text("mode").as_deref() {
         None | Some("live") => {
             answer.append_pair("user_id", FIRST_USER);
-            if let Some(id) = query.text("external_id") {
+            let external_id = query.text("external_id");
+            let mut fleet = lock(&simulator.fleet);
+            fleet.connect(FIRST_USER, external_id.as_deref(), Millis::now());
+            if let Some(id) = external_id {
                 answer.append_pair("external_id", &id);
             }
         }

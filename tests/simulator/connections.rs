@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::access::{path_parameter, user_id};
 use crate::car::{Car, Connection, Powertrain};
+use crate::fleet::Fleet;
 use crate::page::{Page, Query};
 use crate::refusal::Refusal;
 use crate::state::{Shared, Simulator, lock};
@@ -37,7 +38,7 @@ pub(crate) async fn connection(
         .find(|(_, connection)| connection.id == id)
         .ok_or_else(Refusal::invalid_path)?;
     Ok(Json(
-        json!({ "data": resource(&simulator, car, connection) }),
+        json!({ "data": resource(&simulator, &fleet, car, connection) }),
     ))
 }
 
@@ -64,12 +65,12 @@ pub(crate) async fn connections(
     let fleet = lock(&simulator.fleet);
     let mut found: Vec<(&Car, &Connection)> = fleet
         .connections()
-        .filter(|(car, _)| filter.admits(car))
+        .filter(|(car, _)| filter.admits(&fleet, car))
         .collect();
     found.sort_by_key(|(_, connection)| std::cmp::Reverse(connection.created_at));
     let items = found
         .into_iter()
-        .map(|(car, connection)| resource(&simulator, car, connection))
+        .map(|(car, connection)| resource(&simulator, &fleet, car, connection))
         .collect();
     let url = format!("{}/v3/connections", simulator.origin);
     Ok(Json(page.answer(items, &url, &filter.pairs())))
@@ -96,10 +97,11 @@ impl Filter {
         }
     }
 
-    /// Every car is live, and no user was given an external id.
-    fn admits(&self, car: &Car) -> bool {
+    /// Every car is live.
+    fn admits(&self, fleet: &Fleet, car: &Car) -> bool {
+        let external_id = fleet.external_id(car.owner);
         self.user.as_ref().is_none_or(|user| user == car.owner)
-            && self.external_id.is_none()
+            && (self.external_id.is_none() || self.external_id.as_deref() == external_id)
             && self.vehicle.as_ref().is_none_or(|id| id == car.id)
             && self.mode == "live"
     }
@@ -114,14 +116,14 @@ impl Filter {
     }
 }
 
-fn resource(simulator: &Simulator, car: &Car, connection: &Connection) -> Value {
+fn resource(simulator: &Simulator, fleet: &Fleet, car: &Car, connection: &Connection) -> Value {
     json!({
         "id": connection.id,
         "type": "connection",
         "attributes": {
             "permissions": permissions(car.powertrain),
             "vehicle": car.attributes(),
-            "user": { "id": car.owner },
+            "user": { "id": car.owner, "externalId": fleet.external_id(car.owner) },
         },
         "relationships": {
             "vehicle": {
@@ -132,7 +134,7 @@ fn resource(simulator: &Simulator, car: &Car, connection: &Connection) -> Value 
         },
         "meta": {
             "createdAt": connection.created_at.iso(),
-            "updatedAt": connection.created_at.iso(),
+            "updatedAt": connection.updated_at.iso(),
         },
         "links": { "self": format!("{}/v3/connections/{}", simulator.origin, connection.id) },
     })

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::testing::{Running, refused};
 use crate::{
-    COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE,
+    APPLICATION, COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER,
+    UNPLUGGED_VEHICLE,
 };
 
 /// The vehicles of the connections that a query finds, in the order of the list.
@@ -68,7 +69,7 @@ async fn connections_are_listed_in_pages_newest_first() {
 }
 
 #[tokio::test]
-async fn there_are_no_simulated_vehicles_and_no_external_ids() {
+async fn there_are_no_simulated_vehicles() {
     let simulator = Running::start(Config::default()).await;
     assert_eq!(
         connected(&simulator, "?filter[vehicle.mode]=live")
@@ -78,10 +79,31 @@ async fn there_are_no_simulated_vehicles_and_no_external_ids() {
     );
     let none = connected(&simulator, "?filter[vehicle.mode]=simulated").await;
     assert!(none.is_empty());
+}
 
+#[tokio::test]
+async fn a_visit_to_connect_shows_in_the_connections() {
+    let simulator = Running::start(Config::default()).await;
     let path = "/v3/connections?filter[user.externalId]=e-1";
     let list = simulator.v3("GET", path, "").await.json();
     assert_eq!(list["data"], json!([]));
+
+    let connect = format!(
+        "/oauth/authorize?response_type=code&application_id={APPLICATION}\
+         &redirect_uri=http%3A%2F%2Fapp%2Fback&external_id=e-1"
+    );
+    let answer = simulator.ask("GET", &connect, &[], "").await;
+    assert_eq!(answer.status, 302);
+    let list = simulator.v3("GET", path, "").await.json();
+    assert_eq!(list["meta"]["totalCount"], 2, "{list}");
+    for item in list["data"].as_array().unwrap() {
+        let user = json!({"id": FIRST_USER, "externalId": "e-1"});
+        assert_eq!(item["attributes"]["user"], user);
+        let time = |name: &str| item["meta"][name].as_str().unwrap().to_owned();
+        assert_ne!(time("updatedAt"), time("createdAt"), "{item}");
+    }
+    let other = simulator.v3("GET", &path.replace("e-1", "e-2"), "").await;
+    assert_eq!(other.json()["data"], json!([]));
     let link = list["links"]["self"].as_str().unwrap();
     assert!(link.ends_with("filter%5Buser.externalId%5D=e-1"), "{link}");
 }

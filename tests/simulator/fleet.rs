@@ -2,7 +2,10 @@
 //!
 //! The ids never change, so that tests and printed commands can name them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::car::{Car, Charge, Connection, Powertrain, State, Subscription, charge_limits, doors};
 use crate::catalogue::{self, Kind};
@@ -28,6 +31,8 @@ pub const WEBHOOK: &str = "7ab320d1-fc51-4ec4-96cb-481bb4eaa128";
 /// Every car there is, in a fixed order.
 pub(crate) struct Fleet {
     cars: Vec<Car>,
+    /// The application's own ids of users, as they were last given in Connect.
+    external_ids: BTreeMap<&'static str, String>,
 }
 
 impl Fleet {
@@ -35,6 +40,7 @@ impl Fleet {
     pub(crate) fn new(now: Millis) -> Self {
         Self {
             cars: vec![first(now), unplugged(now), combustion(now)],
+            external_ids: BTreeMap::new(),
         }
     }
 
@@ -66,6 +72,29 @@ impl Fleet {
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (&Car, &Subscription)> {
         self.connections()
             .filter_map(|(car, connection)| Some((car, connection.subscription.as_ref()?)))
+    }
+
+    /// The application's own id of a user.
+    pub(crate) fn external_id(&self, user: &str) -> Option<&str> {
+        self.external_ids.get(user).map(String::as_str)
+    }
+
+    /// The user goes through Connect with all their cars: what is connected is
+    /// renewed, and what is not gets a new connection. An external id takes the
+    /// place of the one before; `null` clears it.
+    /// <https://smartcar.com/docs/connect/re-auth/redirect-to-connect>
+    pub(crate) fn connect(&mut self, user: &'static str, external_id: Option<&str>, now: Millis) {
+        match external_id {
+            Some("null") => drop(self.external_ids.remove(user)),
+            Some(id) => drop(self.external_ids.insert(user, id.to_owned())),
+            None => {}
+        }
+        for car in self.cars.iter_mut().filter(|car| car.owner == user) {
+            match &mut car.connection {
+                Some(connection) => connection.updated_at = now,
+                None => car.connection = connection(&Uuid::new_v4().to_string(), now),
+            }
+        }
     }
 
     /// Removes connections, and the subscriptions with them; answers how many.
@@ -200,10 +229,11 @@ fn combustion(now: Millis) -> Car {
     }
 }
 
-fn connection(id: &'static str, created_at: Millis) -> Option<Connection> {
+fn connection(id: &str, created_at: Millis) -> Option<Connection> {
     Some(Connection {
-        id,
+        id: id.to_owned(),
         created_at,
+        updated_at: created_at,
         subscription: None,
     })
 }
@@ -287,6 +317,32 @@ mod tests {
         assert!(fleet.connected_mut(FIRST_VEHICLE).is_none());
         assert_eq!(fleet.connections().count(), 2);
         assert_eq!(fleet.disconnect(|car, _| car.id == FIRST_VEHICLE), 0);
+    }
+
+    #[test]
+    fn a_user_who_goes_through_connect_renews_what_is_there_and_gets_back_what_is_not() {
+        let mut fleet = Fleet::new(Millis(1_700_000_000_000));
+        let before = fleet.connected(COMBUSTION_VEHICLE).unwrap().clone();
+        fleet.disconnect(|car, _| car.id == FIRST_VEHICLE);
+        let now = Millis(1_800_000_000_000);
+        fleet.connect(FIRST_USER, Some("e-1"), now);
+        let connection = |id| fleet.connected(id).unwrap().connection.clone().unwrap();
+        let (made, renewed) = (connection(FIRST_VEHICLE), connection(COMBUSTION_VEHICLE));
+        let before = before.connection.unwrap();
+        assert_eq!((made.created_at, made.updated_at), (now, now));
+        assert_eq!(
+            (&renewed.id, renewed.created_at),
+            (&before.id, before.created_at)
+        );
+        assert_eq!(renewed.updated_at, now);
+        assert!(connection(UNPLUGGED_VEHICLE).updated_at < now);
+
+        assert_eq!(fleet.external_id(FIRST_USER), Some("e-1"));
+        assert_eq!(fleet.external_id(SECOND_USER), None);
+        fleet.connect(FIRST_USER, None, now);
+        assert_eq!(fleet.external_id(FIRST_USER), Some("e-1"));
+        fleet.connect(FIRST_USER, Some("null"), now);
+        assert_eq!(fleet.external_id(FIRST_USER), None);
     }
 
     #[test]

@@ -530,3 +530,35 @@ fn an_action_is_lost_and_its_key_free_when_the_code_says_so_too() {
     assert_eq!(of("claim", KEY_LIFE, -1).as_deref(), Some("claim"));
     assert_eq!(of("claim", KEY_LIFE, 0), None);
 }
+
+#[test]
+fn arrival_of_the_version_before_is_kept() {
+    let database = Connection::open_in_memory().unwrap();
+    let step = STEPS.iter().position(|step| step.contains("begun_for"));
+    let (before, since) = STEPS.split_at(step.unwrap());
+    let run = |steps: &[&'static str]| {
+        for statement in steps.iter().flat_map(|step| statements(step)) {
+            database.execute_batch(statement).unwrap();
+        }
+    };
+    run(before);
+    database
+        .execute_batch(
+            "INSERT INTO arrival (nonce, arrived_at, completed_at, user_id, vehicles)
+                VALUES ('n-1', 10, 11, 'u-1', 2);
+             INSERT INTO arrival (nonce, arrived_at, error, description)
+                VALUES ('n-2', 20, 'access_denied', 'No.')",
+        )
+        .unwrap();
+    run(since);
+    let sql = "SELECT json_group_array(json_array(nonce, arrived_at, completed_at, user_id, tries,
+        vehicles, error, description, begun_for)) FROM (SELECT * FROM arrival ORDER BY nonce)";
+    let kept: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&kept).unwrap(),
+        json!([
+            ["n-1", 10, 11, "u-1", 1, 2, null, null, null],
+            ["n-2", 20, null, null, 1, null, "access_denied", "No.", null],
+        ])
+    );
+}

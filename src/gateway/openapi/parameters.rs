@@ -134,12 +134,20 @@ pub(super) fn all() -> Value {
         ("filter[caller]", "The name of an API key.", text()),
         ("page[number]", "", number),
         ("page[size]", "", size),
-        ("mode", "", json!({"enum": ["live", "simulated"]})),
+        (
+            "mode",
+            "Which vehicles are offered. Without a key, connect_mode holds and this is ignored.",
+            json!({"enum": ["live", "simulated"]}),
+        ),
         ("scope", "", words(2000, "a-z_: ")),
         (
             "external_id",
-            "Your own id of the user, which comes back.",
-            json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}),
+            "Your own id of the user, which comes back. Vehicles are taken in only where Smartcar \
+             lists them under it. It needs a key: without one it is answered 400.",
+            json!({
+                "type": "string", "minLength": 1, "maxLength": 128,
+                "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$", "not": {"const": "null"},
+            }),
         ),
         ("make", "", words(64, "A-Za-z0-9_ -")),
         ("single_select", "", json!({"type": "boolean"})),
