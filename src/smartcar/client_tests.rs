@@ -412,3 +412,102 @@ fn a_use_of_the_token_is_told_of_also_where_nobody_waits_for_the_answer() {
     let told: Vec<_> = fake.used().iter().map(|used| used.status).collect();
     assert_eq!(told, [Some(200), None]);
 }
+
+#[test]
+fn refusal_that_is_not_the_token_s_costs_one_token_a_minute() {
+    let fake = Fake::new();
+    fake.answer(LOCK, 401, "");
+    fake.answer(SIGNALS, 200, "{}");
+    let clients: Vec<_> = (0..3).map(|_| client(&fake)).collect();
+    for second in 0..180 {
+        for client in &clients {
+            let answer = fake.run(client.call(&lock())).unwrap();
+            assert_eq!(answer.status, 401);
+            // Whoever is not refused goes on.
+            assert_eq!(fake.run(client.call(&signals("v-1"))).unwrap().status, 200);
+        }
+        fake.advance(Duration::from_secs(1));
+        let requests = fake.token_requests();
+        // Each call takes its time too.
+        assert!(requests <= 3 + second / 30, "{requests} in {second} s");
+    }
+}
+
+#[test]
+fn commands_that_wait_for_a_dead_identity_server_all_fail_within_ten_seconds() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(600));
+    fake.answer(LOCK, 200, "{}");
+    let client = client(&fake);
+    let calls = (0..20).map(|index| {
+        let (fake, client) = (&fake, &client);
+        async move {
+            fake.sleep(Duration::from_millis(300 * index)).await;
+            let begun = fake.now();
+            let error = client.call(&lock()).await.unwrap_err();
+            assert!(matches!(error, Error::Token(_)), "{error}");
+            assert!(!error.may_have_happened());
+            fake.now().since(begun)
+        }
+    });
+    for took in fake.run(join_all(calls)) {
+        assert!(took <= Duration::from_secs(10), "{took:?}");
+    }
+    assert_eq!(fake.requests_to(LOCK), 0);
+    // Nor is one sent when the identity server is back.
+    fake.latency(Duration::from_millis(100));
+    fake.run(fake.sleep(Duration::from_secs(400)));
+    assert_eq!(fake.requests_to(LOCK), 0);
+}
+
+#[test]
+fn command_has_its_310_seconds_from_its_first_byte() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.latency(Duration::from_secs(6));
+    fake.answer(LOCK, 200, "{}");
+    let (begun, lock) = (fake.now(), lock());
+    let mut call = pin!(client.call(&lock));
+    // The token took six seconds; from now on answers take 309.
+    fake.run(async {
+        let later = pin!(fake.sleep(Duration::from_millis(5900)));
+        select(call.as_mut(), later).await;
+    });
+    fake.latency(Duration::from_secs(309));
+    assert_eq!(fake.run(call).unwrap().status, 200);
+    let took = fake.now().since(begun);
+    assert!(took < lock.longest(), "{took:?}");
+}
+
+#[test]
+fn command_that_was_not_sent_is_not_sent_after_ten_seconds() {
+    let fake = Fake::new();
+    fake.answer(SIGNALS, 200, "{}");
+    let client = client(&fake);
+    // There is a token.
+    fake.run(client.call(&signals("v-1"))).unwrap();
+    // No connection comes about, and that takes six seconds each time.
+    fake.latency(Duration::from_secs(6));
+    fake.fail(LOCK, Sent::No);
+    let begun = fake.now();
+    assert!(fake.run(client.call(&lock())).is_err());
+    assert_eq!(fake.requests_to(LOCK), 2);
+    assert!(fake.now().since(begun) < Duration::from_secs(13));
+}
+
+#[test]
+fn read_that_waits_for_a_token_ends_in_its_ten_seconds() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(60));
+    let (one, other) = (client(&fake), client(&fake));
+    let begun = fake.now();
+    let both = [&one, &other].map(|client| {
+        let fake = &fake;
+        async move {
+            let error = client.call(&signals("v-1")).await.unwrap_err();
+            assert!(matches!(error, Error::Token(_)), "{error}");
+            assert!(fake.now().since(begun) < Duration::from_secs(10));
+        }
+    });
+    fake.run(join_all(both));
+}

@@ -1,8 +1,8 @@
 //! What callers are told where something that is needed fails.
 
-use end_to_end::{Answer, App};
+use end_to_end::{Answer, App, eventually};
 use serde_json::json;
-use simulator::{FIRST_USER, FIRST_VEHICLE};
+use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
@@ -91,6 +91,40 @@ fn the_identity_server_is_silent() {
 }
 
 #[test]
+fn commands_that_wait_for_a_token_do_not_wait_for_each_other() {
+    let app = App::start();
+    app.smartcar.fault(TOKEN, json!({"latencyMs": 60_000}));
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let vehicles = [FIRST_VEHICLE, COMBUSTION_VEHICLE, "v-3", "v-4"];
+        for vehicle in vehicles {
+            scope.spawn(|| {
+                let answer = app.command(vehicle, FIRST_USER, "security/lock", "");
+                assert_eq!(answer.error(), edge(503, "TOKEN_UNAVAILABLE"));
+            });
+        }
+    });
+    // Ten seconds at the most, each; the rest is room for a busy machine.
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(app.smartcar.count(LOCK, 200), 0);
+}
+
+#[test]
+fn refusal_that_is_not_the_token_s_costs_one_token() {
+    let app = App::start();
+    let body = r#"{"errors":[{"status":"401","type":"AUTHENTICATION","code":null}]}"#;
+    app.smartcar
+        .fault(VEHICLE, json!({"status": 401, "body": body}));
+    for _ in 0..5 {
+        let answer = vehicle(&app);
+        // Smartcar's own words.
+        assert_eq!((answer.status, answer.body.as_str()), (401, body));
+    }
+    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.smartcar.count(TOKEN, 200), 2);
+}
+
+#[test]
 fn smartcar_fails_for_a_moment() {
     let app = App::start();
     let html = json!({"Content-Type": "text/html"});
@@ -153,6 +187,10 @@ fn the_identity_server_fails() {
     assert_eq!(diagnosis.len(), 1, "{diagnosis:?}");
 
     app.smartcar.control("PUT", "/faults", &json!([]));
+    // For a moment it is not asked again.
+    eventually("there is a token", || {
+        (vehicle(&app).status == 200).then_some(())
+    });
     assert_eq!(lock(&app).status, 200);
     let status = app.call("GET", "/status", &[], "").json();
     assert_eq!(status["token"]["present"], true);
