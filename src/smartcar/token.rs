@@ -271,19 +271,15 @@ impl TokenCache {
     pub async fn refused(&self, platform: &impl Platform, token: &AccessToken) -> bool {
         let cache = &*self.0;
         let _search = cache.search.take(platform).await;
-        let Some(held) = cache
-            .state()
-            .token
-            .clone()
-            .filter(|held| held.secret.is(token))
-        else {
+        let held = cache.state().token.clone();
+        let Some(held) = held.filter(|held| held.secret.is(token)) else {
             // Another one has taken its place already.
             return true;
         };
         cache.learn(platform).await;
-        // Another instance may have discarded it, and put another in its place.
+        // Another instance may have put a newer one in its place.
         if let Some(kept) = cache.kept(platform).await
-            && !kept.secret.is(token)
+            && kept.times.asked_at > held.times.asked_at
         {
             cache.adopt(kept);
             return true;
