@@ -81,13 +81,15 @@ fn show_token(token: &TokenStatus, now: Timestamp) -> Value {
 }
 
 fn show_limit(limit: &Limit) -> Value {
-    let vehicle = match &limit.scope {
-        LimitScope::Application => None,
-        LimitScope::Vehicle(vehicle) => Some(vehicle.as_str()),
+    let (scope, vehicle, api) = match &limit.scope {
+        LimitScope::Application => ("application", None, None),
+        LimitScope::Vehicle(vehicle) => ("vehicle", Some(vehicle.as_str()), None),
+        LimitScope::Api(api) => ("api", None, Some(api.as_str())),
     };
     json!({
-        "scope": if vehicle.is_some() { "vehicle" } else { "application" },
+        "scope": scope,
         "vehicleId": vehicle,
+        "api": api,
         "endsInSeconds": limit.retry_after(),
     })
 }

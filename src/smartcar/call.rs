@@ -183,8 +183,8 @@ impl Call {
         }
     }
 
-    /// The compatibility API takes none, and has nothing to do with the
-    /// application's limit.
+    /// Whether the call is sent with the access token. The compatibility API takes
+    /// none, and the application's limit is not about it.
     pub(crate) fn takes_token(&self) -> bool {
         self.endpoint.api != Api::Compatibility
     }

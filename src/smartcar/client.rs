@@ -107,23 +107,19 @@ impl<P: Platform> Client<P> {
     async fn repeat(&self, call: &Call, until: Until) -> Result<Opened<P::Body>, Error> {
         let begun = self.platform.now();
         let vault = self.tokens.vault();
-        let vehicle = call.vehicle.as_ref();
-        // The compatibility API is another host, which knows no token.
-        let is_limited = call.takes_token();
-        let limit = self.limits.in_force(&self.platform, vault, vehicle);
-        let limit = self.in_time(call, begun, limit).await?;
-        if is_limited && let Some(limit) = limit {
+        let limit = self.limits.in_force(&self.platform, vault, call);
+        if let Some(limit) = self.in_time(call, begun, limit).await? {
             return Err(Error::Limited(limit));
         }
         let mut retries = 0;
         loop {
             let result = self.attempt(call, begun, until).await;
             let status = result.as_ref().map(|opened| opened.status);
-            if is_limited && let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
+            if let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
                 let response = result?.read().await?;
                 let error = ApiError::from_response(&response);
                 self.limits
-                    .remember(&self.platform, vault, vehicle, &error)
+                    .remember(&self.platform, vault, call, &error)
                     .await;
                 return Ok(response.into());
             }

@@ -125,6 +125,41 @@ fn refusal_that_is_not_the_token_s_costs_one_token() {
 }
 
 #[test]
+fn limit_of_a_proxy_holds_for_its_vehicle_and_for_a_minute() {
+    let app = App::start();
+    let headers = json!({"Content-Type": "text/html", "Retry-After": "3600"});
+    let page = json!({"status": 429, "body": "<html>", "headers": headers, "times": 1});
+    app.smartcar.fault(VEHICLE, page);
+    assert_eq!(vehicle(&app).error(), edge(502, "UNREADABLE_ANSWER"));
+    let limited = vehicle(&app);
+    assert_eq!(limited.error(), edge(429, "RATE_LIMITED"));
+    let seconds = limited.headers["retry-after"].to_str().unwrap();
+    assert!(seconds.parse::<u64>().unwrap() <= 60, "{seconds}");
+    let other = app.command(COMBUSTION_VEHICLE, FIRST_USER, "security/lock", "");
+    assert_eq!(other.status, 200, "{other:?}");
+    let status = app.call("GET", "/status", &[], "").json();
+    let limits = status["limits"].as_array().unwrap();
+    assert_eq!(limits.len(), 1, "{limits:?}");
+    assert_eq!(limits[0]["scope"], "vehicle");
+    assert_eq!(limits[0]["vehicleId"], FIRST_VEHICLE);
+    assert_eq!(status["diagnosis"], json!([]));
+
+    // Where no vehicle is named, it holds for the API.
+    let page = json!({"status": 429, "body": "<html>", "headers": headers, "times": 1});
+    app.smartcar.fault("/v3/webhooks", page);
+    let webhooks = || app.call("GET", "/v3/webhooks", &[], "");
+    assert_eq!(webhooks().error(), edge(502, "UNREADABLE_ANSWER"));
+    assert_eq!(webhooks().error(), edge(429, "RATE_LIMITED"));
+    let status = app.call("GET", "/status", &[], "").json();
+    let limit = |scope: &str| {
+        let limits = status["limits"].as_array().unwrap().iter();
+        limits.clone().find(|limit| limit["scope"] == scope)
+    };
+    assert_eq!(limit("api").unwrap()["api"], "management");
+    assert!(limit("application").is_none());
+}
+
+#[test]
 fn smartcar_fails_for_a_moment() {
     let app = App::start();
     let html = json!({"Content-Type": "text/html"});
