@@ -21,7 +21,7 @@ impl From<smartcar::Error> for Error {
             smartcar::Error::Limited(limit) => Self::Limited(Limit {
                 retry_after: u32::try_from(limit.retry_after()).unwrap_or(u32::MAX),
                 vehicle: match limit.scope {
-                    LimitScope::Application => None,
+                    LimitScope::Application | LimitScope::Api(_) => None,
                     LimitScope::Vehicle(vehicle) => Some(vehicle.to_string()),
                 },
             }),

@@ -170,10 +170,11 @@ mod tests {
             scope,
             remaining: std::time::Duration::from_secs(9),
         };
-        let limits = [limit(LimitScope::Application)];
-        assert_eq!(
-            of_calls(&token(Some(6000), 1), &limits, Timestamp(10_000)),
-            [LIMITED]
-        );
+        let of = |scope| of_calls(&token(Some(6000), 1), &[limit(scope)], Timestamp(10_000));
+        assert_eq!(of(LimitScope::Application), [LIMITED]);
+        // What holds for a few calls is no limit of the application's.
+        let vehicle = smartcar::VehicleId::parse("v-1").unwrap();
+        assert!(of(LimitScope::Vehicle(vehicle)).is_empty());
+        assert!(of(LimitScope::Api(smartcar::endpoints::Api::Vehicle)).is_empty());
     }
 }

@@ -80,17 +80,19 @@ fn show_token(token: &TokenStatus, now: Timestamp) -> Value {
     })
 }
 
-/// A key that is held to vehicles is told of no other, and one that is held to users
-/// of none: whose a vehicle is, a limit does not say.
+/// The limit's vehicle is shown to a key that is for every user and for this vehicle:
+/// whose a vehicle is, a limit does not say.
 fn show_limit(limit: &Limit, caller: &Caller) -> Value {
-    let vehicle = match &limit.scope {
-        LimitScope::Application => None,
-        LimitScope::Vehicle(vehicle) => Some(vehicle),
+    let (scope, vehicle, api) = match &limit.scope {
+        LimitScope::Application => ("application", None, None),
+        LimitScope::Vehicle(vehicle) => ("vehicle", Some(vehicle), None),
+        LimitScope::Api(api) => ("api", None, Some(api.as_str())),
     };
     let is_for = |vehicle| caller.is_for_all_users() && caller.require_vehicle(vehicle).is_ok();
     json!({
-        "scope": if vehicle.is_some() { "vehicle" } else { "application" },
+        "scope": scope,
         "vehicleId": vehicle.filter(|vehicle| is_for(vehicle)).map(VehicleId::as_str),
+        "api": api,
         "endsInSeconds": limit.retry_after(),
     })
 }

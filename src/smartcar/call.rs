@@ -2,7 +2,7 @@
 
 use crate::{
     Error, InvalidId, Policy, Timestamp, UserId, VehicleId,
-    endpoints::Endpoint,
+    endpoints::{Api, Endpoint},
     error::ApiError,
     ids::{self, Id},
     timestamp::parse_iso,
@@ -14,8 +14,13 @@ use std::time::Duration;
 /// How long a call may take in all, retries included.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a command may take. Smartcar keeps the connection of a slow command
-/// open and streams the outcome on it; its own SDK waits this long.
+/// How long everything may take that comes before the first byte of a command:
+/// limits, turns and the token. A command that could not be sent by then is not
+/// sent any more.
+const PREPARATION: Duration = Duration::from_secs(10);
+
+/// How long a command may take from there. Smartcar keeps the connection of a slow
+/// command open and streams the outcome on it; its own SDK waits this long.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(310);
 
 /// The units of numbers in an answer. Smartcar's default is metric.
@@ -141,11 +146,47 @@ impl Call {
         self
     }
 
-    /// How long the call may take in all: 10 s for most, 310 s for commands.
+    /// How long the call may take: 10 s for most. For a command it is the time from
+    /// its first byte, 310 s; another 10 s are for what comes before.
     #[must_use]
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// The longest that the call can take in all, whatever happens.
+    pub fn longest(&self) -> Duration {
+        if self.endpoint.is_idempotent {
+            self.deadline
+        } else {
+            PREPARATION.saturating_add(self.deadline)
+        }
+    }
+
+    /// How long what comes before a request may still take, where `spent` of the
+    /// call's time has passed.
+    pub(crate) fn time_to_prepare(&self, spent: Duration) -> Duration {
+        if self.endpoint.is_idempotent {
+            self.deadline.saturating_sub(spent)
+        } else {
+            PREPARATION.saturating_sub(spent)
+        }
+    }
+
+    /// How long a request may take that is sent now, where `spent` of the call's
+    /// time has passed. Zero where it is too late to send one.
+    pub(crate) fn time_to_answer(&self, spent: Duration) -> Duration {
+        if self.time_to_prepare(spent).is_zero() || self.endpoint.is_idempotent {
+            self.time_to_prepare(spent)
+        } else {
+            self.deadline
+        }
+    }
+
+    /// Whether the call is sent with the access token. The compatibility API takes
+    /// none, and the application's limit is not about it.
+    pub(crate) fn takes_token(&self) -> bool {
+        self.endpoint.api != Api::Compatibility
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -260,6 +301,20 @@ mod tests {
         assert!(Call::at(&endpoints::GET_WEBHOOK, &["../users"]).is_err());
         let of_a_vehicle = Call::at(&endpoints::LOCK, &["v-1"]).unwrap();
         assert_eq!(of_a_vehicle.vehicle, VehicleId::parse("v-1").ok());
+    }
+
+    #[test]
+    fn command_has_ten_seconds_to_be_sent_and_310_from_there() {
+        let seconds = Duration::from_secs;
+        let lock = Call::at(&endpoints::LOCK, &["v-1"]).unwrap();
+        assert_eq!(lock.time_to_answer(seconds(0)), seconds(310));
+        assert_eq!(lock.time_to_answer(seconds(9)), seconds(310));
+        assert_eq!(lock.time_to_answer(seconds(10)), seconds(0));
+        assert_eq!(lock.longest(), seconds(320));
+        let read = Call::to(&endpoints::LIST_WEBHOOKS, &[]);
+        assert_eq!(read.time_to_answer(seconds(9)), seconds(1));
+        assert_eq!(read.time_to_answer(seconds(10)), seconds(0));
+        assert_eq!(read.longest(), seconds(10));
     }
 
     #[test]

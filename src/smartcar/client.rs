@@ -1,11 +1,13 @@
 //! Calls to Smartcar's API, with the application's token.
 
 use crate::{
-    Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenUse,
-    TransportError, endpoints::Api, error::ApiError, limits::Limits,
+    Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenError,
+    TokenUse, TransportError, endpoints::Api, error::ApiError, limits::Limits,
 };
 use bytes::Bytes;
+use futures::future::{Either, select};
 use http::{HeaderValue, StatusCode, header};
+use std::pin::pin;
 
 /// Where Smartcar's APIs are. Each is a scheme, a host and perhaps a port.
 #[derive(Clone, Debug)]
@@ -101,7 +103,7 @@ impl<P: Platform> Client<P> {
         &self.origins
     }
 
-    /// The limits that Smartcar told of and that are still in force.
+    /// The limits that are in force.
     pub async fn limits(&self) -> Vec<Limit> {
         self.limits.all(&self.platform, self.tokens.vault()).await
     }
@@ -109,8 +111,8 @@ impl<P: Platform> Client<P> {
     /// Makes a call and returns Smartcar's answer, whatever its status.
     ///
     /// A call that is refused for its token (401) did not run; it is made once
-    /// more with a new token. Beyond that, the call's [`Policy`](crate::Policy)
-    /// says what is repeated. While a limit is in force that Smartcar told of,
+    /// more where there is another token. Beyond that, the call's
+    /// [`Policy`](crate::Policy) says what is repeated. While a limit is in force,
     /// nothing is sent.
     pub async fn call(&self, call: &Call) -> Result<Response, Error> {
         let opened = self.repeat(call, Until::End).await?;
@@ -124,29 +126,28 @@ impl<P: Platform> Client<P> {
     }
 
     async fn repeat(&self, call: &Call, until: Until) -> Result<Opened<P::Body>, Error> {
-        let end = self.platform.now().after(call.deadline);
+        let begun = self.platform.now();
         let vault = self.tokens.vault();
-        let vehicle = call.vehicle.as_ref();
-        // The compatibility API is another host, which knows no token.
-        let is_limited = call.endpoint.api != Api::Compatibility;
-        let limit = self.limits.in_force(&self.platform, vault, vehicle);
-        if is_limited && let Some(limit) = limit.await {
+        let limit = self.limits.in_force(&self.platform, vault, call);
+        if let Some(limit) = self.in_time(call, begun, limit).await? {
             return Err(Error::Limited(limit));
         }
         let mut retries = 0;
         loop {
-            let result = self.attempt(call, end, until).await;
+            let result = self.attempt(call, begun, until).await;
             let status = result.as_ref().map(|opened| opened.status);
-            if is_limited && let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
+            if let Ok(StatusCode::TOO_MANY_REQUESTS) = status {
                 let response = result?.read().await?;
                 let error = ApiError::from_response(&response);
                 self.limits
-                    .remember(&self.platform, vault, vehicle, &error)
+                    .remember(&self.platform, vault, call, &error)
                     .await;
                 return Ok(response.into());
             }
-            match call.policy().wait(status, retries, &self.platform) {
-                Some(wait) if self.platform.now().after(wait) < end => {
+            let wait = call.policy().wait(status, retries, &self.platform);
+            let spent = self.platform.now().since(begun);
+            match wait {
+                Some(wait) if !call.time_to_answer(spent + wait).is_zero() => {
                     self.platform.sleep(wait).await;
                     retries += 1;
                 }
@@ -155,31 +156,56 @@ impl<P: Platform> Client<P> {
         }
     }
 
+    /// What comes before a request: in time, or not at all. The time is the sleep's
+    /// and not the clock's, which may be set back meanwhile.
+    async fn in_time<T>(
+        &self,
+        call: &Call,
+        begun: Timestamp,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let time = call.time_to_prepare(self.platform.now().since(begun));
+        match select(pin!(work), pin!(self.platform.sleep(time))).await {
+            Either::Left((done, _)) => Ok(done),
+            Either::Right(_) => Err(TokenError::TimedOut.into()),
+        }
+    }
+
     /// One attempt; two requests where the first was refused for its token.
     async fn attempt(
         &self,
         call: &Call,
-        end: Timestamp,
+        begun: Timestamp,
         until: Until,
     ) -> Result<Opened<P::Body>, Error> {
-        if call.endpoint.api == Api::Compatibility {
-            return self.send(call, None, end, until).await;
+        if !call.takes_token() {
+            return self.send(call, None, begun, until).await;
         }
-        let token = self.tokens.get(&self.platform).await?;
-        let opened = self.send(call, Some(token.expose()), end, until).await?;
+        let token = self.tokens.get(&self.platform);
+        let token = self.in_time(call, begun, token).await??;
+        let opened = self.send(call, Some(token.expose()), begun, until).await?;
         if opened.status != StatusCode::UNAUTHORIZED {
             return Ok(opened);
         }
-        self.tokens.refused(&self.platform, &token).await;
-        let token = self.tokens.get(&self.platform).await?;
-        self.send(call, Some(token.expose()), end, until).await
+        let another = async {
+            if self.tokens.refused(&self.platform, &token).await {
+                Some(self.tokens.get(&self.platform).await)
+            } else {
+                None
+            }
+        };
+        match self.in_time(call, begun, another).await {
+            Ok(Some(token)) => self.send(call, Some(token?.expose()), begun, until).await,
+            // There is no other token, or no time for one.
+            Ok(None) | Err(_) => Ok(opened),
+        }
     }
 
     async fn send(
         &self,
         call: &Call,
         token: Option<&str>,
-        end: Timestamp,
+        begun: Timestamp,
         until: Until,
     ) -> Result<Opened<P::Body>, Error> {
         let request = self.request(call, token).map_err(|detail| TransportError {
@@ -188,7 +214,7 @@ impl<P: Platform> Client<P> {
         })?;
         let started = self.platform.now();
         // Getting a token took its part of the time.
-        let time = end.since(started);
+        let time = call.time_to_answer(started.since(begun));
         if time.is_zero() {
             return Err(Error::Transport(TransportError {
                 sent: Sent::No,

@@ -442,3 +442,222 @@ fn link_leads_to_smartcar_by_its_whole_origin_alone() {
         assert_eq!(origins.path_of(link), None, "{link}");
     }
 }
+
+/// A 429 without a word of Smartcar's, as a CDN sends it.
+fn page(retry_after: &str) -> Reply {
+    let headers = vec![("retry-after", retry_after.to_owned())];
+    Reply::Answer(429, headers, "<html>Too many requests</html>".into())
+}
+
+#[test]
+fn limit_that_does_not_name_smartcar_s_holds_for_its_vehicle_and_for_a_minute() {
+    let bodies = [
+        "<html>",
+        "",
+        r#"{"type":"RATE_LIMIT","code":"TOMORROW"}"#,
+        r#"{"type":"RATE_LIMIT"}"#,
+        r#"{"type":"UPSTREAM","code":"SMARTCAR_API"}"#,
+        r#"{"errors":[{"code":"VEHICLE"}]}"#,
+    ];
+    for body in bodies {
+        let fake = Fake::new();
+        let client = client(&fake);
+        let headers = vec![("retry-after", "3600".to_owned())];
+        fake.reply(SIGNALS, Reply::Answer(429, headers, body.into()));
+        fake.answer(SIGNALS, 200, "{}");
+        fake.answer("/v3/vehicles/v-2/signals", 200, "{}");
+        fake.answer("/v3/connections", 200, "{}");
+        fake.run(client.call(&signals("v-1"))).unwrap();
+        assert!(fake.run(client.call(&signals("v-2"))).is_ok(), "{body}");
+        let connections = Call::to(&endpoints::LIST_CONNECTIONS, &[]);
+        assert!(fake.run(client.call(&connections)).is_ok(), "{body}");
+        let Err(Error::Limited(limit)) = fake.run(client.call(&signals("v-1"))) else {
+            panic!("the limit was forgotten: {body}");
+        };
+        assert_eq!(limit.scope, LimitScope::Vehicle(vehicle("v-1")));
+        assert!(limit.remaining <= Duration::from_secs(60), "{body}");
+        fake.advance(Duration::from_secs(60));
+        assert!(fake.run(client.call(&signals("v-1"))).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn limit_that_does_not_name_smartcar_s_holds_for_its_api_where_no_vehicle_is_named() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.reply("/v3/connections", page("3600"));
+    fake.answer("/v3/webhooks", 200, "{}");
+    fake.answer(LOCK, 200, "{}");
+    let connections = Call::to(&endpoints::LIST_CONNECTIONS, &[]);
+    fake.run(client.call(&connections)).unwrap();
+    let Err(Error::Limited(limit)) = fake.run(client.call(&connections)) else {
+        panic!("the limit was forgotten");
+    };
+    assert_eq!(limit.scope, LimitScope::Api(endpoints::Api::Vehicle));
+    assert!(limit.remaining <= Duration::from_secs(60));
+    assert_eq!(fake.run(client.limits())[0].scope, limit.scope);
+    // Neither commands nor the other hosts are concerned.
+    assert!(fake.run(client.call(&lock())).is_ok());
+    let webhooks = Call::to(&endpoints::LIST_WEBHOOKS, &[]);
+    assert!(fake.run(client.call(&webhooks)).is_ok());
+    // Other instances know it.
+    let elsewhere = fake.run(self::client(&fake).call(&connections));
+    assert!(matches!(elsewhere, Err(Error::Limited(_))));
+}
+
+#[test]
+fn limit_of_the_open_api_is_not_the_application_s() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let path = "/v3/compatible-vehicles";
+    fake.reply(path, limit("SMARTCAR_API", Some("3600")));
+    fake.answer(LOCK, 200, "{}");
+    let compatible = Call::to(&endpoints::LIST_COMPATIBLE_VEHICLES, &[]);
+    fake.run(client.call(&compatible)).unwrap();
+    assert!(fake.run(client.call(&lock())).is_ok());
+    assert!(fake.run(client.call(&compatible)).is_err());
+    assert_eq!(fake.requests_to(path), 1);
+}
+
+#[test]
+fn limits_of_an_earlier_version_are_read() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let vault = client.tokens().vault();
+    let in_a_minute = fake.now().after(Duration::from_secs(60));
+    // As they have always been named: nothing, and the vehicle's id.
+    for (name, scope) in [
+        ("", LimitScope::Application),
+        ("v-1", LimitScope::Vehicle(vehicle("v-1"))),
+    ] {
+        let kept = std::collections::BTreeMap::from([(name, in_a_minute)]);
+        assert!(fake.run(vault.write(&fake, "limits", &kept)));
+        assert_eq!(fake.run(client.limits())[0].scope, scope);
+        let refused = fake.run(client.call(&signals("v-1")));
+        assert!(matches!(refused, Err(Error::Limited(limit)) if limit.scope == scope));
+    }
+    // One that a later version may name is nothing.
+    let kept = std::collections::BTreeMap::from([("tomorrow:x", in_a_minute)]);
+    assert!(fake.run(vault.write(&fake, "limits", &kept)));
+    assert!(fake.run(client.limits()).is_empty());
+}
+
+#[test]
+fn limit_of_a_clock_that_was_ahead_is_over() {
+    let month = Duration::from_secs(30 * 24 * 3600);
+    for code in ["SMARTCAR_API", "VEHICLE"] {
+        let fake = Fake::new();
+        let client = client(&fake);
+        fake.reply(SIGNALS, limit(code, Some("5")));
+        fake.answer(SIGNALS, 200, "{}");
+        fake.run(client.call(&signals("v-1"))).unwrap();
+        fake.set_back(month);
+        for client in [&client, &self::client(&fake)] {
+            assert!(fake.run(client.limits()).is_empty(), "{code}");
+            assert!(fake.run(client.call(&signals("v-1"))).is_ok(), "{code}");
+        }
+        // A limit that is reached now is remembered beside it.
+        fake.reply("/v3/vehicles/v-2/signals", limit("VEHICLE", Some("5")));
+        fake.run(client.call(&signals("v-2"))).unwrap();
+        assert_eq!(fake.run(client.limits()).len(), 1, "{code}");
+    }
+}
+
+#[test]
+fn refusal_that_is_not_the_token_s_costs_one_token_a_minute() {
+    let fake = Fake::new();
+    fake.answer(LOCK, 401, "");
+    fake.answer(SIGNALS, 200, "{}");
+    let clients: Vec<_> = (0..3).map(|_| client(&fake)).collect();
+    for second in 0..180 {
+        for client in &clients {
+            let answer = fake.run(client.call(&lock())).unwrap();
+            assert_eq!(answer.status, 401);
+            // Whoever is not refused goes on.
+            assert_eq!(fake.run(client.call(&signals("v-1"))).unwrap().status, 200);
+        }
+        fake.advance(Duration::from_secs(1));
+        let requests = fake.token_requests();
+        // Each call takes its time too.
+        assert!(requests <= 3 + second / 30, "{requests} in {second} s");
+    }
+}
+
+#[test]
+fn commands_that_wait_for_a_dead_identity_server_all_fail_within_ten_seconds() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(600));
+    fake.answer(LOCK, 200, "{}");
+    let client = client(&fake);
+    let calls = (0..20).map(|index| {
+        let (fake, client) = (&fake, &client);
+        async move {
+            fake.sleep(Duration::from_millis(300 * index)).await;
+            let begun = fake.now();
+            let error = client.call(&lock()).await.unwrap_err();
+            assert!(matches!(error, Error::Token(_)), "{error}");
+            assert!(!error.may_have_happened());
+            fake.now().since(begun)
+        }
+    });
+    for took in fake.run(join_all(calls)) {
+        assert!(took <= Duration::from_secs(10), "{took:?}");
+    }
+    assert_eq!(fake.requests_to(LOCK), 0);
+    // Nor is one sent when the identity server is back.
+    fake.latency(Duration::from_millis(100));
+    fake.run(fake.sleep(Duration::from_secs(400)));
+    assert_eq!(fake.requests_to(LOCK), 0);
+}
+
+#[test]
+fn command_has_its_310_seconds_from_its_first_byte() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.latency(Duration::from_secs(6));
+    fake.answer(LOCK, 200, "{}");
+    let (begun, lock) = (fake.now(), lock());
+    let mut call = pin!(client.call(&lock));
+    // The token took six seconds; from now on answers take 309.
+    fake.run(async {
+        let later = pin!(fake.sleep(Duration::from_millis(5900)));
+        select(call.as_mut(), later).await;
+    });
+    fake.latency(Duration::from_secs(309));
+    assert_eq!(fake.run(call).unwrap().status, 200);
+    let took = fake.now().since(begun);
+    assert!(took < lock.longest(), "{took:?}");
+}
+
+#[test]
+fn command_that_was_not_sent_is_not_sent_after_ten_seconds() {
+    let fake = Fake::new();
+    fake.answer(SIGNALS, 200, "{}");
+    let client = client(&fake);
+    // There is a token.
+    fake.run(client.call(&signals("v-1"))).unwrap();
+    // No connection comes about, and that takes six seconds each time.
+    fake.latency(Duration::from_secs(6));
+    fake.fail(LOCK, Sent::No);
+    let begun = fake.now();
+    assert!(fake.run(client.call(&lock())).is_err());
+    assert_eq!(fake.requests_to(LOCK), 2);
+    assert!(fake.now().since(begun) < Duration::from_secs(13));
+}
+
+#[test]
+fn read_that_waits_for_a_token_ends_in_its_ten_seconds() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(60));
+    let (one, other) = (client(&fake), client(&fake));
+    let begun = fake.now();
+    let both = [&one, &other].map(|client| {
+        let fake = &fake;
+        async move {
+            let error = client.call(&signals("v-1")).await.unwrap_err();
+            assert!(matches!(error, Error::Token(_)), "{error}");
+            assert!(fake.now().since(begun) < Duration::from_secs(10));
+        }
+    });
+    fake.run(join_all(both));
+}

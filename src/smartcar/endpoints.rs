@@ -6,7 +6,7 @@
 use http::Method;
 
 /// Which of Smartcar's hosts answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
     /// The identity server.
     Iam,
@@ -16,6 +16,28 @@ pub enum Api {
     Management,
     /// The compatibility API, which takes no token.
     Compatibility,
+}
+
+impl Api {
+    /// The API's name, as in the host's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Vehicle => "vehicle",
+            Self::Management => "management",
+            Self::Compatibility => "compatibility",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Iam,
+            Self::Vehicle,
+            Self::Management,
+            Self::Compatibility,
+        ];
+        all.into_iter().find(|api| api.as_str() == name)
+    }
 }
 
 /// Whether a call says on whose behalf it is made (the header `sc-user-id`).

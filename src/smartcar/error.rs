@@ -12,8 +12,8 @@ pub enum Error {
     /// The API gave no answer.
     #[error("failed to call Smartcar: {0}")]
     Transport(#[from] TransportError),
-    /// Smartcar told of a limit that is still in force, so nothing was sent.
-    #[error("Smartcar's limit is reached: try again in {} s", .0.retry_after())]
+    /// A limit that was reached is still in force, so nothing was sent.
+    #[error("a limit is reached: try again in {} s", .0.retry_after())]
     Limited(Limit),
     /// The API answered with an error.
     #[error(transparent)]

@@ -7,13 +7,11 @@ use bytes::Bytes;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long the identity server may take in all, retries included. With the wait
-/// for another instance's lease it is shorter than a call may take, so that it is
-/// still told and written down that there is no token.
-const DEADLINE: Duration = Duration::from_secs(7);
-
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long the identity server may take in all, retries included: shorter than a
+/// caller waits for a token, so that there is time to write down what it said. A
+/// single attempt may take all of it: one that is cut short would be a second
+/// request to a server that is slow already.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(7);
 
 /// How often a request is made again at the most.
 const RETRIES: u32 = 2;
@@ -47,6 +45,16 @@ pub enum TokenError {
     /// The identity server gave no answer.
     #[error("failed to reach Smartcar's identity server: {0}")]
     Transport(TransportError),
+    /// The identity server gave no token a moment ago, to another call, and was not
+    /// asked again.
+    #[error("{reason}")]
+    FailedBefore {
+        /// What the other call was told.
+        reason: String,
+    },
+    /// The time for it ran out, for example while another instance asked.
+    #[error("there was no access token in time")]
+    TimedOut,
 }
 
 impl TokenError {
@@ -55,7 +63,7 @@ impl TokenError {
         match self {
             Self::NoCredentials | Self::InvalidClient { .. } => false,
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
-            Self::Transport(_) => true,
+            Self::Transport(_) | Self::FailedBefore { .. } | Self::TimedOut => true,
         }
     }
 }
@@ -87,7 +95,7 @@ pub(crate) async fn request(
     let until = platform.now().after(DEADLINE);
     let mut retries = 0;
     loop {
-        let time = ATTEMPT.min(until.since(platform.now()));
+        let time = DEADLINE.min(until.since(platform.now()));
         let error = match attempt(platform, url, credentials, time).await {
             Ok(granted) => return Ok(granted),
             Err(error) => error,

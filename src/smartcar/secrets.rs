@@ -4,6 +4,7 @@
 //! overwritten in memory when it is dropped.
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -42,6 +43,12 @@ impl AccessToken {
     /// by the time that this takes.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.expose() == other.expose()
+    }
+
+    /// What tells this token from others without being one. Tokens are too long
+    /// to be guessed from it.
+    pub(crate) fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(self.expose()))
     }
 }
 

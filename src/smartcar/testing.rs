@@ -94,6 +94,7 @@ struct World {
     requests: RefCell<Vec<http::Request<Bytes>>>,
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     store_is_down: Cell<bool>,
+    store_is_read_only: Cell<bool>,
     tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     used: RefCell<Vec<Used>>,
 }
@@ -112,6 +113,7 @@ impl Fake {
             requests: RefCell::default(),
             store: RefCell::default(),
             store_is_down: Cell::new(false),
+            store_is_read_only: Cell::new(false),
             tasks: RefCell::default(),
             used: RefCell::default(),
         }))
@@ -165,6 +167,11 @@ impl Fake {
         self.0.now.set(self.now().after(by).0);
     }
 
+    /// Sets the clock back, while nobody waits.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.0.now.set(self.now().before(by).0);
+    }
+
     /// How long a request to Smartcar takes.
     pub(crate) fn latency(&self, latency: Duration) {
         self.0.latency.set(latency);
@@ -195,6 +202,16 @@ impl Fake {
 
     pub(crate) fn break_store(&self) {
         self.0.store_is_down.set(true);
+    }
+
+    /// Whether the store can be read and not written.
+    pub(crate) fn protect_store(&self, is_read_only: bool) {
+        self.0.store_is_read_only.set(is_read_only);
+    }
+
+    /// Makes the store what it was.
+    pub(crate) fn restore(&self, store: BTreeMap<String, Vec<u8>>) {
+        *self.0.store.borrow_mut() = store;
     }
 
     /// What every value in the store becomes.
@@ -254,6 +271,15 @@ impl Fake {
         self.sleep(Duration::from_millis(1)).await;
         if self.0.store_is_down.get() {
             Err(KeyValueError("down".into()))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn writable(&self) -> Result<(), KeyValueError> {
+        self.up().await?;
+        if self.0.store_is_read_only.get() {
+            Err(KeyValueError("read-only".into()))
         } else {
             Ok(())
         }
@@ -349,13 +375,14 @@ impl Http for Fake {
     ) -> Result<http::Response<FakeBody>, TransportError> {
         let reply = self.respond(&request);
         self.0.requests.borrow_mut().push(request);
-        self.sleep(self.0.latency.get().min(deadline)).await;
+        let latency = self.0.latency.get();
+        self.sleep(latency.min(deadline)).await;
         let silence = |sent| TransportError {
             sent,
             detail: "as told".into(),
         };
         match reply {
-            _ if self.0.latency.get() > deadline => Err(silence(Sent::Maybe)),
+            _ if latency > deadline => Err(silence(Sent::Maybe)),
             Reply::Silence(sent) => Err(silence(sent)),
             Reply::Answer(status, headers, body) => {
                 let mut response = http::Response::builder().status(status);
@@ -377,13 +404,13 @@ impl KeyValue for Fake {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), KeyValueError> {
-        self.up().await?;
+        self.writable().await?;
         self.0.store.borrow_mut().insert(key.into(), value.into());
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), KeyValueError> {
-        self.up().await?;
+        self.writable().await?;
         self.0.store.borrow_mut().remove(key);
         Ok(())
     }

@@ -5,6 +5,11 @@ use serde_json::value::RawValue;
 use std::time::Duration;
 use time::{OffsetDateTime, UtcDateTime, format_description::well_known::Rfc3339};
 
+/// How far the clocks of two hosts, or one clock before and after it was set, may
+/// differ without a time that was written under the one being meaningless under
+/// the other.
+pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, the unit of
 /// Smartcar's webhook timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +34,22 @@ impl Timestamp {
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(millis(by)))
+    }
+
+    /// How long something still lasts that ends at this point in time and never
+    /// lasts longer than `longest`. None where it is over, and where the end is
+    /// further away than it can be: a clock that was ahead wrote it, and believing
+    /// it would last as long as that clock was ahead.
+    pub(crate) fn left(self, now: Self, longest: Duration) -> Option<Duration> {
+        let left = self.since(now);
+        let is_possible = left <= longest.saturating_add(CLOCKS_DIFFER);
+        (is_possible && !left.is_zero()).then(|| left.min(longest))
+    }
+
+    /// Whether something can have happened at this point in time: not where a
+    /// clock that was ahead wrote it.
+    pub(crate) fn is_past(self, now: Self) -> bool {
+        self <= now.after(CLOCKS_DIFFER)
     }
 }
 
@@ -83,6 +104,22 @@ mod tests {
     fn parse(json: &str) -> Option<i64> {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
         parse_time(raw).map(|t| t.0)
+    }
+
+    #[test]
+    fn an_end_that_is_further_away_than_it_can_be_is_over() {
+        let (now, longest) = (Timestamp(1_000_000), Duration::from_secs(60));
+        let left = |millis: i64| Timestamp(1_000_000 + millis).left(now, longest);
+        assert_eq!(left(0), None);
+        assert_eq!(left(-1), None);
+        assert_eq!(left(1), Some(Duration::from_millis(1)));
+        assert_eq!(left(60_000), Some(longest));
+        // The clock of another host may be a little ahead.
+        assert_eq!(left(70_000), Some(longest));
+        assert_eq!(left(70_001), None);
+        assert_eq!(Timestamp(i64::MAX).left(now, longest), None);
+        assert!(now.is_past(now) && now.after(CLOCKS_DIFFER).is_past(now));
+        assert!(!Timestamp(1_010_001).is_past(now));
     }
 
     #[test]

@@ -8,12 +8,14 @@
 use crate::{
     AccessToken, Credentials, Platform, Timestamp, Turn,
     grant::{self, TokenError},
-    lease::Lease,
+    lease::{self, Lease},
     vault::Vault,
 };
+use futures::future::{Either, select};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt, mem,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -30,13 +32,33 @@ const EARLY: Duration = Duration::from_secs(15 * 60);
 /// After a failed early refresh, the next is tried after this long, more or less
 /// a quarter of it.
 const NEXT_TRY: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = NEXT_TRY.saturating_add(Duration::from_millis(7500));
 
 /// Refused credentials are not shown again to the identity server for this long.
 const REFUSED: Duration = Duration::from_secs(60);
 
-/// Where things are kept in the vault: the token, that the credentials were
-/// refused, until when nobody tries an early refresh, and the last failure.
+/// No caller waits longer for a token. A little less than a call may take, so that
+/// its caller is still told that it is the token that is missing.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// When the identity server gave no token, everybody who wants one within this
+/// time is told the same. Otherwise those who waited for the first would ask one
+/// after the other, each for as long as the first.
+const SAME_FAILURE: Duration = Duration::from_secs(2);
+
+/// After a token was discarded because the API refused it, the one in its place is
+/// not discarded for this long: what the API goes on refusing is not refused for
+/// its token.
+const SPARED: Duration = Duration::from_secs(60);
+
+/// So many discarded tokens are remembered, for a store that gives old values.
+const REMEMBERED: usize = 8;
+
+/// Where things are kept in the vault: the token, tokens that the API refused, that
+/// the credentials were refused, until when nobody tries an early refresh, and the
+/// last failure.
 const TOKEN: &str = "token";
+const DISCARDED: &str = "discarded";
 const REFUSAL: &str = "refusal";
 const PAUSE: &str = "pause";
 const FAILURE: &str = "failure";
@@ -93,6 +115,12 @@ impl Times {
         }
     }
 
+    /// Whether the token is to be used. One that was asked for in the future is
+    /// not: a clock that was ahead would make it valid for as long as it was ahead.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.stale_from && self.asked_at.is_past(now)
+    }
+
     /// Whether a caller who draws `chance`, from 0 to 1, refreshes early now.
     ///
     /// XFetch: each caller adds an exponentially distributed time to the clock
@@ -115,6 +143,46 @@ impl Times {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.times.fmt(f)
+    }
+}
+
+/// Tokens that the API refused, and that nobody uses again.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Discarded {
+    /// The SHA-256 of each, the newest last.
+    tokens: Vec<String>,
+    /// When the last one was refused.
+    last: Option<Timestamp>,
+}
+
+impl Discarded {
+    fn contains(&self, token: &AccessToken) -> bool {
+        self.tokens.contains(&token.sha256())
+    }
+
+    fn add(&mut self, token: &AccessToken, now: Timestamp) {
+        let tokens = vec![token.sha256()];
+        let last = Some(now);
+        self.merge(Self { tokens, last }, now);
+    }
+
+    /// Adds what another instance knows.
+    fn merge(&mut self, other: Self, now: Timestamp) {
+        for token in other.tokens {
+            if !self.tokens.contains(&token) {
+                self.tokens.push(token);
+            }
+        }
+        let surplus = self.tokens.len().saturating_sub(REMEMBERED);
+        self.tokens.drain(..surplus);
+        let last = [self.last, other.last].into_iter().flatten();
+        self.last = last.filter(|at| at.is_past(now)).max();
+    }
+
+    /// Whether a token was discarded a moment ago.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        let ends = self.last.map(|at| at.after(SPARED));
+        ends.is_some_and(|ends| ends.left(now, SPARED).is_some())
     }
 }
 
@@ -143,7 +211,7 @@ struct Refusal {
 pub struct TokenCache(Arc<Cache>);
 
 struct Cache {
-    vault: Vault,
+    vault: Arc<Vault>,
     url: String,
     state: Mutex<State>,
     /// Held while a token is looked for elsewhere: the others in this instance
@@ -160,6 +228,9 @@ struct State {
     is_refreshing: bool,
     /// No early refresh before this.
     next_refresh: Option<Timestamp>,
+    /// The last time that the identity server gave none.
+    failure: Option<TokenFailure>,
+    discarded: Discarded,
 }
 
 impl TokenCache {
@@ -168,18 +239,19 @@ impl TokenCache {
     pub fn new(credentials: Credentials, origin: &str) -> Self {
         let url = format!("{}/oauth2/token", origin.trim_end_matches('/'));
         Self(Arc::new(Cache {
-            vault: Vault::new(credentials, &url),
+            vault: Arc::new(Vault::new(credentials, &url)),
             url,
             state: Mutex::default(),
             search: Turn::new(),
         }))
     }
 
-    /// A token that is valid now.
+    /// A token that is valid now. There is one, or the reason why there is none,
+    /// within 9 seconds.
     pub async fn get<P: Platform>(&self, platform: &P) -> Result<AccessToken, TokenError> {
         let token = match self.0.fresh(platform.now()) {
             Some(token) => token,
-            None => self.0.find(platform).await?,
+            None => self.0.find_in_time(platform).await?,
         };
         let now = platform.now();
         if token.times.is_early_refresh(now, || platform.unit()) && self.0.begin_refresh(now) {
@@ -189,15 +261,47 @@ impl TokenCache {
         Ok(token.secret)
     }
 
-    /// The API refused `token` although it should be valid: forget it, unless
-    /// another one has taken its place already.
-    pub async fn refused(&self, platform: &impl Platform, token: &AccessToken) {
-        let _search = self.0.search.take(platform).await;
-        self.0.state().token.take_if(|held| held.secret.is(token));
-        let kept = self.0.kept(platform).await;
-        if kept.is_some_and(|kept| kept.secret.is(token)) {
-            self.0.vault.remove(platform, TOKEN).await;
+    /// The API refused `token` although it should be valid. Returns whether the
+    /// call is worth another try, with another token.
+    ///
+    /// A token can be revoked, and then the next one helps. But the API may also
+    /// answer 401 for reasons that are not the token's: then a token for each call
+    /// would soon run into the identity server's own limit. So at most one token a
+    /// minute is discarded.
+    pub async fn refused(&self, platform: &impl Platform, token: &AccessToken) -> bool {
+        let cache = &*self.0;
+        let _search = cache.search.take(platform).await;
+        let held = cache.state().token.clone();
+        let Some(held) = held.filter(|held| held.secret.is(token)) else {
+            // Another one has taken its place already.
+            return true;
+        };
+        cache.learn(platform).await;
+        // Another instance may have put a newer one in its place.
+        if let Some(kept) = cache.kept(platform).await
+            && kept.times.asked_at > held.times.asked_at
+        {
+            cache.adopt(kept);
+            return true;
         }
+        let now = platform.now();
+        let mut discarded = cache.state().discarded.clone();
+        if !discarded.contains(token) {
+            if discarded.is_recent(now) {
+                return false;
+            }
+            discarded.add(token, now);
+            let is_shared = cache.vault.write(platform, DISCARDED, &discarded).await;
+            // What cannot be shared does not bound how many instances ask for
+            // another token.
+            if !is_shared && now.since(held.times.asked_at) < SPARED {
+                return false;
+            }
+        }
+        let mut state = cache.state();
+        state.discarded = discarded;
+        state.token = None;
+        true
     }
 
     /// How the token is doing, as this instance and the store know it.
@@ -208,10 +312,11 @@ impl TokenCache {
             None => self.0.kept(platform).await,
         };
         let times = known.map(|token| token.times);
+        let failure: Option<TokenFailure> = self.0.vault.read(platform, FAILURE).await;
         TokenStatus {
             refreshed_at: times.map(|times| times.asked_at),
             expires_at: times.map(|times| times.expires_at),
-            last_failure: self.0.vault.read(platform, FAILURE).await,
+            last_failure: failure.filter(|failure| failure.at.is_past(platform.now())),
         }
     }
 
@@ -229,52 +334,96 @@ impl Cache {
     fn fresh(&self, now: Timestamp) -> Option<Token> {
         let state = self.state();
         let token = state.token.as_ref();
-        token.filter(|token| now < token.times.stale_from).cloned()
+        token.filter(|token| token.times.is_fresh(now)).cloned()
     }
 
-    /// The token in the vault, while it is to be used.
+    /// The token in the vault, while it is to be used. A store that gives an old
+    /// value does not bring a discarded token back.
     async fn kept(&self, platform: &impl Platform) -> Option<Token> {
         let mut kept: Kept = self.vault.read(platform, TOKEN).await?;
-        (platform.now() < kept.times.stale_from).then(|| Token {
-            secret: AccessToken::new(mem::take(&mut kept.secret)),
+        if !kept.times.is_fresh(platform.now()) {
+            return None;
+        }
+        self.learn(platform).await;
+        let secret = AccessToken::new(mem::take(&mut kept.secret));
+        let is_discarded = self.state().discarded.contains(&secret);
+        // Looking for it took a while.
+        (!is_discarded && kept.times.is_fresh(platform.now())).then_some(Token {
+            secret,
             times: kept.times,
         })
     }
 
+    /// Learns which tokens other instances have discarded.
+    async fn learn(&self, platform: &impl Platform) {
+        if let Some(discarded) = self.vault.read(platform, DISCARDED).await {
+            let now = platform.now();
+            self.state().discarded.merge(discarded, now);
+        }
+    }
+
+    async fn find_in_time<P: Platform>(&self, platform: &P) -> Result<Token, TokenError> {
+        let found = match select(pin!(self.find(platform)), pin!(platform.sleep(PATIENCE))).await {
+            Either::Left((found, _)) => found,
+            Either::Right(_) => Err(TokenError::TimedOut),
+        };
+        found.or_else(|error| self.last_resort(platform.now()).ok_or(error))
+    }
+
     /// Looks for a token in the vault, then at the identity server. One task of
     /// an instance does, and of the instances one if it can be helped.
-    async fn find(&self, platform: &impl Platform) -> Result<Token, TokenError> {
+    async fn find<P: Platform>(&self, platform: &P) -> Result<Token, TokenError> {
         let _search = self.search.take(platform).await;
         if let Some(token) = self.fresh(platform.now()) {
             return Ok(token);
         }
-        if let Some(token) = self.kept(platform).await {
-            return Ok(self.adopt(token));
+        loop {
+            if let Some(known) = self.known(platform).await {
+                return known;
+            }
+            if let Some(lease) = Lease::take(platform, &self.vault).await {
+                // The holder before may have ended between the two looks.
+                let result = match self.known(platform).await {
+                    Some(known) => known,
+                    None => self.fetch(platform).await,
+                };
+                lease.release().await;
+                return result;
+            }
+            if let Some(token) = self.wait_for_another(platform).await {
+                return Ok(self.adopt(token));
+            }
         }
-        if let Some(refusal) = self.refusal(platform).await {
-            return Err(TokenError::InvalidClient { code: refusal.code });
-        }
-        let lease = match Lease::take(platform, &self.vault).await {
-            Some(lease) => lease,
-            None => match self.wait_for_another(platform).await {
-                Some(token) => return Ok(self.adopt(token)),
-                None => Lease::none(),
-            },
-        };
-        let result = self.fetch(platform).await;
-        lease.release(platform, &self.vault).await;
-        result.or_else(|error| self.last_resort(platform.now()).ok_or(error))
     }
 
-    /// Another instance is fetching a token: gives it two seconds.
+    /// What need not be asked: a token that is kept, or why there is none.
+    async fn known(&self, platform: &impl Platform) -> Option<Result<Token, TokenError>> {
+        if let Some(token) = self.kept(platform).await {
+            return Some(Ok(self.adopt(token)));
+        }
+        if let Some(refusal) = self.refusal(platform).await {
+            return Some(Err(TokenError::InvalidClient { code: refusal.code }));
+        }
+        let failure = self.recent_failure(platform).await?;
+        Some(Err(TokenError::FailedBefore {
+            reason: failure.reason,
+        }))
+    }
+
+    /// Another instance is fetching a token: waits until it has one, or has given
+    /// the lease back, or has lost it.
     async fn wait_for_another(&self, platform: &impl Platform) -> Option<Token> {
-        for pause in [50, 100, 200, 200, 200, 200, 200, 200, 200, 200, 200, 50] {
-            platform.sleep(Duration::from_millis(pause)).await;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            platform.sleep(pause).await;
             if let Some(token) = self.kept(platform).await {
                 return Some(token);
             }
+            if !lease::is_held(platform, &self.vault).await {
+                return None;
+            }
+            pause = (pause * 2).min(Duration::from_millis(200));
         }
-        None
     }
 
     /// In the last seconds of its life a token may expire on its way. That is
@@ -282,7 +431,9 @@ impl Cache {
     fn last_resort(&self, now: Timestamp) -> Option<Token> {
         let state = self.state();
         let token = state.token.as_ref();
-        token.filter(|token| now < token.times.expires_at).cloned()
+        token
+            .filter(|token| now < token.times.expires_at && token.times.asked_at.is_past(now))
+            .cloned()
     }
 
     /// Asks the identity server, and keeps what it says.
@@ -295,6 +446,7 @@ impl Cache {
                 at: platform.now(),
                 reason: error.to_string(),
             };
+            self.state().failure = Some(failure.clone());
             self.vault.write(platform, FAILURE, &failure).await;
         }
         match answer {
@@ -305,6 +457,7 @@ impl Cache {
                     secret: secret.expose().to_owned(),
                     times,
                 };
+                self.pardon(platform, &secret).await;
                 // A token that could not be kept is a good token all the same.
                 self.vault.write(platform, TOKEN, &kept).await;
                 Ok(self.adopt(Token { secret, times }))
@@ -322,29 +475,61 @@ impl Cache {
         }
     }
 
+    /// Where the identity server grants once more what was discarded, there is
+    /// nothing better.
+    async fn pardon(&self, platform: &impl Platform, token: &AccessToken) {
+        let mut discarded = self.state().discarded.clone();
+        if discarded.contains(token) {
+            let pardoned = token.sha256();
+            discarded.tokens.retain(|token| *token != pardoned);
+            self.state().discarded = discarded.clone();
+            self.vault.write(platform, DISCARDED, &discarded).await;
+        }
+    }
+
     /// Uses `token` from now on in this instance.
     fn adopt(&self, token: Token) -> Token {
         let mut state = self.state();
         state.token = Some(token.clone());
         state.refusal = None;
+        state.failure = None;
         state.next_refresh = None;
         token
     }
 
     /// The refusal of these credentials that is still remembered.
     async fn refusal(&self, platform: &impl Platform) -> Option<Refusal> {
-        let here = self.state().refusal.clone();
-        let refusal = match here {
+        let holds = |refusal: &Refusal| refusal.until.left(platform.now(), REFUSED).is_some();
+        let here = self.state().refusal.clone().filter(holds);
+        match here {
             Some(refusal) => Some(refusal),
-            None => self.vault.read(platform, REFUSAL).await,
+            None => self.vault.read(platform, REFUSAL).await.filter(holds),
+        }
+    }
+
+    /// That the identity server gave no token a moment ago, here or to another
+    /// instance.
+    async fn recent_failure(&self, platform: &impl Platform) -> Option<TokenFailure> {
+        // That no credentials are set is known without asking.
+        if !self.vault.credentials().is_set() {
+            return None;
+        }
+        let holds = |failure: &TokenFailure| {
+            let until = failure.at.after(SAME_FAILURE);
+            until.left(platform.now(), SAME_FAILURE).is_some()
         };
-        refusal.filter(|refusal| platform.now() < refusal.until)
+        let here = self.state().failure.clone().filter(holds);
+        match here {
+            Some(failure) => Some(failure),
+            None => self.vault.read(platform, FAILURE).await.filter(holds),
+        }
     }
 
     /// Whether it is this caller who refreshes early.
     fn begin_refresh(&self, now: Timestamp) -> bool {
         let mut state = self.state();
-        let may = !state.is_refreshing && state.next_refresh.is_none_or(|next| next <= now);
+        let is_paused = |until: Timestamp| until.left(now, LONGEST_PAUSE).is_some();
+        let may = !state.is_refreshing && !state.next_refresh.is_some_and(is_paused);
         state.is_refreshing |= may;
         may
     }
@@ -355,7 +540,7 @@ struct Refresh(Arc<Cache>);
 
 impl Refresh {
     /// A failure stays unseen: the old token is valid still.
-    async fn run(&self, platform: &impl Platform) {
+    async fn run<P: Platform>(&self, platform: &P) {
         let cache = &*self.0;
         let held = cache.state().token.as_ref().map(|token| token.times);
         // Another instance may have done it already.
@@ -367,7 +552,7 @@ impl Refresh {
         }
         // So that instances which live for one call do not try with each call.
         if let Some(until) = cache.vault.read::<Timestamp>(platform, PAUSE).await
-            && platform.now() < until
+            && until.left(platform.now(), LONGEST_PAUSE).is_some()
         {
             cache.state().next_refresh = Some(until);
             return;
@@ -376,7 +561,7 @@ impl Refresh {
             Some(lease) => {
                 let is_refused = cache.refusal(platform).await.is_some();
                 let done = !is_refused && cache.fetch(platform).await.is_ok();
-                lease.release(platform, &cache.vault).await;
+                lease.release().await;
                 done
             }
             None => false,

@@ -443,18 +443,277 @@ fn a_caller_that_gives_up_strands_nobody() {
 }
 
 #[test]
-fn an_instance_that_died_while_it_fetched_holds_the_others_up_for_two_seconds() {
+fn lease_of_an_instance_that_died_ends_by_itself() {
     let fake = Fake::new();
     let dead = tokens();
     fake.run(async {
-        let leader = std::pin::pin!(dead.get(&fake));
+        let mut leader = Box::pin(dead.get(&fake));
         let death = std::pin::pin!(fake.sleep(Duration::from_millis(50)));
-        futures::future::select(leader, death).await;
+        futures::future::select(&mut leader, death).await;
+        // Nothing of it is dropped, as where an instance is killed.
+        std::mem::forget(leader);
     });
     let before = fake.now();
     get(&fake, &tokens());
     let waited = fake.now().since(before);
-    assert!(waited <= Duration::from_millis(2300), "{waited:?}");
+    assert!(waited <= Duration::from_millis(8500), "{waited:?}");
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn lease_of_a_caller_that_gives_up_is_given_back_at_once() {
+    let fake = Fake::new();
+    let impatient = tokens();
+    fake.run(async {
+        let leader = std::pin::pin!(impatient.get(&fake));
+        let patience = std::pin::pin!(fake.sleep(Duration::from_millis(50)));
+        futures::future::select(leader, patience).await;
+    });
+    let before = fake.now();
+    get(&fake, &tokens());
+    let waited = fake.now().since(before);
+    assert!(waited <= Duration::from_millis(300), "{waited:?}");
+}
+
+#[test]
+fn fifty_instances_make_one_request_to_a_slow_identity_server() {
+    for latency in [1000, 2500, 3000, 4500, 6000, 6800] {
+        let fake = Fake::new();
+        fake.latency(Duration::from_millis(latency));
+        let instances: Vec<_> = (0..50).map(|_| tokens()).collect();
+        let calls = instances.iter().enumerate().map(|(index, cache)| {
+            let fake = &fake;
+            async move {
+                fake.sleep(Duration::from_millis(20 * index as u64)).await;
+                cache.get(fake).await
+            }
+        });
+        let begun = fake.now();
+        let got = fake.run(join_all(calls));
+        assert!(got.iter().all(Result::is_ok), "{latency} ms: {got:?}");
+        assert_eq!(fake.token_requests(), 1, "{latency} ms");
+        let took = fake.now().since(begun);
+        assert!(took <= Duration::from_millis(latency + 400), "{took:?}");
+    }
+}
+
+#[test]
+fn fifty_instances_share_what_a_dead_identity_server_does_not_say() {
+    let fake = Fake::new();
+    fake.latency(Duration::from_secs(60));
+    let instances: Vec<_> = (0..50).map(|_| tokens()).collect();
+    let begun = fake.now();
+    let got = fake.run(join_all(instances.iter().map(|cache| cache.get(&fake))));
+    assert!(got.iter().all(Result::is_err));
+    let took = fake.now().since(begun);
+    assert!(took <= Duration::from_secs(9), "{took:?}");
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn failed_search_is_not_repeated_by_those_who_waited_for_it() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.latency(Duration::from_secs(60));
+    let begun = fake.now();
+    let calls = (0..20).map(|index| {
+        let (fake, cache) = (&fake, &cache);
+        async move {
+            fake.sleep(Duration::from_millis(400 * index)).await;
+            let asked = fake.now();
+            let error = cache.get(fake).await.unwrap_err();
+            (error, fake.now().since(asked))
+        }
+    });
+    for (error, took) in fake.run(join_all(calls)) {
+        assert!(error.is_temporary() && error.to_string().contains("identity server"));
+        assert!(took <= Duration::from_secs(9), "{took:?}");
+    }
+    assert_eq!(fake.token_requests(), 1);
+    assert!(fake.now().since(begun) <= Duration::from_secs(9));
+    // It is tried again soon.
+    fake.latency(Duration::from_millis(100));
+    fake.advance(SAME_FAILURE);
+    get(&fake, &cache);
+}
+
+#[test]
+fn discarded_token_does_not_come_back_from_a_store_that_cannot_be_written() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let revoked = get(&fake, &cache);
+    fake.advance(MINUTE * 5);
+    fake.protect_store(true);
+    assert!(fake.run(cache.refused(&fake, &revoked)));
+    let next = get(&fake, &cache);
+    assert!(!next.is(&revoked));
+    // Nor when the next one is refused or expires.
+    fake.advance(MINUTE * 50);
+    assert!(!get(&fake, &cache).is(&revoked));
+    fake.advance(MINUTE * 2);
+    assert!(fake.run(cache.refused(&fake, &next)));
+    let last = get(&fake, &cache);
+    assert!(!last.is(&next) && !last.is(&revoked));
+}
+
+#[test]
+fn discarded_token_does_not_come_back_from_a_store_that_gives_old_values() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let revoked = get(&fake, &cache);
+    let old = fake.stored();
+    fake.advance(MINUTE * 5);
+    assert!(fake.run(cache.refused(&fake, &revoked)));
+    let next = get(&fake, &cache);
+    // The token's value is the old one again, the rest is as it is.
+    let mut stored = fake.stored();
+    for (key, value) in old.into_iter().filter(|(key, _)| key.ends_with("token")) {
+        stored.insert(key, value);
+    }
+    fake.restore(stored);
+    assert!(get(&fake, &cache).is(&next));
+    assert!(!get(&fake, &tokens()).is(&revoked));
+}
+
+#[test]
+fn discarded_token_is_unknown_to_the_store_as_itself() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let revoked = get(&fake, &cache);
+    fake.run(cache.refused(&fake, &revoked));
+    let stored = fake.stored();
+    assert!(stored.keys().any(|key| key.ends_with("/discarded")));
+    let cache = &cache.0;
+    let kept: serde_json::Value = fake.run(cache.vault.read(&fake, DISCARDED)).unwrap();
+    // printf token-1 | sha256sum
+    let sha256 = "3f08aace122ee2368432c1ca23a049bc640bafbf00fdf33a52429f38ba12dbf9";
+    assert_eq!(kept["tokens"], serde_json::json!([sha256]));
+}
+
+#[test]
+fn discarded_token_that_is_granted_once_more_is_used() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let same = r#"{"access_token":"the same","expires_in":3600}"#;
+    fake.answer("/oauth2/token", 200, same);
+    let token = get(&fake, &cache);
+    assert!(fake.run(cache.refused(&fake, &token)));
+    assert!(get(&fake, &cache).is(&token));
+    assert!(get(&fake, &tokens()).is(&token));
+    assert_eq!(fake.token_requests(), 2);
+    assert!(!fake.run(cache.refused(&fake, &token)));
+}
+
+#[test]
+fn refused_token_is_discarded_once_a_minute_by_all_instances_together() {
+    let fake = Fake::new();
+    let instances: Vec<_> = (0..4).map(|_| tokens()).collect();
+    for second in 0..240 {
+        for cache in &instances {
+            let token = get(&fake, cache);
+            fake.run(cache.refused(&fake, &token));
+        }
+        fake.advance(Duration::from_secs(1));
+        let most = 2 + second / 60;
+        assert!(fake.token_requests() <= most, "{}", fake.token_requests());
+    }
+    assert!(fake.token_requests() >= 4);
+}
+
+#[test]
+fn refused_token_is_spared_while_it_is_young_where_no_store_bounds_the_instances() {
+    for break_store in [Fake::break_store, |fake: &Fake| fake.protect_store(true)] {
+        let fake = Fake::new();
+        break_store(&fake);
+        for _ in 0..5 {
+            let cache = tokens();
+            let before = fake.token_requests();
+            let token = get(&fake, &cache);
+            assert!(!fake.run(cache.refused(&fake, &token)));
+            assert!(get(&fake, &cache).is(&token));
+            assert_eq!(fake.token_requests(), before + 1);
+        }
+    }
+}
+
+#[test]
+fn refused_token_gives_way_to_one_that_another_instance_has() {
+    let fake = Fake::new();
+    let (one, other) = (tokens(), tokens());
+    let revoked = get(&fake, &one);
+    get(&fake, &other);
+    assert!(fake.run(one.refused(&fake, &revoked)));
+    let next = get(&fake, &one);
+    assert!(fake.run(other.refused(&fake, &revoked)));
+    assert!(get(&fake, &other).is(&next));
+    assert_eq!(fake.token_requests(), 2);
+}
+
+/// What a month of a wrong clock must not cost.
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+#[test]
+fn token_of_a_clock_that_was_ahead_is_not_used() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let token = get(&fake, &cache);
+    fake.set_back(MONTH);
+    for cache in [&cache, &tokens()] {
+        assert!(!get(&fake, cache).is(&token));
+        let expires_at = fake.run(cache.status(&fake)).expires_at.unwrap();
+        assert!(expires_at.since(fake.now()) <= Duration::from_secs(3600));
+    }
+    assert_eq!(fake.token_requests(), 2);
+}
+
+#[test]
+fn token_of_a_clock_that_is_a_little_ahead_is_used() {
+    let fake = Fake::new();
+    let token = get(&fake, &tokens());
+    fake.set_back(Duration::from_secs(5));
+    assert!(get(&fake, &tokens()).is(&token));
+}
+
+#[test]
+fn refusal_of_a_clock_that_was_ahead_is_forgotten() {
+    let (fake, cache) = (Fake::new(), tokens());
+    let refused = Reply::Answer(401, Vec::new(), r#"{"error":"invalid_client"}"#.into());
+    fake.reply("/oauth2/token", refused);
+    let granted = r#"{"access_token":"t","expires_in":3600}"#;
+    fake.answer("/oauth2/token", 200, granted);
+    fake.run(cache.get(&fake)).unwrap_err();
+    fake.set_back(MONTH);
+    get(&fake, &tokens());
+    get(&fake, &cache);
+    // What is no longer true is not told for a month either.
+    assert_eq!(fake.run(cache.status(&fake)).last_failure, None);
+}
+
+#[test]
+fn pause_of_a_clock_that_was_ahead_is_over() {
+    let (fake, cache) = (Fake::new(), tokens());
+    // A pause in the future, here and in the store.
+    fake.advance(MONTH);
+    get(&fake, &cache);
+    fake.advance(MINUTE * 50);
+    fake.identity_is_away(true);
+    get(&fake, &cache);
+    let paused = fake.token_requests();
+    fake.identity_is_away(false);
+    fake.set_back(MONTH);
+    get(&fake, &cache);
+    assert_eq!(fake.token_requests(), paused + 1);
+    fake.advance(MINUTE * 50);
+    get(&fake, &cache);
+    assert_eq!(fake.token_requests(), paused + 2);
+    // An instance that knows the pause from the store alone.
+    fake.advance(MINUTE * 50);
+    get(&fake, &tokens());
+    assert_eq!(fake.token_requests(), paused + 3);
+}
+
+#[test]
+fn failure_of_a_clock_that_was_ahead_is_not_repeated() {
+    let (fake, cache) = (Fake::new(), tokens());
+    fake.identity_is_away(true);
+    fake.run(cache.get(&fake)).unwrap_err();
+    fake.set_back(MONTH);
+    fake.identity_is_away(false);
+    get(&fake, &cache);
 }
 
 #[test]

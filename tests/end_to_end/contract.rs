@@ -182,8 +182,9 @@ fn errors_have_names() {
         .smartcar
         .fault(LOCK, json!({"status": 200, "body": "{}", "times": 1}));
     holds(&lock(), &["Err(Error::Unreadable("]);
+    let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"SMARTCAR_API"}]}"#;
     let limited =
-        json!({"status": 429, "headers": {"retry-after": "600"}, "body": "{}", "times": 1});
+        json!({"status": 429, "headers": {"retry-after": "600"}, "body": body, "times": 1});
     probe.0.smartcar.fault(LOCK, limited);
     holds(&lock(), &["Err(Error::Api(", "retry-after: Some(600)"]);
     holds(&lock(), &["Err(Error::Limited(Limit", "vehicle: None"]);

@@ -1,8 +1,8 @@
 //! What callers are told where something that is needed fails.
 
-use end_to_end::{Answer, App};
+use end_to_end::{Answer, App, eventually};
 use serde_json::json;
-use simulator::{FIRST_USER, FIRST_VEHICLE};
+use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
@@ -91,6 +91,75 @@ fn the_identity_server_is_silent() {
 }
 
 #[test]
+fn commands_that_wait_for_a_token_do_not_wait_for_each_other() {
+    let app = App::start();
+    app.smartcar.fault(TOKEN, json!({"latencyMs": 60_000}));
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let vehicles = [FIRST_VEHICLE, COMBUSTION_VEHICLE, "v-3", "v-4"];
+        for vehicle in vehicles {
+            scope.spawn(|| {
+                let answer = app.command(vehicle, FIRST_USER, "security/lock", "");
+                assert_eq!(answer.error(), edge(503, "TOKEN_UNAVAILABLE"));
+            });
+        }
+    });
+    // Ten seconds at the most, each; the rest is room for a busy machine.
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(app.smartcar.count(LOCK, 200), 0);
+}
+
+#[test]
+fn refusal_that_is_not_the_token_s_costs_one_token() {
+    let app = App::start();
+    let body = r#"{"errors":[{"status":"401","type":"AUTHENTICATION","code":null}]}"#;
+    app.smartcar
+        .fault(VEHICLE, json!({"status": 401, "body": body}));
+    for _ in 0..5 {
+        let answer = vehicle(&app);
+        // Smartcar's own words.
+        assert_eq!((answer.status, answer.body.as_str()), (401, body));
+    }
+    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.smartcar.count(TOKEN, 200), 2);
+}
+
+#[test]
+fn limit_of_a_proxy_holds_for_its_vehicle_and_for_a_minute() {
+    let app = App::start();
+    let headers = json!({"Content-Type": "text/html", "Retry-After": "3600"});
+    let page = json!({"status": 429, "body": "<html>", "headers": headers, "times": 1});
+    app.smartcar.fault(VEHICLE, page);
+    assert_eq!(vehicle(&app).error(), edge(502, "UNREADABLE_ANSWER"));
+    let limited = vehicle(&app);
+    assert_eq!(limited.error(), edge(429, "RATE_LIMITED"));
+    let seconds = limited.headers["retry-after"].to_str().unwrap();
+    assert!(seconds.parse::<u64>().unwrap() <= 60, "{seconds}");
+    let other = app.command(COMBUSTION_VEHICLE, FIRST_USER, "security/lock", "");
+    assert_eq!(other.status, 200, "{other:?}");
+    let status = app.call("GET", "/status", &[], "").json();
+    let limits = status["limits"].as_array().unwrap();
+    assert_eq!(limits.len(), 1, "{limits:?}");
+    assert_eq!(limits[0]["scope"], "vehicle");
+    assert_eq!(limits[0]["vehicleId"], FIRST_VEHICLE);
+    assert_eq!(status["diagnosis"], json!([]));
+
+    // Where no vehicle is named, it holds for the API.
+    let page = json!({"status": 429, "body": "<html>", "headers": headers, "times": 1});
+    app.smartcar.fault("/v3/webhooks", page);
+    let webhooks = || app.call("GET", "/v3/webhooks", &[], "");
+    assert_eq!(webhooks().error(), edge(502, "UNREADABLE_ANSWER"));
+    assert_eq!(webhooks().error(), edge(429, "RATE_LIMITED"));
+    let status = app.call("GET", "/status", &[], "").json();
+    let limit = |scope: &str| {
+        let limits = status["limits"].as_array().unwrap().iter();
+        limits.clone().find(|limit| limit["scope"] == scope)
+    };
+    assert_eq!(limit("api").unwrap()["api"], "management");
+    assert!(limit("application").is_none());
+}
+
+#[test]
 fn smartcar_fails_for_a_moment() {
     let app = App::start();
     let html = json!({"Content-Type": "text/html"});
@@ -153,6 +222,10 @@ fn the_identity_server_fails() {
     assert_eq!(diagnosis.len(), 1, "{diagnosis:?}");
 
     app.smartcar.control("PUT", "/faults", &json!([]));
+    // For a moment it is not asked again.
+    eventually("there is a token", || {
+        (vehicle(&app).status == 200).then_some(())
+    });
     assert_eq!(lock(&app).status, 200);
     let status = app.call("GET", "/status", &[], "").json();
     assert_eq!(status["token"]["present"], true);

@@ -156,10 +156,10 @@ fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
 fn all_nodes_use_one_token() {
     let first = App::start();
     let second = first.second_host();
-    // One of them is asking for it, and says so in the store.
+    // One of them is asking for it, says so in the store, and has to wait for long.
     first
         .smartcar
-        .fault(TOKEN, json!({"latencyMs": 200, "times": 1}));
+        .fault(TOKEN, json!({"latencyMs": 3500, "times": 1}));
     thread::scope(|scope| {
         let locked = scope.spawn(|| lock(&first, "key-1"));
         eventually("it has taken the lease", || {

@@ -314,8 +314,9 @@ fn status() -> Value {
         ("lastError", json!({"type": ["object", "null"]})),
     ]);
     let limit = object(&[
-        ("scope", json!({"enum": ["application", "vehicle"]})),
+        ("scope", json!({"enum": ["application", "vehicle", "api"]})),
         ("vehicleId", text_or_null()),
+        ("api", text_or_null()),
         ("endsInSeconds", json!({"type": "integer"})),
     ]);
     let reachable = || object(&[("reachable", json!({"type": "boolean"}))]);
