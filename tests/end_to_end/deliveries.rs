@@ -258,6 +258,36 @@ fn a_new_callback_uri_is_verified() {
 }
 
 #[test]
+fn verify_by_strangers_fills_no_log() {
+    let mut app = App::start();
+    let body = br#"{"eventType":"VERIFY","data":{"challenge":"a-challenge"}}"#;
+    for _ in 0..64 {
+        assert_eq!(app.send("POST", "/webhooks", &[], body).status, 200);
+    }
+    app.kill();
+    let lines = app.said().matches(r#""event":"verify""#).count();
+    // A new instance writes one too.
+    assert!((1..32).contains(&lines), "{lines} lines");
+}
+
+#[test]
+fn receiver_that_is_not_configured_says_so_and_fills_no_log() {
+    let mut app = App::start_with(Options {
+        variables: vec![("MANAGEMENT_TOKENS", String::new())],
+        ..Options::default()
+    });
+    for _ in 0..64 {
+        assert_eq!(app.deliver("", b"{}").error().0, 503);
+    }
+    app.kill();
+    let said = app.said();
+    let lines = said.lines().filter(|line| line.contains("not_configured"));
+    let of_the_receiver = lines.filter(|line| line.contains("management_tokens"));
+    let lines = of_the_receiver.count();
+    assert!((1..32).contains(&lines), "{lines} lines");
+}
+
+#[test]
 fn the_older_verify_is_answered_too() {
     let app = App::start();
     let body = br#"{"version":"2.0","eventName":"verify","payload":{"challenge":"8d0b9a52-6f7e-4c3b-9b6e-2f1a7c5d4e3f"}}"#;
