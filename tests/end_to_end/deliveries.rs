@@ -1,8 +1,8 @@
 //! Deliveries through the receiver.
 
-use end_to_end::{Answer, App, Options};
+use end_to_end::{Answer, App, Options, sign, vehicle_state};
 use serde_json::{Value, json};
-use simulator::FIRST_VEHICLE;
+use simulator::{FIRST_VEHICLE, MANAGEMENT_TOKEN};
 
 /// A fixture and its signature, which openssl made (see fixtures/README.md).
 macro_rules! fixture {
@@ -223,6 +223,30 @@ fn a_replay_cannot_outlive_the_memory_of_what_was_received() {
         .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
     app.smartcar.delivered(1);
     assert_eq!(app.stored(), 2);
+}
+
+#[test]
+fn delivery_without_a_time_is_known_as_long_as_it_is_kept() {
+    let app = App::start_with(Options {
+        variables: vec![
+            ("MAX_DELIVERY_AGE", "86400".into()),
+            ("RETENTION_DAYS", "7".into()),
+        ],
+        ..Options::default()
+    });
+    let state = vehicle_state("e-1", "v-1", 7, &[]);
+    let timeless = state.replace(r#""deliveredAt":7,"#, "");
+    assert_ne!(timeless, state);
+    let (_, no_json) = fixture!("not-json.bin");
+    for body in [timeless.as_bytes(), no_json] {
+        let signature = sign(MANAGEMENT_TOKEN, body);
+        let deliver = || app.deliver(&signature, body);
+        assert_eq!(outcome(&deliver()), (200, "stored".into()));
+        assert_eq!(outcome(&deliver()), (200, "duplicate".into()));
+        // As the sweep does after the retention.
+        app.database().execute("DELETE FROM delivery", []).unwrap();
+        assert_eq!(outcome(&deliver()), (200, "stored".into()));
+    }
 }
 
 #[test]
