@@ -5,8 +5,12 @@
 
 use crate::Host;
 use serde::Serialize;
-use smartcar::Clock;
-use std::io::Write;
+use smartcar::{Clock, Timestamp};
+use std::{
+    io::Write,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,5 +63,44 @@ impl Line {
     pub fn write(mut self) {
         self.0.extend_from_slice(b"}\n");
         let _ = std::io::stderr().write_all(&self.0);
+    }
+}
+
+/// Lets a line through once a minute, for what a stranger can cause: a flood of
+/// requests must not become a flood of lines.
+#[derive(Debug, Default)]
+pub struct Rarely(AtomicI64);
+
+impl Rarely {
+    const EVERY: Duration = Duration::from_secs(60);
+
+    /// No line yet.
+    pub const fn new() -> Self {
+        Self(AtomicI64::new(0))
+    }
+
+    /// Whether a line is due; then the next one is not for a minute. A clock that is set
+    /// back makes one due.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let due = Timestamp(self.0.load(Ordering::Relaxed));
+        if now < due && due <= now.after(Self::EVERY) {
+            return false;
+        }
+        self.0.store(now.after(Self::EVERY).0, Ordering::Relaxed);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_is_due_once_a_minute_and_when_the_clock_was_set_back() {
+        let rarely = Rarely::new();
+        let due = |now| rarely.is_due(Timestamp(now));
+        assert!(due(1_000_000) && !due(1_000_000) && !due(1_059_999));
+        assert!(due(1_060_000) && !due(1_060_001));
+        assert!(due(500_000) && !due(500_001));
     }
 }

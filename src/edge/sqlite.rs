@@ -112,12 +112,11 @@ pub async fn store() -> Result<&'static Store, StoreError> {
 #[derive(Debug)]
 pub struct Wait {
     began: Instant,
-    times: usize,
 }
 
 impl Wait {
     /// How long a statement waits for the write lock before it fails.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    pub const PATIENCE: Duration = Duration::from_secs(5);
 
     /// The first pause before it asks again: a few writes.
     const LONGEST: Duration = Duration::from_millis(5);
@@ -130,13 +129,14 @@ impl Wait {
     pub fn begin() -> Self {
         Self {
             began: Instant::now(),
-            times: 0,
         }
     }
 
-    /// How often it has asked in vain.
-    pub fn times(&self) -> usize {
-        self.times
+    /// How long to pause before asking again, after so long a wait.
+    #[must_use]
+    pub fn pause(waited: Duration) -> Duration {
+        let pause = Self::LONGEST.saturating_sub(waited / 8);
+        pause.max(Self::SHORTEST)
     }
 
     /// Waits until it is time to ask again; false when it has waited long enough.
@@ -145,9 +145,7 @@ impl Wait {
         if waited >= Self::PATIENCE {
             return false;
         }
-        self.times += 1;
-        let pause = Self::LONGEST.saturating_sub(waited / 8);
-        Host.sleep(pause.max(Self::SHORTEST)).await;
+        Host.sleep(Self::pause(waited)).await;
         true
     }
 }

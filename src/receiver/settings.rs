@@ -1,13 +1,13 @@
 //! What the operator decided, read once by each instance.
 
 use edge::{
-    Once,
-    log::{self, Level},
+    Host, Once,
+    log::{self, Level, Rarely},
     respond::Problem,
     variables::{self, VariableError},
 };
 use http::StatusCode;
-use smartcar::ManagementToken;
+use smartcar::{Clock, ManagementToken};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,9 +29,12 @@ static SETTINGS: Once<Settings> = Once::new();
 /// The configuration. Without a management token nothing can be verified.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
     SETTINGS.get_or_try_init(read).await.map_err(|reason| {
-        log::line(Level::Error, "not_configured")
-            .with("reason", reason)
-            .write();
+        static LINE: Rarely = Rarely::new();
+        if LINE.is_due(Host.now()) {
+            log::line(Level::Error, "not_configured")
+                .with("reason", reason)
+                .write();
+        }
         let detail = "this receiver is not configured yet; its log says what is missing";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "NOT_CONFIGURED", detail).retry_after(crate::RETRY_AFTER)

@@ -20,7 +20,7 @@ use std::{
 /// Between two writes of an instance.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// An instance that refuses so many between two writes is in a flood.
+/// An instance that strangers ask so often between two writes is in a flood.
 const FLOOD: i64 = 64;
 
 /// In a flood, one of so many instances writes, and counts for all of them.
@@ -103,11 +103,11 @@ async fn write() {
     }
 }
 
-/// Refusals alone, and many of them: what this instance is to write, by `chance`
-/// (0 to 1).
+/// What this instance is to write by `chance` (0 to 1) where all of it can be made by
+/// strangers (refusals and VERIFY, which needs no signature), and there is much of it.
 fn in_a_flood(taken: Taken, chance: f64) -> Taken {
-    let is_refusals = taken.keys().all(|(_, kind)| kind.outcome == "refused");
-    if !is_refusals || taken.values().sum::<i64>() < FLOOD {
+    let is_by_strangers = |kind: &Kind| matches!(kind.outcome, "refused" | "verify");
+    if !taken.keys().all(|(_, kind)| is_by_strangers(kind)) || taken.values().sum::<i64>() < FLOOD {
         return taken;
     }
     if chance * f64::from(SHARE) >= 1.0 {
@@ -145,6 +145,19 @@ mod tests {
         assert_eq!(in_a_flood(flood.clone(), 0.06), for_all);
         assert_eq!(in_a_flood(flood.clone(), 0.07), Taken::new());
         assert_eq!(in_a_flood(flood, 1.0), Taken::new());
+    }
+
+    #[test]
+    fn verify_does_not_end_a_flood() {
+        // Anybody may post a VERIFY: it needs no signature.
+        for flood in [
+            taken(&[("verify", FLOOD)]),
+            taken(&[("refused", FLOOD - 1), ("verify", 1)]),
+        ] {
+            assert_eq!(in_a_flood(flood.clone(), 0.07), Taken::new());
+            let counted: i64 = in_a_flood(flood, 0.06).values().sum();
+            assert_eq!(counted, FLOOD * i64::from(SHARE));
+        }
     }
 
     #[test]

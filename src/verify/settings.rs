@@ -2,13 +2,13 @@
 //! of the component that this one stands in front of.
 
 use edge::{
-    Once,
-    log::{self, Level},
+    Host, Once,
+    log::{self, Level, Rarely},
     respond::Problem,
     variables,
 };
 use http::StatusCode;
-use smartcar::ManagementToken;
+use smartcar::{Clock, ManagementToken};
 
 /// Smartcar tries again 25 s after a failure.
 const RETRY_AFTER: u32 = 25;
@@ -27,9 +27,12 @@ static SETTINGS: Once<Settings> = Once::new();
 /// nothing is passed on.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
     SETTINGS.get_or_try_init(read).await.map_err(|reason| {
-        log::line(Level::Error, "not_configured")
-            .with("reason", reason)
-            .write();
+        static LINE: Rarely = Rarely::new();
+        if LINE.is_due(Host.now()) {
+            log::line(Level::Error, "not_configured")
+                .with("reason", reason)
+                .write();
+        }
         let detail = "this webhook is not configured yet; its log says what is missing";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, "NOT_CONFIGURED", detail).retry_after(RETRY_AFTER)

@@ -1,8 +1,8 @@
 //! Deliveries through the receiver.
 
-use end_to_end::{Answer, App, Options};
+use end_to_end::{Answer, App, Options, sign, vehicle_state};
 use serde_json::{Value, json};
-use simulator::FIRST_VEHICLE;
+use simulator::{FIRST_VEHICLE, MANAGEMENT_TOKEN};
 
 /// A fixture and its signature, which openssl made (see fixtures/README.md).
 macro_rules! fixture {
@@ -229,6 +229,30 @@ fn a_replay_cannot_outlive_the_memory_of_what_was_received() {
 }
 
 #[test]
+fn delivery_without_a_time_is_known_as_long_as_it_is_kept() {
+    let app = App::start_with(Options {
+        variables: vec![
+            ("MAX_DELIVERY_AGE", "86400".into()),
+            ("RETENTION_DAYS", "7".into()),
+        ],
+        ..Options::default()
+    });
+    let state = vehicle_state("e-1", "v-1", 7, &[]);
+    let timeless = state.replace(r#""deliveredAt":7,"#, "");
+    assert_ne!(timeless, state);
+    let (_, no_json) = fixture!("not-json.bin");
+    for body in [timeless.as_bytes(), no_json] {
+        let signature = sign(MANAGEMENT_TOKEN, body);
+        let deliver = || app.deliver(&signature, body);
+        assert_eq!(outcome(&deliver()), (200, "stored".into()));
+        assert_eq!(outcome(&deliver()), (200, "duplicate".into()));
+        // As the sweep does after the retention.
+        app.database().execute("DELETE FROM delivery", []).unwrap();
+        assert_eq!(outcome(&deliver()), (200, "stored".into()));
+    }
+}
+
+#[test]
 fn an_age_that_outlives_the_memory_is_no_configuration() {
     let mut app = App::start_with(Options {
         variables: vec![("RETENTION_DAYS", "1".into())],
@@ -258,6 +282,36 @@ fn a_new_callback_uri_is_verified() {
         (&json!(200), &json!(true))
     );
     assert_eq!(app.stored(), 0);
+}
+
+#[test]
+fn verify_by_strangers_fills_no_log() {
+    let mut app = App::start();
+    let body = br#"{"eventType":"VERIFY","data":{"challenge":"a-challenge"}}"#;
+    for _ in 0..64 {
+        assert_eq!(app.send("POST", "/webhooks", &[], body).status, 200);
+    }
+    app.kill();
+    let lines = app.said().matches(r#""event":"verify""#).count();
+    // A new instance writes one too.
+    assert!((1..32).contains(&lines), "{lines} lines");
+}
+
+#[test]
+fn receiver_that_is_not_configured_says_so_and_fills_no_log() {
+    let mut app = App::start_with(Options {
+        variables: vec![("MANAGEMENT_TOKENS", String::new())],
+        ..Options::default()
+    });
+    for _ in 0..64 {
+        assert_eq!(app.deliver("", b"{}").error().0, 503);
+    }
+    app.kill();
+    let said = app.said();
+    let lines = said.lines().filter(|line| line.contains("not_configured"));
+    let of_the_receiver = lines.filter(|line| line.contains("management_tokens"));
+    let lines = of_the_receiver.count();
+    assert!((1..32).contains(&lines), "{lines} lines");
 }
 
 #[test]
