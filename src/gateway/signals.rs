@@ -13,16 +13,20 @@ use crate::{
 };
 use edge::{
     Host, Response,
-    migrations::TELL,
+    reports::{self, REPORT},
     respond::{self, Problem},
     sqlite::Value,
 };
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::json;
 use smartcar::{
-    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, SignalStatus, Signals, Timestamp, UnitSystem,
-    UserId, Vehicle, VehicleId, endpoints::Endpoint, signal_permission,
+    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, Signals, Timestamp, UnitSystem, UserId,
+    Vehicle, VehicleId,
+    endpoints::Endpoint,
+    readable,
+    report::{Report, SignalReport},
+    signal_permission,
 };
 
 #[derive(Serialize)]
@@ -35,50 +39,6 @@ pub(crate) fn catalogue() -> Response {
     // Serialising constants into memory does not fail.
     let body = serde_json::to_vec(&Catalogue { data: &CATALOGUE }).unwrap_or_default();
     respond::json(StatusCode::OK, body)
-}
-
-/// A signal as Smartcar told it, for [`TELL`]: with a value, or without one.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Told<'a> {
-    code: &'a str,
-    name: Option<&'a str>,
-    group: Option<&'a str>,
-    body: Option<&'a RawValue>,
-    error: Option<Failed<'a>>,
-    observed_at: Option<Timestamp>,
-    retrieved_at: Option<Timestamp>,
-}
-
-/// A signal without a value, as a delivery tells it.
-#[derive(Serialize)]
-struct Failed<'a> {
-    status: Option<&'a RawValue>,
-    body: Option<&'a RawValue>,
-}
-
-impl<'a> Told<'a> {
-    fn of(signal: &'a Signal) -> Self {
-        let status = signal.status.as_ref();
-        let failed = matches!(
-            status,
-            Some(SignalStatus::Error | SignalStatus::Unavailable)
-        );
-        let body = signal.body.as_deref();
-        let has_value = body.filter(|body| !failed && body.get().starts_with('{'));
-        Self {
-            code: &signal.code,
-            name: signal.name.as_deref(),
-            group: signal.group.as_deref(),
-            body: has_value,
-            error: has_value.is_none().then(|| Failed {
-                status: signal.raw_status(),
-                body,
-            }),
-            observed_at: signal.observed_at,
-            retrieved_at: signal.retrieved_at,
-        }
-    }
 }
 
 /// What is asked for.
@@ -218,17 +178,18 @@ impl Query<'_> {
             .filter(|vehicle| vehicle.id == self.vehicle)
             .map(|vehicle| vehicle.attributes)
             .unwrap_or_default();
-        let told: Vec<_> = read.signals.iter().map(Told::of).collect();
-        // Serialising what was read into memory does not fail.
-        let told = serde_json::to_string(&told).unwrap_or_default();
+        let mut report = Report::new(None, told_at);
+        let signals = read.signals.iter().map(Signal::raw);
+        report.signals = signals
+            .filter_map(|json| SignalReport::read(json, told_at, told_at))
+            .collect();
         let parameters = [
             Value::from(self.vehicle.as_str()),
-            Value::from(told_at.0),
-            Value::from(told.as_str()),
             Value::from(user.as_str()),
+            Value::from(reports::rows(&report).as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
-        let is_stored = store::execute(TELL, parameters).await.is_ok();
+        let is_stored = store::execute(REPORT, parameters).await.is_ok();
         let is_list = self.code.is_none() && read.unreadable.is_empty();
         let listed_at = Some(told_at).filter(|_| is_stored && is_list);
         owners::remember_vehicle(&self.vehicle, user, &about, listed_at).await;
@@ -239,7 +200,7 @@ impl Query<'_> {
         if self.code.is_some() || answer.status != StatusCode::OK || self.caller.has_all("read_") {
             return Ok(hand_on(answer));
         }
-        let mut body: serde_json::Value = serde_json::from_slice(&answer.body)
+        let mut body: serde_json::Value = serde_json::from_str(&readable(&answer.body))
             .map_err(|_| not_smartcar_s(answer.status, &answer.headers))?;
         let signals = body.get_mut("data").and_then(|data| data.as_array_mut());
         for signal in signals.into_iter().flatten() {
