@@ -2,11 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use smartcar::{ManagementToken, Signals, delivery};
+use smartcar::{ManagementToken, Signals, Timestamp, delivery, readable};
 
 fuzz_target!(|body: &[u8]| {
     let tokens = [ManagementToken::new("token")];
-    let _ = delivery::Envelope::read(body);
+    let text = readable(body);
+    let _ = delivery::Event::read(&text).report(Timestamp(1_800_000_000_000));
     let _ = Signals::from_delivery(body);
     if let Some(Ok(challenge)) = delivery::Challenge::in_body(body) {
         let answer = challenge.answer(&tokens[0]);

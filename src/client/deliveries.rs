@@ -49,7 +49,8 @@ impl Guest for Edge {
     }
 
     fn parse(body: Vec<u8>) -> Envelope {
-        let envelope = delivery::Envelope::read(&body);
+        let text = smartcar::readable(&body);
+        let envelope = delivery::Event::read(&text).envelope;
         Envelope {
             event_id: envelope.event_id.map(Cow::into_owned),
             event_type: envelope.event_type.map(Cow::into_owned),

@@ -14,6 +14,7 @@ pub mod key_value;
 pub mod log;
 pub mod migrations;
 mod once;
+pub mod reports;
 pub mod request;
 pub mod respond;
 pub mod sinks;

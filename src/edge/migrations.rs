@@ -23,21 +23,6 @@ pub const LOST_AFTER: Duration = Duration::from_secs(330);
 /// `action_before` goes by the same number.
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One statement for all signals of an answer of Smartcar's API: of the vehicle
-/// `?1`, at the time `?2` by this host's clock, asked for on behalf of the user `?4`.
-/// The trigger of the view keeps the newest of each, as it does for deliveries.
-///
-/// `?3` is a JSON array of `{"code": "…", "name": "…", "group": "…", "body": {…},
-/// "error": {"status": {…}, "body": …}, "observedAt": ms, "retrievedAt": ms}`. What
-/// is null or left out is unknown.
-pub const TELL: &str = "INSERT INTO told_signal (vehicle_id, code, name, group_name, body, error,
-        observed_at, retrieved_at, told_at, heard_at, user_id)
-    SELECT ?1, json_extract(value, '$.code'), json_extract(value, '$.name'),
-        json_extract(value, '$.group'), json_extract(value, '$.body'),
-        json_extract(value, '$.error'), json_extract(value, '$.observedAt'),
-        json_extract(value, '$.retrievedAt'), ?2, ?2, ?4
-    FROM json_each(?3)";
-
 /// The schema version of this application.
 pub const VERSION: i64 = STEPS.len() as i64;
 

@@ -15,16 +15,19 @@ use crate::{
 };
 use edge::{
     Host, Response,
-    migrations::TELL,
+    reports::{self, REPORT},
     respond::{self, Problem},
     sqlite::Value,
 };
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use smartcar::{
-    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, SignalStatus, Signals, Timestamp, UnitSystem,
-    UserId, Vehicle, VehicleId, endpoints::Endpoint, signal_permission,
+    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, Signals, Timestamp, UnitSystem, UserId,
+    Vehicle, VehicleId,
+    endpoints::Endpoint,
+    readable,
+    report::{Report, SignalReport},
+    signal_permission,
 };
 use std::time::Duration;
 
@@ -38,50 +41,6 @@ pub(crate) fn catalogue() -> Response {
     // Serialising constants into memory does not fail.
     let body = serde_json::to_vec(&Catalogue { data: &CATALOGUE }).unwrap_or_default();
     respond::json(StatusCode::OK, body)
-}
-
-/// A signal as Smartcar told it, for [`TELL`]: with a value, or without one.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Told<'a> {
-    code: &'a str,
-    name: Option<&'a str>,
-    group: Option<&'a str>,
-    body: Option<&'a RawValue>,
-    error: Option<Failed<'a>>,
-    observed_at: Option<Timestamp>,
-    retrieved_at: Option<Timestamp>,
-}
-
-/// A signal without a value, as a delivery tells it.
-#[derive(Serialize)]
-struct Failed<'a> {
-    status: Option<&'a RawValue>,
-    body: Option<&'a RawValue>,
-}
-
-impl<'a> Told<'a> {
-    fn of(signal: &'a Signal) -> Self {
-        let status = signal.status.as_ref();
-        let failed = matches!(
-            status,
-            Some(SignalStatus::Error | SignalStatus::Unavailable)
-        );
-        let body = signal.body.as_deref();
-        let has_value = body.filter(|body| !failed && body.get().starts_with('{'));
-        Self {
-            code: &signal.code,
-            name: signal.name.as_deref(),
-            group: signal.group.as_deref(),
-            body: has_value,
-            error: has_value.is_none().then(|| Failed {
-                status: signal.raw_status(),
-                body,
-            }),
-            observed_at: signal.observed_at,
-            retrieved_at: signal.retrieved_at,
-        }
-    }
 }
 
 /// The largest age that an answer tells (RFC 9111, 1.2.2).
@@ -228,17 +187,18 @@ impl Query<'_> {
             .filter(|vehicle| vehicle.id == self.vehicle)
             .map(|vehicle| vehicle.attributes)
             .unwrap_or_default();
-        let told: Vec<_> = read.signals.iter().map(Told::of).collect();
-        // Serialising what was read into memory does not fail.
-        let told = serde_json::to_string(&told).unwrap_or_default();
+        let mut report = Report::new(None, told_at);
+        let signals = read.signals.iter().map(Signal::raw);
+        report.signals = signals
+            .filter_map(|json| SignalReport::read(json, told_at, told_at))
+            .collect();
         let parameters = [
             Value::from(self.vehicle.as_str()),
-            Value::from(told_at.0),
-            Value::from(told.as_str()),
             Value::from(user.as_str()),
+            Value::from(reports::rows(&report).as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
-        let is_stored = store::execute(TELL, parameters).await.is_ok();
+        let is_stored = store::execute(REPORT, parameters).await.is_ok();
         owners::remember_attributes(&self.vehicle, &about).await;
         if is_stored && self.code.is_none() && read.is_complete {
             let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();
@@ -254,7 +214,7 @@ impl Query<'_> {
         let body = if is_shown_whole {
             body
         } else {
-            let body = redacted::list(&body, self.caller);
+            let body = redacted::list(readable(&body).as_bytes(), self.caller);
             body.ok_or_else(|| not_smartcar_s(answer.status, &answer.headers))?
         };
         let body = body.into();

@@ -32,14 +32,14 @@ const MOST: usize = 16;
 const FEW: usize = 4;
 
 const COLUMNS: &str = "(event_id, event_type, mode, vehicle_id, user_id, delivered_at, \
-     received_at, body)";
+     received_at, body, report)";
 
-const PLACES: &str = "(?, ?, ?, ?, ?, ?, ?, ?)";
+const PLACES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// A delivery as it is stored.
 pub(crate) struct Row {
     pub(crate) event_id: String,
-    pub(crate) rest: [Value; 7],
+    pub(crate) rest: [Value; 8],
 }
 
 /// What became of a row.
@@ -380,16 +380,16 @@ fn insert(batch: &[&Row]) -> (&'static str, Vec<Value>) {
     static INSERT: LazyLock<String> = LazyLock::new(|| {
         let rows = [PLACES; MOST].join(", ");
         format!(
-            "INSERT INTO delivery {COLUMNS} SELECT * FROM (VALUES {rows}) \
+            "INSERT INTO received {COLUMNS} SELECT * FROM (VALUES {rows}) \
              WHERE column1 IS NOT NULL"
         )
     });
-    let mut parameters = Vec::with_capacity(8 * MOST);
+    let mut parameters = Vec::with_capacity(9 * MOST);
     for row in batch {
         parameters.push(Value::from(row.event_id.as_str()));
         parameters.extend(row.rest.iter().cloned());
     }
-    parameters.resize(8 * MOST, Value::Null);
+    parameters.resize(9 * MOST, Value::Null);
     (&INSERT, parameters)
 }
 

@@ -11,17 +11,19 @@ use crate::{
 use edge::{
     Response,
     log::{self, Level},
+    reports,
     respond::Problem,
     sqlite::Value,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use memchr::memmem;
 use sha2::{Digest, Sha256};
 use smartcar::{
     Timestamp,
-    delivery::{Envelope, Mode, Verified},
+    delivery::{Event, Mode, Verified},
+    readable,
+    report::SKEW,
 };
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Stores a delivery once and acknowledges it.
 pub(crate) async fn delivery(
@@ -30,7 +32,9 @@ pub(crate) async fn delivery(
     received_at: Timestamp,
     started: Instant,
 ) -> Result<Response, Problem> {
-    let envelope = Envelope::read(verified.body());
+    let text = readable(verified.body());
+    let event = Event::read(&text);
+    let envelope = &event.envelope;
     let mode = envelope.mode.unwrap_or(Mode::Live);
     let is_stale = envelope
         .delivered_at
@@ -52,7 +56,7 @@ pub(crate) async fn delivery(
             },
         );
     }
-    let row = row(&envelope, verified.body(), received_at);
+    let row = row(&event, verified.body(), received_at);
     let event_id = row.event_id.clone();
     let outcome = batch::store(row).await;
     let (level, name, error) = match &outcome {
@@ -108,9 +112,6 @@ const OUTCOME: HeaderName = HeaderName::from_static("edge-outcome");
 
 const STALE: &str = "the delivery was sent too long ago";
 
-/// Clocks differ; beyond this it is worth a note.
-const SKEW: Duration = Duration::from_secs(5 * 60);
-
 /// As much of a name as a log line or a counter needs.
 fn short(name: &str) -> String {
     name.chars().take(128).collect()
@@ -119,24 +120,19 @@ fn short(name: &str) -> String {
 /// The type of an event that does not say.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// Whether the database can take JSON apart and get text. Half a surrogate pair is
-/// valid in JSON and in no text; hosts stop at it. Then the bytes are kept alone.
-fn is_text(json: &str) -> bool {
-    let has_surrogate = ["\\ud", "\\uD"]
-        .iter()
-        .any(|escape| memmem::find(json.as_bytes(), escape.as_bytes()).is_some());
-    !has_surrogate || serde_json::from_str::<serde_json::Value>(json).is_ok()
-}
-
-fn row(envelope: &Envelope<'_>, body: &[u8], received_at: Timestamp) -> Row {
+fn row(event: &Event<'_>, body: &[u8], received_at: Timestamp) -> Row {
+    let envelope = &event.envelope;
     let event_id = match &envelope.event_id {
         Some(id) => id.to_string(),
         // What Smartcar signed is kept even where we cannot read it; a retry has
         // the same id as long as it has the same bytes.
         None => format!("sha256:{}", hex::encode(Sha256::digest(body))),
     };
+    let report = event.report(received_at);
+    let report = report.map(|report| reports::rows(&report));
+    // As received: text where a text can hold it, else the bytes.
     let body = match std::str::from_utf8(body) {
-        Ok(text) if is_text(text) => Value::from(text),
+        Ok(text) if !text.contains('\0') => Value::from(text),
         _ => Value::from(body),
     };
     Row {
@@ -149,6 +145,7 @@ fn row(envelope: &Envelope<'_>, body: &[u8], received_at: Timestamp) -> Row {
             Value::from(envelope.delivered_at.map(|at| at.0)),
             Value::from(received_at.0),
             body,
+            Value::from(report.as_deref()),
         ],
     }
 }

@@ -1,6 +1,6 @@
 //! An answer of Smartcar's API, read.
 
-use crate::{Call, Client, Error, InvalidId, Platform, Response, fields::Fields};
+use crate::{Call, Client, Error, InvalidId, Platform, Response, fields::Fields, readable};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -96,14 +96,6 @@ pub(crate) fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
     fields.text(name).map(String::from)
 }
 
-/// The members of the body; none where the body is no JSON object.
-pub(crate) fn body(response: &Response) -> Fields<'_> {
-    std::str::from_utf8(&response.body)
-        .ok()
-        .and_then(Fields::read)
-        .unwrap_or_default()
-}
-
 pub(crate) fn unreadable(response: &Response, detail: String) -> Error {
     Error::Unreadable {
         status: response.status.as_u16(),
@@ -120,7 +112,8 @@ impl<P: Platform> Client<P> {
     /// Makes a call whose answer tells of one thing: `{data: {…}}`.
     pub(crate) async fn one<T: Resource>(&self, call: &Call) -> Result<Answer<T>, Error> {
         let response = self.succeed(call).await?;
-        let value = match body(&response).get("data") {
+        let body = readable(&response.body);
+        let value = match Fields::read(&body).unwrap_or_default().get("data") {
             Some(data) => read(data),
             None => Err("it is missing".to_owned()),
         };

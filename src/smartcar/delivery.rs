@@ -16,11 +16,13 @@
 
 mod challenge;
 mod envelope;
+mod event;
 mod posted;
 mod signature;
 
 pub use challenge::{Challenge, InvalidChallenge};
 pub use envelope::{Envelope, Mode};
+pub use event::Event;
 pub use posted::{Posted, judge};
 pub use signature::{Rejection, Verified, verify};
 

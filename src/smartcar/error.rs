@@ -1,6 +1,8 @@
 //! What can go wrong on the way to Smartcar and back.
 
-use crate::{CommandExecution, Limit, Response, Sent, TokenError, TransportError, fields::Fields};
+use crate::{
+    CommandExecution, Limit, Response, Sent, TokenError, TransportError, fields::Fields, readable,
+};
 use std::{borrow::Cow, time::Duration};
 
 /// A call to Smartcar that did not succeed.
@@ -88,8 +90,8 @@ impl ApiError {
     /// Reads an error answer: v3's `{"errors":[…]}`, the flat body of v2,
     /// `{"error":{…}}`, and what a proxy in between may have put in its place.
     pub fn from_response(response: &Response) -> Self {
-        let top = Fields::read(std::str::from_utf8(&response.body).unwrap_or_default());
-        let top = top.unwrap_or_default();
+        let body = readable(&response.body);
+        let top = Fields::read(&body).unwrap_or_default();
         let first = top
             .objects("errors")
             .map(|errors| errors.into_iter().next());

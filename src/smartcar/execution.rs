@@ -1,6 +1,6 @@
 //! What Smartcar recorded of a command.
 
-use crate::{Error, Response, Timestamp, error::ApiError, fields::Fields};
+use crate::{Error, Response, Timestamp, error::ApiError, fields::Fields, readable};
 use serde_json::value::RawValue;
 
 /// How a command ended. An open set.
@@ -73,8 +73,8 @@ impl CommandExecution {
             status: response.status.as_u16(),
             detail: detail.to_owned(),
         };
-        let text = std::str::from_utf8(&response.body).unwrap_or_default();
-        let top = Fields::read(text).ok_or_else(|| unreadable("the body is no JSON object"))?;
+        let text = readable(&response.body);
+        let top = Fields::read(&text).ok_or_else(|| unreadable("the body is no JSON object"))?;
         if top.has("errors") || top.has("error") {
             return Err(Error::Api(Box::new(ApiError::from_response(&response))));
         }

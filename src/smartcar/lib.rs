@@ -11,6 +11,8 @@
 //! | tell what was posted to a webhook | [`delivery::judge`] |
 //! | answer Smartcar's VERIFY event | [`delivery::Challenge`] |
 //! | read who and what a delivery is about | [`delivery::Envelope`] |
+//! | take apart what a delivery or an answer reports | [`delivery::Event`], [`report`] |
+//! | read a body that holds what no text can | [`readable`] |
 //! | call the API with a token that is fetched once | [`Client`] |
 //! | say what a vehicle shall do | [`Command`] |
 //! | read Smartcar's error answers | [`ApiError`] |
@@ -47,6 +49,8 @@ mod opened;
 mod page;
 mod policy;
 mod random;
+mod readable;
+pub mod report;
 #[cfg(test)]
 mod resources_tests;
 mod schedules;
@@ -90,6 +94,7 @@ pub use opened::{OpenBody, Opened};
 pub use page::{Items, Page, PageRequest, UnreadableItem};
 pub use policy::Policy;
 pub use random::Random;
+pub use readable::readable;
 pub use schedules::ScheduleKind;
 pub use secrets::{AccessToken, ClientId, ClientSecret, Credentials, ManagementToken};
 pub use signal::{

@@ -2,7 +2,9 @@
 
 use crate::{
     Answer, Call, Client, Error, Platform, RawJson, Response,
-    answer::{Resource, body, read, unreadable},
+    answer::{Resource, read, unreadable},
+    fields::Fields,
+    readable,
 };
 use futures::{Stream, StreamExt, stream};
 use serde_json::value::RawValue;
@@ -100,8 +102,9 @@ struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    fn read(response: &'a Response, asked: PageRequest) -> Result<Self, Error> {
-        let top = body(response);
+    /// `text` is the body of the response.
+    fn read(text: &'a str, response: &Response, asked: PageRequest) -> Result<Self, Error> {
+        let top = Fields::read(text).unwrap_or_default();
         let list = top.get("data").zip(top.array("data"));
         let (data, elements) =
             list.ok_or_else(|| unreadable(response, "data is no list".to_owned()))?;
@@ -181,7 +184,8 @@ impl<P: Platform> Client<P> {
         asked: PageRequest,
     ) -> Result<Answer<Page<T>>, Error> {
         let response = self.succeed(call).await?;
-        let listing = Listing::read(&response, asked)?;
+        let text = readable(&response.body);
+        let listing = Listing::read(&text, &response, asked)?;
         let mut page = Page {
             items: Vec::with_capacity(listing.elements.len()),
             unreadable: Vec::new(),
@@ -235,7 +239,8 @@ impl<P: Platform> Client<P> {
 /// The items of a page, and what is to be asked for after it.
 fn turn<T: Resource>(response: &Response, pager: Pager) -> (Vec<Result<T, Error>>, Option<Pager>) {
     let number = pager.asked.number;
-    let turned = Listing::read(response, pager.asked).and_then(|listing| {
+    let text = readable(&response.body);
+    let turned = Listing::read(&text, response, pager.asked).and_then(|listing| {
         let next = pager
             .turn(&listing)
             .map_err(|why| unreadable(response, why))?;

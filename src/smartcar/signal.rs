@@ -11,6 +11,7 @@ pub mod values;
 
 pub use catalogue::{CATALOGUE, Shape, SignalInfo, signal_info};
 pub use collection::{NoSignals, Signals, UnreadableSignal};
+pub(crate) use reading::Parts;
 pub use reading::Signal;
 pub use status::{SignalError, SignalStatus};
 pub use values::SignalValue;

@@ -7,9 +7,10 @@
 use crate::{
     Answer, Call, Client, Error, InvalidId, Platform, RawJson, Response, Signal, SignalCode,
     Signals, UnitSystem, UserId, VehicleId,
-    answer::{Resource, body, open_set, own_id, read, text, unreadable},
+    answer::{Resource, open_set, own_id, read, text, unreadable},
     endpoints,
     fields::Fields,
+    readable,
 };
 
 open_set! {
@@ -79,7 +80,8 @@ impl Vehicle {
     /// The vehicle that an answer about signals tells of in `included.vehicle`,
     /// if it does: it saves a call.
     pub fn included_in(response: &Response) -> Option<Self> {
-        let included = body(response).object("included");
+        let body = readable(&response.body);
+        let included = Fields::read(&body).unwrap_or_default().object("included");
         read(included.get("vehicle")?).ok()
     }
 }

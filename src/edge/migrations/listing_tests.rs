@@ -1,8 +1,13 @@
 //! When a vehicle's list is complete, and which look-ups count.
 
-use super::{STEPS, TELL, statements};
+use super::{STEPS, statements};
+use crate::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
-use serde_json::json;
+use serde_json::{json, value::to_raw_value};
+use smartcar::{
+    Timestamp,
+    report::{Report, SignalReport},
+};
 
 /// The file that these tests are about.
 const LISTINGS: &str = include_str!("0008-listings.sql");
@@ -19,10 +24,13 @@ fn database() -> Connection {
     database
 }
 
-fn tell(database: &Connection, user: &str, at: i64) {
-    let signals = json!([{"code": "a", "body": {"value": at}}]).to_string();
-    let parameters = params!["v-1", at, signals, user];
-    database.execute(TELL, parameters).unwrap();
+fn report(database: &Connection, user: &str, at: i64) {
+    let signal = to_raw_value(&json!({"code": "a", "body": {"value": at}})).unwrap();
+    let at = Timestamp(at);
+    let mut report = Report::new(None, at);
+    report.signals.extend(SignalReport::read(&signal, at, at));
+    let parameters = params!["v-1", user, rows(&report)];
+    database.execute(REPORT, parameters).unwrap();
 }
 
 /// The users of whom the vehicle has a list.
@@ -46,14 +54,14 @@ fn two_listings(database: &Connection) {
 #[test]
 fn listing_ends_where_a_signal_becomes_another_user_s() {
     let database = database();
-    tell(&database, "u-1", 10);
+    report(&database, "u-1", 10);
     two_listings(&database);
-    tell(&database, "u-1", 20);
+    report(&database, "u-1", 20);
     assert_eq!(listed(&database), ["u-1", "u-2"]);
-    tell(&database, "u-2", 30);
+    report(&database, "u-2", 30);
     assert_eq!(listed(&database), ["u-2"]);
     // What is older changes nothing.
-    tell(&database, "u-1", 15);
+    report(&database, "u-1", 15);
     assert_eq!(listed(&database), ["u-2"]);
 }
 
@@ -64,7 +72,7 @@ fn listing_ends_with_its_vehicle_and_with_any_of_its_signals() {
         "DELETE FROM signal WHERE vehicle_id = 'v-1' AND user_id = 'u-1'",
     ] {
         let database = database();
-        tell(&database, "u-1", 10);
+        report(&database, "u-1", 10);
         two_listings(&database);
         database.execute(removal, []).unwrap();
         assert_eq!(listed(&database), [] as [&str; 0], "{removal}");
@@ -79,7 +87,7 @@ fn listing_of_an_earlier_version_is_not_believed_and_its_signals_stay() {
     let database = Connection::open_in_memory().unwrap();
     let before = STEPS.iter().position(|step| *step == LISTINGS).unwrap();
     run(&database, &STEPS[..before]);
-    tell(&database, "u-1", 10);
+    report(&database, "u-1", 10);
     let vehicle =
         "INSERT INTO vehicle (id, user_id, delivered_at, listed_at) VALUES ('v-1', 'u-1', 0, 10)";
     database.execute(vehicle, []).unwrap();

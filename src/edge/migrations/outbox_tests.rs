@@ -1,7 +1,10 @@
 //! What a delivery leaves in the outbox, under SQLite itself.
 
-use super::{STEPS, statements};
-use rusqlite::{Connection, params};
+use super::{
+    STEPS, statements,
+    tests::{fetch, receive},
+};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 fn database() -> Connection {
@@ -19,12 +22,8 @@ fn configure(database: &Connection, sinks: &Value) {
 }
 
 fn deliver(database: &Connection, event: &str, kind: &str, mode: &str, body: &Value) {
-    database
-        .execute(
-            "INSERT INTO delivery VALUES (?1, ?2, ?3, 'v-1', 'u-1', 5, 1800000000000, ?4)",
-            params![event, kind, mode, body.to_string()],
-        )
-        .unwrap();
+    let about = [event, kind, mode];
+    receive(database, about, Some("u-1"), 5, &body.to_string()).unwrap();
 }
 
 fn state(signals: &Value) -> Value {
@@ -32,7 +31,8 @@ fn state(signals: &Value) -> Value {
 }
 
 fn locked(is: bool, at: i64) -> Value {
-    json!([{"code": "closure-islocked", "body": {"value": is}, "meta": {"oemUpdatedAt": at}}])
+    let meta = json!({"oemUpdatedAt": at, "retrievedAt": at});
+    json!([{"code": "closure-islocked", "body": {"value": is}, "meta": meta}])
 }
 
 /// Which sinks wait for which events.
@@ -138,6 +138,60 @@ fn who_wants_changes_gets_the_states_that_change_something() {
     deliver(&database, "error", "VEHICLE_ERROR", "LIVE", &json!({}));
     let expected = pairs(&[("a", "new"), ("a", "changed"), ("a", "error")]);
     assert_eq!(waiting(&database), expected);
+}
+
+#[test]
+fn changed_only_compares_with_what_was_last_delivered() {
+    let database = database();
+    configure(&database, &json!([{"name": "a", "changedOnly": 1}]));
+    let told = |event: &str, signals: &Value| {
+        deliver(&database, event, "VEHICLE_STATE", "LIVE", &state(signals));
+    };
+    // A first read of the API is nothing that a sink knows of.
+    fetch(&database, 10, &locked(true, 10));
+    told("first", &locked(true, 11));
+    // A read brings the change before the delivery does.
+    fetch(&database, 20, &locked(false, 20));
+    told("same as delivered", &locked(true, 15));
+    told("changed", &locked(false, 20));
+    told("same", &locked(false, 21));
+    // A read is newer than the delivery, which is news all the same.
+    fetch(&database, 40, &locked(false, 40));
+    told("older than read", &locked(true, 30));
+    told("older than delivered", &locked(false, 25));
+    told("back", &locked(false, 41));
+    // A time of observation that is unknown says nothing of the order.
+    told(
+        "no time",
+        &json!([{"code": "closure-islocked", "body": {"value": true},
+        "meta": {"oemUpdatedAt": 0, "retrievedAt": 50}}]),
+    );
+    let expected = ["first", "changed", "older than read", "back", "no time"];
+    let expected = expected.map(|event| ("a", event));
+    assert_eq!(waiting(&database), pairs(&expected));
+}
+
+#[test]
+fn changed_only_knows_what_was_delivered_before_the_migration() {
+    let database = Connection::open_in_memory().unwrap();
+    for statement in STEPS[..4].iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+    configure(&database, &json!([{"name": "a", "changedOnly": 1}]));
+    let body = state(&locked(true, 10)).to_string();
+    let insert = "INSERT INTO delivery
+        VALUES ('before', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 5, 1800000000000, ?1)";
+    database.execute(insert, [body]).unwrap();
+    for statement in STEPS[4..].iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+    for (event, signals) in [("same", locked(true, 20)), ("changed", locked(false, 30))] {
+        deliver(&database, event, "VEHICLE_STATE", "LIVE", &state(&signals));
+    }
+    assert_eq!(
+        waiting(&database),
+        pairs(&[("a", "before"), ("a", "changed")])
+    );
 }
 
 #[test]

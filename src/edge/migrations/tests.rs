@@ -1,8 +1,17 @@
 //! The schema under SQLite itself: what a delivery leaves behind.
 
-use super::{KEY_LIFE, LOST_AFTER, STEPS, TELL, statements};
+use super::{KEY_LIFE, LOST_AFTER, STEPS, statements};
+use crate::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
+use smartcar::{
+    Timestamp,
+    delivery::{Event, Mode},
+    report::{Report, SignalReport},
+};
+
+/// When everything is received.
+const NOW: i64 = 1_800_000_000_000;
 
 fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
@@ -12,14 +21,54 @@ fn database() -> Connection {
     database
 }
 
-fn deliver(database: &Connection, event: &str, mode: &str, delivered_at: i64, body: &str) -> usize {
+/// The database of the version before deliveries were taken apart in Rust.
+fn version_4() -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    for statement in STEPS[..4].iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+    database
+}
+
+fn migrate(database: &Connection) {
+    for statement in STEPS[4..].iter().flat_map(|step| statements(step)) {
+        database.execute_batch(statement).unwrap();
+    }
+}
+
+/// Stores a delivery as that version did.
+fn deliver_to_version_4(database: &Connection, kind: &str, at: i64, body: &str) {
     database
         .execute(
-            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', ?2, 'v-1', 'u-1', ?3, 1800000000000, ?4)
-             ON CONFLICT (event_id) DO NOTHING",
-            params![event, mode, delivered_at, body],
+            "INSERT INTO delivery VALUES (?1, ?2, 'LIVE', 'v-1', 'u-1', ?3, ?4, ?5)",
+            params![format!("{kind}-{at}"), kind, at, NOW, body],
         )
-        .unwrap()
+        .unwrap();
+}
+
+/// Stores a delivery as the receiver does; its envelope is put around the body.
+pub(super) fn receive(
+    database: &Connection,
+    [event, kind, mode]: [&str; 3],
+    user: Option<&str>,
+    delivered_at: i64,
+    body: &str,
+) -> rusqlite::Result<usize> {
+    let mut read = Event::read(body);
+    read.envelope.event_type = Some(kind.into());
+    read.envelope.vehicle_id = Some("v-1".into());
+    read.envelope.delivered_at = Some(Timestamp(delivered_at));
+    read.envelope.mode = (mode == "TEST").then_some(Mode::Test);
+    let report = read.report(Timestamp(NOW)).map(|report| rows(&report));
+    database.execute(
+        "INSERT INTO received VALUES (?1, ?2, ?3, 'v-1', ?4, ?5, ?6, ?7, ?8)",
+        params![event, kind, mode, user, delivered_at, NOW, body, report],
+    )
+}
+
+fn deliver(database: &Connection, event: &str, mode: &str, delivered_at: i64, body: &str) {
+    let about = [event, "VEHICLE_STATE", mode];
+    receive(database, about, Some("u-1"), delivered_at, body).unwrap();
 }
 
 fn state(signals: Value) -> String {
@@ -48,27 +97,17 @@ fn signals(database: &Connection) -> Vec<Value> {
 }
 
 #[test]
-fn a_delivery_is_stored_once() {
+fn delivery_is_stored_once_and_the_second_one_changes_nothing() {
     let database = database();
-    assert_eq!(
-        deliver(
-            &database,
-            "e-1",
-            "LIVE",
-            10,
-            &state(json!([percent(1, 1, 1)]))
-        ),
-        1
-    );
-    assert_eq!(
-        deliver(
-            &database,
-            "e-1",
-            "LIVE",
-            20,
-            &state(json!([percent(2, 2, 2)]))
-        ),
-        0
+    let body = |value| state(json!([percent(value, value, value)]));
+    deliver(&database, "e-1", "LIVE", 10, &body(1));
+    let about = ["e-1", "VEHICLE_STATE", "LIVE"];
+    let error = receive(&database, about, Some("u-1"), 20, &body(2)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("UNIQUE constraint failed: delivery.event_id"),
+        "{error}"
     );
     assert_eq!(signals(&database)[0][1]["value"], 1);
 }
@@ -122,24 +161,38 @@ fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usi
     }
 }
 
-fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
+/// Stores what was read of Smartcar's API, as the gateway does.
+pub(super) fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
+    let texts: Vec<Box<RawValue>> = signals
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|signal| serde_json::value::to_raw_value(signal).unwrap())
+        .collect();
+    let at = Timestamp(heard_at);
+    let mut report = Report::new(None, at);
+    report.signals = texts
+        .iter()
+        .filter_map(|json| SignalReport::read(json, at, Timestamp(NOW)))
+        .collect();
     database
-        .execute(TELL, params!["v-1", heard_at, signals.to_string(), "u-1"])
+        .execute(REPORT, params!["v-1", "u-1", rows(&report)])
         .unwrap();
 }
 
 #[test]
 fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
     let fetched = |value: i64, observed: Value, retrieved: i64| {
-        json!([{"code": "tractionbattery-stateofcharge", "name": "StateOfCharge",
-            "group": "TractionBattery", "body": {"value": value, "unit": "percent"},
-            "observedAt": observed, "retrievedAt": retrieved}])
+        json!([{"id": "tractionbattery-stateofcharge", "attributes": {
+            "code": "tractionbattery-stateofcharge", "name": "StateOfCharge",
+            "group": "TractionBattery", "body": {"value": value, "unit": "percent"}},
+            "meta": {"oemUpdatedAt": observed, "retrievedAt": retrieved}}])
     };
     let tomorrow = 1_800_086_400_000_i64;
     let told = [
         (true, 15, fetched(60, json!(100), 205)),
         (true, 35, fetched(61, json!(300), 205)),
-        // Observed when, nobody knows: the times after it count.
+        // Retrieved last, which counts, though observed nobody knows when.
         (true, 45, fetched(62, Value::Null, 301)),
         (false, 20, json!([percent(51, 100, 210)])),
         (false, 30, json!([percent(52, tomorrow, 299)])),
@@ -147,7 +200,7 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
             true,
             1000,
             json!([{"code": "tractionbattery-stateofcharge", "body": {"value": 99},
-                "error": {"status": {"value": "ERROR"}}, "observedAt": 999}]),
+                "status": {"value": "ERROR"}, "meta": {"oemUpdatedAt": 999}}]),
         ),
     ];
     let mut outcomes = Vec::new();
@@ -172,67 +225,11 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
             null,
             301,
             45,
-            {"status": {"value": "ERROR"}},
+            {"status": {"value": "ERROR"}, "body": {"value": 99}},
             1000
         ])]
     );
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
-}
-
-#[test]
-fn what_was_fetched_without_body_and_error_changes_nothing() {
-    let database = database();
-    fetch(
-        &database,
-        10,
-        &json!([{"code": "a", "body": {"value": 1}}, {"code": "b", "error": {"e": 1}}]),
-    );
-    fetch(
-        &database,
-        20,
-        &json!([{"code": "a"}, {"code": "b", "body": null}, {"code": "c", "error": null}]),
-    );
-    assert_eq!(
-        signals(&database),
-        [
-            json!(["a", {"value": 1}, null, null, 10, null, null]),
-            json!(["b", null, null, null, null, {"e": 1}, 10]),
-        ]
-    );
-}
-
-#[test]
-fn both_ways_of_writing_a_time_and_both_names_are_read() {
-    let database = database();
-    let signal =
-        |code: &str, meta: Value| json!({"code": code, "body": {"value": 1}, "meta": meta});
-    let body = state(json!([
-        signal(
-            "a",
-            json!({"oemUpdatedAt": "2026-06-29T23:55:53.250Z", "retrievedAt": 1_782_777_354_000_i64})
-        ),
-        signal(
-            "b",
-            json!({"oemUpdatedAt": 0, "fetchedAt": "2026-06-29T23:55:53Z"})
-        ),
-        signal(
-            "c",
-            json!({"oemUpdatedAt": "soon", "retrievedAt": 1e300, "fetchedAt": {}})
-        ),
-        signal("d", json!([])),
-    ]));
-    deliver(&database, "e-1", "LIVE", 77, &body);
-    let times: Vec<_> = signals(&database)
-        .iter()
-        .map(|s| json!([s[2], s[3], s[4]]))
-        .collect();
-    assert_eq!(
-        times[0],
-        json!([1_782_777_353_250_i64, 1_782_777_354_000_i64, 77])
-    );
-    assert_eq!(times[1], json!([null, 1_782_777_353_000_i64, 77]));
-    assert_eq!(times[2], json!([null, null, 77]));
-    assert_eq!(times[3], json!([null, null, 77]));
 }
 
 #[test]
@@ -257,19 +254,6 @@ fn a_car_whose_clock_is_ahead_does_not_freeze_its_signals() {
 }
 
 #[test]
-fn one_malformed_signal_does_not_cost_its_siblings() {
-    let database = database();
-    let body = state(json!([
-        7, null, "text", [], {}, {"code": 7}, {"code": "x", "body": 7}, {"code": "y", "body": null},
-        percent(42, 1, 1)
-    ]));
-    deliver(&database, "e-1", "LIVE", 10, &body);
-    let codes: Vec<_> = signals(&database).iter().map(|s| s[0].clone()).collect();
-    assert_eq!(codes, ["tractionbattery-stateofcharge", "x", "y"]);
-    assert_eq!(signals(&database)[0][1]["value"], 42);
-}
-
-#[test]
 fn whatever_was_signed_is_stored() {
     let database = database();
     for (index, body) in [
@@ -288,20 +272,21 @@ fn whatever_was_signed_is_stored() {
     .iter()
     .enumerate()
     {
-        assert_eq!(
-            deliver(&database, &index.to_string(), "LIVE", 1, body),
-            1,
-            "{body:?}"
-        );
+        deliver(&database, &index.to_string(), "LIVE", 1, body);
     }
     let bytes: &[u8] = &[0xff, 0x00, 0x7b];
     database
         .execute(
-            "INSERT INTO delivery VALUES ('b', 'X', 'LIVE', 'v-1', NULL, NULL, 1, ?1)",
+            "INSERT INTO received VALUES ('b', 'X', 'LIVE', 'v-1', NULL, NULL, 1, ?1, NULL)",
             [bytes],
         )
         .unwrap();
     assert!(signals(&database).is_empty());
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        database.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("delivery"), count("outbox")), (12, 12));
 }
 
 #[test]
@@ -366,12 +351,8 @@ fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
         let database = database();
         for index in order {
             let (at, state) = deliveries[index];
-            database
-                .execute(
-                    "INSERT INTO delivery VALUES (?1, 'VEHICLE_ERROR', 'LIVE', 'v-1', 'u-1', ?2, 1800000000000, ?3)",
-                    params![at.to_string(), at, told(state)],
-                )
-                .unwrap();
+            let about = [&*at.to_string(), "VEHICLE_ERROR", "LIVE"];
+            receive(&database, about, Some("u-1"), at, &told(state)).unwrap();
         }
         let errors: Vec<(String, String, bool, i64)> = database
             .prepare(
@@ -398,32 +379,6 @@ fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
     }
 }
 
-#[test]
-fn each_step_takes_the_one_before_it_further() {
-    let database = Connection::open_in_memory().unwrap();
-    for statement in statements(STEPS[0]) {
-        database.execute_batch(statement).unwrap();
-    }
-    deliver(
-        &database,
-        "e-1",
-        "LIVE",
-        10,
-        &state(json!([percent(1, 1, 1)])),
-    );
-    for statement in STEPS[1..].iter().flat_map(|step| statements(step)) {
-        database.execute_batch(statement).unwrap();
-    }
-    deliver(
-        &database,
-        "e-2",
-        "LIVE",
-        20,
-        &state(json!([percent(2, 2, 2)])),
-    );
-    assert_eq!(signals(&database)[0][1]["value"], 2);
-}
-
 /// Every signal: code, value, whose word it is, whose word its error is.
 fn words(database: &Connection) -> Vec<(String, Option<i64>, Option<String>, Option<String>)> {
     let mut statement = database
@@ -436,12 +391,8 @@ fn words(database: &Connection) -> Vec<(String, Option<i64>, Option<String>, Opt
 }
 
 fn deliver_as(database: &Connection, user: Option<&str>, at: i64, signals: &Value) {
-    database
-        .execute(
-            "INSERT INTO delivery VALUES (?1, 'VEHICLE_STATE', 'LIVE', 'v-1', ?2, ?3, 1800000000000, ?4)",
-            params![format!("e-{at}"), user, at, state(signals.clone())],
-        )
-        .unwrap();
+    let about = [&*format!("e-{at}"), "VEHICLE_STATE", "LIVE"];
+    receive(database, about, user, at, &state(signals.clone())).unwrap();
 }
 
 #[test]
@@ -474,40 +425,163 @@ fn signal_is_the_word_of_the_user_whose_connection_reported_it() {
 
 #[test]
 fn signal_from_before_users_were_kept_belongs_to_the_owner_of_that_time() {
-    let database = Connection::open_in_memory().unwrap();
-    let before = |step: &&str| !step.contains("ADD COLUMN error_user_id");
-    for statement in STEPS
-        .iter()
-        .take_while(|step| before(step))
-        .flat_map(|step| statements(step))
-    {
-        database.execute_batch(statement).unwrap();
-    }
+    let database = version_4();
     let value = |code: &str, value: i64| json!({"code": code, "body": {"value": value}});
-    deliver_as(
-        &database,
-        Some("u-1"),
-        10,
-        &json!([value("a", 1), value("b", 1)]),
-    );
-    for statement in STEPS
-        .iter()
-        .skip_while(|step| before(step))
-        .flat_map(|step| statements(step))
-    {
-        database.execute_batch(statement).unwrap();
-    }
+    let failed = json!({"code": "b", "status": {"value": "ERROR"}});
+    let body = state(json!([value("a", 1), value("b", 1), failed]));
+    deliver_to_version_4(&database, "VEHICLE_STATE", 10, &body);
+    let error = json!({"data": {"errors": [{"type": "T", "state": "ERROR"}]}}).to_string();
+    deliver_to_version_4(&database, "VEHICLE_ERROR", 10, &error);
+    migrate(&database);
     assert!(
         words(&database)
             .iter()
             .all(|(_, _, user, _)| user.is_none())
     );
     deliver_as(&database, Some("u-2"), 20, &json!([value("a", 2)]));
-    let users: Vec<_> = words(&database)
-        .into_iter()
-        .map(|(_, _, user, _)| user)
+    let user = |id: &str| Some(id.to_owned());
+    let expected = [
+        ("a".to_owned(), Some(2), user("u-2"), None),
+        ("b".to_owned(), Some(1), user("u-1"), user("u-1")),
+    ];
+    assert_eq!(words(&database), expected);
+    let whose = database.query_row("SELECT user_id FROM vehicle_error", [], |row| row.get(0));
+    assert_eq!(whose, Ok(user("u-1")));
+}
+
+#[test]
+fn database_of_version_4_keeps_all_and_its_values_compare_by_the_rule_of_today() {
+    let database = version_4();
+    let signal = |code: &str, value: i64, meta: Value| json!({"code": code, "body": {"value": value}, "meta": meta});
+    let known = json!({"oemUpdatedAt": 100, "retrievedAt": 200});
+    let unknown = json!({"oemUpdatedAt": 0});
+    let before = json!([
+        signal("later", 1, known.clone()),
+        signal("older", 1, known.clone()),
+        signal("same", 1, known.clone()),
+        signal("unknown", 1, unknown.clone()),
+        {"code": "failed", "status": {"value": "ERROR"}},
+    ]);
+    deliver_to_version_4(&database, "VEHICLE_STATE", 300, &state(before));
+    let error = json!({"data": {"errors": [{"type": "T", "state": "ERROR"}]}}).to_string();
+    deliver_to_version_4(&database, "VEHICLE_ERROR", 300, &error);
+    let count = |sql: &str| -> i64 { database.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let all = "SELECT (SELECT count(*) FROM delivery) * 1000 + (SELECT count(*) FROM outbox) * 100
+        + (SELECT count(*) FROM signal) * 10 + (SELECT count(*) FROM vehicle_error)";
+    let (rows, old) = (count(all), signals(&database));
+    migrate(&database);
+    assert_eq!((count(all), signals(&database)), (rows, old));
+
+    let after = json!([
+        // Retrieved later, though observed earlier or nobody knows when.
+        signal("later", 2, json!({"oemUpdatedAt": 50, "retrievedAt": 201})),
+        signal("older", 2, json!({"oemUpdatedAt": 150, "retrievedAt": 199})),
+        signal("same", 0, known),
+        // Retrieved before the other can have been.
+        signal(
+            "unknown",
+            2,
+            json!({"oemUpdatedAt": 150, "retrievedAt": 299})
+        ),
+        signal("failed", 2, unknown),
+    ]);
+    deliver(&database, "e-1", "LIVE", 310, &state(after));
+    let values: Vec<_> = signals(&database)
+        .iter()
+        .map(|signal| json!([signal[0], signal[1]["value"], signal[4]]))
         .collect();
-    assert_eq!(users, [Some("u-2".to_owned()), Some("u-1".to_owned())]);
+    assert_eq!(
+        values,
+        [
+            json!(["failed", 2, 310]),
+            json!(["later", 2, 310]),
+            json!(["older", 1, 310]),
+            json!(["same", 0, 310]),
+            json!(["unknown", 1, 310]),
+        ]
+    );
+}
+
+#[test]
+fn signal_whose_value_loses_is_as_fresh_as_the_newest_report_and_keeps_its_rank() {
+    let database = database();
+    let value = |value: i64, retrieved: i64| state(json!([percent(value, 1, retrieved)]));
+    deliver(&database, "e-1", "LIVE", 100, &value(1, 90));
+    deliver(&database, "e-2", "LIVE", 200, &value(2, 80));
+    let kept = signals(&database);
+    assert_eq!(
+        (&kept[0][1]["value"], &kept[0][4]),
+        (&json!(1), &json!(200))
+    );
+    // The freshness is no part of the rank: the next retrieval wins.
+    deliver(&database, "e-3", "LIVE", 300, &value(3, 91));
+    assert_eq!(signals(&database)[0][1]["value"], 3);
+}
+
+#[test]
+fn value_that_was_observed_nobody_knows_when_is_replaced_by_the_next_retrieval() {
+    for unknown in [json!(0), Value::Null] {
+        let database = database();
+        let hour = 3_600_000;
+        let signal = |value: i64, observed: Value, retrieved: i64| {
+            json!([{"code": "a", "body": {"value": value},
+                "meta": {"oemUpdatedAt": observed, "retrievedAt": retrieved}}])
+        };
+        let first = signal(1, unknown, 10 * hour);
+        deliver(&database, "e-1", "LIVE", 10 * hour, &state(first));
+        let second = signal(2, json!(9 * hour), 10 * hour + 600_000);
+        deliver(
+            &database,
+            "e-2",
+            "LIVE",
+            10 * hour + 600_000,
+            &state(second),
+        );
+        let third = signal(2, json!(9 * hour), 11 * hour);
+        fetch(&database, 11 * hour, &third);
+        let kept = signals(&database);
+        assert_eq!(
+            (&kept[0][1]["value"], &kept[0][4]),
+            (&json!(2), &json!(11 * hour))
+        );
+    }
+}
+
+/// The times of a VEHICLE_ERROR's deliveries, E for an error and R for its end, and
+/// whether it is open after them.
+fn is_open(database: &Connection, told: &[(char, i64)]) -> bool {
+    for (what, at) in told {
+        let state = if *what == 'E' { "ERROR" } else { "RESOLVED" };
+        let body = json!({"data": {"errors": [{"type": "T", "code": "C", "state": state}]}});
+        let about = [&*format!("{what}-{at}"), "VEHICLE_ERROR", "LIVE"];
+        receive(database, about, Some("u-1"), *at, &body.to_string()).unwrap();
+    }
+    let sql = "SELECT error_at > coalesce(resolved_at, 0) FROM vehicle_error";
+    database.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn error_that_is_delivered_again_after_its_end_does_not_stay_open() {
+    let second = 1000;
+    for (told, expected) in [
+        // Attempts of the ERROR failed until its RESOLVED was there.
+        (&[('R', 10), ('E', 25)][..], false),
+        (&[('R', 10), ('E', 230)], false),
+        (&[('E', -900), ('R', -800), ('R', 10), ('E', 25)], false),
+        // The next one is another.
+        (&[('R', 10), ('E', 25), ('E', 60)], true),
+        (&[('R', 10), ('E', 251)], true),
+        // One that comes back at once.
+        (&[('E', 0), ('R', 10), ('E', 25)], true),
+        (&[('E', 0), ('R', 10), ('E', 25), ('R', 40)], false),
+        (&[('R', 20), ('E', 10), ('E', 30)], true),
+    ] {
+        let told: Vec<_> = told
+            .iter()
+            .map(|(what, at)| (*what, (1_000_000 + at) * second))
+            .collect();
+        assert_eq!(is_open(&database(), &told), expected, "{told:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Who and what a delivery is about.
 
+use super::Event;
 use crate::{Timestamp, fields::Fields};
 use std::borrow::Cow;
 
@@ -47,8 +48,10 @@ impl<'a> Envelope<'a> {
     /// Reads `body`. A body that is no JSON object has no fields.
     pub fn read(body: &'a [u8]) -> Self {
         let text = std::str::from_utf8(body).unwrap_or_default();
-        let top = Fields::read(text).unwrap_or_default();
-        let data = top.object("data");
+        Event::read(text).envelope
+    }
+
+    pub(super) fn of(top: &Fields<'a>, data: &Fields<'a>) -> Self {
         let meta = top.object("meta");
         let id = |of: &str| filled(data.object(of).text("id"));
         Self {

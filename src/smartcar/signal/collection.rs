@@ -1,7 +1,7 @@
 //! All signals of an answer or of a delivery.
 
 use crate::Signal;
-use crate::fields::Fields;
+use crate::{fields::Fields, readable};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -58,7 +58,8 @@ impl Signals {
     ///
     /// [`NoSignals`] where `data` is neither a list nor an object.
     pub fn from_answer(body: &[u8]) -> Result<Self, NoSignals> {
-        let top = top(body).unwrap_or_default();
+        let text = readable(body);
+        let top = Fields::read(&text).unwrap_or_default();
         if let Some(elements) = top.array("data") {
             let all = Self::collect(&elements);
             let is_complete = all.unreadable.is_empty() && is_whole(&top, elements.len());
@@ -78,7 +79,8 @@ impl Signals {
     ///
     /// [`NoSignals`] where there is no such list, as in deliveries of other types.
     pub fn from_delivery(body: &[u8]) -> Result<Self, NoSignals> {
-        let data = top(body).unwrap_or_default().object("data");
+        let text = readable(body);
+        let data = Fields::read(&text).unwrap_or_default().object("data");
         let elements = data.array("signals").ok_or(NoSignals("data.signals"))?;
         Ok(Self::collect(&elements))
     }
@@ -110,10 +112,6 @@ fn is_whole(top: &Fields<'_>, length: usize) -> bool {
     let links = top.object("links");
     let stands_alone = links.get("next").is_none() && links.get("prev").is_none();
     stands_alone && is("totalCount", length) && is("pageNumber", 1)
-}
-
-fn top(body: &[u8]) -> Option<Fields<'_>> {
-    Fields::read(std::str::from_utf8(body).ok()?)
 }
 
 /// What is no signal can still hold what a signal holds.

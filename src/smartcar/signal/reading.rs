@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::{SignalInfo, Timestamp, signal_info};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// One reading of a signal, from an answer of the API or from a delivery.
 ///
@@ -67,41 +67,25 @@ impl Signal {
     /// Reads a signal of either form. None for what is no object, or says in no
     /// way which signal it is.
     pub fn read(json: &RawValue) -> Option<Self> {
-        let top = Fields::read(json.get())?;
-        let attributes = top.object("attributes");
-        let field = |name| attributes.get(name).map_or(&top, |_| &attributes);
-        let text = |name| {
-            field(name)
-                .text(name)
-                .map(String::from)
-                .filter(|text| !text.is_empty())
-        };
-        let (name, group) = (text("name"), text("group"));
-        let code = text("code")
-            .or_else(|| text("id"))
-            .or_else(|| Some(format!("{}-{}", group.as_ref()?, name.as_ref()?).to_lowercase()))?;
-        let status = field("status").object("status");
-        let meta = field("meta").object("meta");
+        let parts = Parts::read(json.get())?;
+        let (status, meta) = (parts.status(), parts.meta());
         Some(Self {
-            code,
-            name,
-            group,
             status: status.text("value").map(SignalStatus::from),
             error: SignalError::read(&status),
-            body: field("body").get("body").map(ToOwned::to_owned),
+            body: parts.body().map(ToOwned::to_owned),
             observed_at: meta.time("oemUpdatedAt"),
             retrieved_at: meta.time("retrievedAt").or_else(|| meta.time("fetchedAt")),
             ingested_at: meta.time("ingestedAt"),
+            code: parts.code.into_owned(),
+            name: parts.name.map(Cow::into_owned),
+            group: parts.group.map(Cow::into_owned),
             raw: json.to_owned(),
         })
     }
 
     /// The status as it was written, with all that Smartcar says of an error.
     pub fn raw_status(&self) -> Option<&RawValue> {
-        let top = Fields::read(self.raw.get())?;
-        top.object("attributes")
-            .get("status")
-            .or_else(|| top.get("status"))
+        Parts::read(self.raw.get())?.raw_status()
     }
 
     /// Whether the body is what the vehicle says now, as far as Smartcar knows.
@@ -131,6 +115,64 @@ impl Signal {
     /// The whole signal as it was written.
     pub fn raw(&self) -> &RawValue {
         &self.raw
+    }
+}
+
+/// A signal of either form, borrowed from its JSON: which it is, and its members.
+pub(crate) struct Parts<'a> {
+    pub(crate) code: Cow<'a, str>,
+    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) group: Option<Cow<'a, str>>,
+    top: Fields<'a>,
+    attributes: Fields<'a>,
+}
+
+impl<'a> Parts<'a> {
+    /// None for what is no object, or says in no way which signal it is.
+    pub(crate) fn read(json: &'a str) -> Option<Self> {
+        let top = Fields::read(json)?;
+        let attributes = top.object("attributes");
+        let text = |name| {
+            let text = holder(&top, &attributes, name).text(name);
+            text.filter(|text| !text.is_empty())
+        };
+        let (name, group) = (text("name"), text("group"));
+        let code = text("code").or_else(|| text("id")).or_else(|| {
+            let code = format!("{}-{}", group.as_ref()?, name.as_ref()?);
+            Some(Cow::Owned(code.to_lowercase()))
+        })?;
+        Some(Self {
+            code,
+            name,
+            group,
+            top,
+            attributes,
+        })
+    }
+
+    pub(crate) fn body(&self) -> Option<&'a RawValue> {
+        holder(&self.top, &self.attributes, "body").get("body")
+    }
+
+    pub(crate) fn raw_status(&self) -> Option<&'a RawValue> {
+        holder(&self.top, &self.attributes, "status").get("status")
+    }
+
+    pub(crate) fn status(&self) -> Fields<'a> {
+        holder(&self.top, &self.attributes, "status").object("status")
+    }
+
+    pub(crate) fn meta(&self) -> Fields<'a> {
+        holder(&self.top, &self.attributes, "meta").object("meta")
+    }
+}
+
+/// Where the member `name` is: in the attributes, in the API's form, or beside them.
+fn holder<'f, 'a>(top: &'f Fields<'a>, attributes: &'f Fields<'a>, name: &str) -> &'f Fields<'a> {
+    if attributes.get(name).is_some() {
+        attributes
+    } else {
+        top
     }
 }
 

@@ -1,0 +1,141 @@
+//! What a delivery or an answer reports of a vehicle, taken apart into plain rows.
+//!
+//! Here it is decided what Smartcar's JSON means and which of two reports counts.
+//! A store keeps the rows and compares their ranks; it reads none of that JSON.
+
+mod rank;
+mod signals;
+
+pub use rank::Rank;
+pub use signals::{Content, SignalReport};
+
+use crate::{Timestamp, fields::Fields};
+use std::{borrow::Cow, time::Duration};
+
+/// How far clocks differ. A time that is further ahead is no time: a clock that was
+/// ahead once would otherwise keep a signal from ever changing again.
+pub const SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// Everything that is reported of one vehicle at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report<'a> {
+    /// When it was reported: when Smartcar says that it delivered it, else when it was
+    /// received.
+    pub reported_at: Timestamp,
+    /// What the vehicle is.
+    pub vehicle: VehicleReport<'a>,
+    /// Its signals. What is no signal is left out and costs no other.
+    pub signals: Vec<SignalReport<'a>>,
+    /// What Smartcar says is wrong with it.
+    pub errors: Vec<ErrorReport<'a>>,
+}
+
+/// What a vehicle is, as far as a report says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VehicleReport<'a> {
+    /// For example `TESLA`.
+    pub make: Option<Cow<'a, str>>,
+    /// For example `Model 3`.
+    pub model: Option<Cow<'a, str>>,
+    /// Of the model.
+    pub year: Option<u32>,
+    /// For example `BEV`.
+    pub powertrain_type: Option<Cow<'a, str>>,
+    /// `live` or `simulated`.
+    pub mode: Option<Cow<'a, str>>,
+}
+
+/// An error of a vehicle that Smartcar says has begun or has ended (`VEHICLE_ERROR`).
+///
+/// Nothing in it says when it began: `deliveredAt` is the time of an attempt to deliver
+/// it, and an attempt that is repeated can come after the next event.
+///
+/// Source: <https://smartcar.com/docs/api-reference/webhooks/events/vehicle-error>
+#[derive(Clone, PartialEq, Eq)]
+pub struct ErrorReport<'a> {
+    /// For example `VEHICLE_STATE`.
+    pub kind: Cow<'a, str>,
+    /// For example `UNREACHABLE`; empty where Smartcar says null.
+    pub code: Cow<'a, str>,
+    /// Whether it has ended.
+    pub is_resolved: bool,
+    /// The error as it was written.
+    pub json: &'a str,
+}
+
+/// Its sentences are Smartcar's and can name what the vehicle's owner wrote.
+impl std::fmt::Debug for ErrorReport<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ErrorReport")
+            .field("kind", &self.kind)
+            .field("code", &self.code)
+            .field("is_resolved", &self.is_resolved)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Report<'a> {
+    /// A report that says nothing yet.
+    pub fn new(delivered_at: Option<Timestamp>, received_at: Timestamp) -> Self {
+        Self {
+            reported_at: usable(delivered_at, received_at).unwrap_or(received_at),
+            vehicle: VehicleReport::default(),
+            signals: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Reads the member `data` of a delivery.
+    pub(crate) fn read(
+        data: &Fields<'a>,
+        has_errors: bool,
+        delivered_at: Option<Timestamp>,
+        received_at: Timestamp,
+    ) -> Self {
+        let mut report = Self::new(delivered_at, received_at);
+        report.vehicle = VehicleReport::read(&data.object("vehicle"));
+        let signals = data.array("signals").unwrap_or_default();
+        report.signals = signals
+            .iter()
+            .filter_map(|json| SignalReport::read(json, report.reported_at, received_at))
+            .collect();
+        if has_errors {
+            let errors = data.array("errors").unwrap_or_default();
+            let errors = errors.iter().map(|json| json.get());
+            report.errors = errors.filter_map(ErrorReport::read).collect();
+        }
+        report
+    }
+}
+
+impl<'a> VehicleReport<'a> {
+    fn read(vehicle: &Fields<'a>) -> Self {
+        Self {
+            make: vehicle.text("make"),
+            model: vehicle.text("model"),
+            year: vehicle.count("year"),
+            powertrain_type: vehicle.text("powertrainType"),
+            mode: vehicle.text("mode"),
+        }
+    }
+}
+
+impl<'a> ErrorReport<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        let error = Fields::read(json)?;
+        Some(Self {
+            kind: error.text("type")?,
+            code: error.text("code").unwrap_or_default(),
+            is_resolved: error.text("state").as_deref() == Some("RESOLVED"),
+            json,
+        })
+    }
+}
+
+/// A time that can be: one that is not from the future.
+fn usable(time: Option<Timestamp>, received_at: Timestamp) -> Option<Timestamp> {
+    time.filter(|time| time.0 > 0 && *time <= received_at.after(SKEW))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Which of two reports of a signal counts.
+
+use crate::Timestamp;
+
+/// The place of a reported value among all that were ever reported of a signal: of two
+/// values the one with the greater rank counts, and of two with the same rank the one
+/// whose bytes are greater. Each report has its rank by itself, so that every order in
+/// which reports arrive ends in the same value.
+///
+/// 1. **Retrieval**: when Smartcar asked the vehicle's maker (`retrievedAt`, `fetchedAt`).
+///    It is Smartcar's own clock, and what Smartcar retrieved last is what its API answers.
+///    Where it is missing, the report itself is the latest time at which it can have been.
+/// 2. **Observation**: when the vehicle said so (`oemUpdatedAt`). Smartcar's guide orders
+///    deliveries by it, but it is the vehicle's or its maker's clock, and 0 or missing for
+///    many signals, so that it cannot come first: a value without it would be compared by
+///    another clock. It decides between values of one retrieval, and a missing one is the
+///    smallest.
+/// 3. **Report**: when it was delivered, or asked for.
+///
+/// Sources: <https://smartcar.com/docs/api-reference/get-signal>,
+/// <https://smartcar.com/docs/integrations/webhooks/best-practices/reliability>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    retrieved_at: Timestamp,
+    observed_at: Timestamp,
+    reported_at: Timestamp,
+}
+
+impl Rank {
+    pub(super) fn new(
+        retrieved_at: Option<Timestamp>,
+        observed_at: Option<Timestamp>,
+        reported_at: Timestamp,
+    ) -> Self {
+        Self {
+            retrieved_at: retrieved_at.unwrap_or(reported_at),
+            observed_at: observed_at.unwrap_or(Timestamp(0)),
+            reported_at,
+        }
+    }
+
+    /// The rank as text, in the same order: 36 hexadecimal digits, twelve for the
+    /// milliseconds of each time.
+    pub fn text(self) -> String {
+        let times = [self.retrieved_at, self.observed_at, self.reported_at];
+        let digits = times.into_iter().flat_map(|time| {
+            let millis = u64::try_from(time.0).unwrap_or(0).min(LAST);
+            (0..12).rev().map(move |place| millis >> (4 * place) & 0xf)
+        });
+        let digits = digits.filter_map(|digit| char::from_digit(u32::try_from(digit).ok()?, 16));
+        digits.collect()
+    }
+}
+
+/// The last time that twelve digits can say, in the year 10889.
+const LAST: u64 = 0xffff_ffff_ffff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rank(times: [i64; 3]) -> Rank {
+        let [retrieved_at, observed_at, reported_at] = times.map(Timestamp);
+        Rank {
+            retrieved_at,
+            observed_at,
+            reported_at,
+        }
+    }
+
+    #[test]
+    fn rank_is_twelve_digits_a_time() {
+        // printf '%012x%012x%012x' 1790000000000 0 255
+        let text = rank([1_790_000_000_000, 0, 255]).text();
+        assert_eq!(text, "01a0c4506c000000000000000000000000ff");
+        assert_eq!(rank([i64::MAX, -1, 0]).text().len(), 36);
+    }
+
+    proptest! {
+        #[test]
+        fn rank_as_text_has_the_order_of_its_times(
+            one in [0..4_000_000_000_000_i64, 0..3, 0..3],
+            other in [0..4_000_000_000_000_i64, 0..3, 0..3],
+        ) {
+            let (one, other) = (rank(one), rank(other));
+            prop_assert_eq!(one.cmp(&other), one.text().cmp(&other.text()));
+        }
+    }
+}
