@@ -49,7 +49,7 @@ pub enum TokenError {
     /// asked again.
     #[error("{reason}")]
     FailedBefore {
-        /// What the other call was told.
+        /// Why the other call got none.
         reason: String,
     },
     /// The time for it ran out, for example while another instance asked.

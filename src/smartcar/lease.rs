@@ -13,7 +13,7 @@ const NAME: &str = "lease";
 
 /// The holder is done, or gone, after this: as long as the identity server may
 /// take, and a second to write down what it said. A shorter lease would send
-/// everybody who waits to an identity server that is slow.
+/// every waiting instance to an identity server that is slow already.
 const LIFE: Duration = grant::DEADLINE.saturating_add(Duration::from_secs(1));
 
 /// Longer than a store takes to write and read a value.
@@ -26,7 +26,7 @@ struct Held {
 }
 
 /// The right to fetch a token. Dropped, it is given back in the background, so
-/// that a holder that gives up holds up nobody.
+/// that a holder that gives up does not hold up the others.
 pub(crate) struct Lease<P: Platform> {
     platform: P,
     vault: Arc<Vault>,

@@ -38,12 +38,12 @@ const LONGEST_PAUSE: Duration = NEXT_TRY.saturating_add(Duration::from_millis(75
 const REFUSED: Duration = Duration::from_secs(60);
 
 /// No caller waits longer for a token. A little less than a call may take, so that
-/// its caller is still told that it is the token that is missing.
+/// the error still says that it is the token that is missing.
 const PATIENCE: Duration = Duration::from_secs(9);
 
-/// When the identity server gave no token, everybody who wants one within this
-/// time is told the same. Otherwise those who waited for the first would ask one
-/// after the other, each for as long as the first.
+/// When the identity server gave no token, callers that want one within this time
+/// get the same error. Otherwise those that waited for the first would ask one after
+/// the other, each for as long as the first.
 const SAME_FAILURE: Duration = Duration::from_secs(2);
 
 /// After a token was discarded because the API refused it, the one in its place is
@@ -146,7 +146,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Tokens that the API refused, and that nobody uses again.
+/// Tokens that the API refused and that are not used again.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Discarded {
     /// The SHA-256 of each, the newest last.

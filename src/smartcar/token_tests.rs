@@ -679,7 +679,7 @@ fn refusal_of_a_clock_that_was_ahead_is_forgotten() {
     fake.set_back(MONTH);
     get(&fake, &tokens());
     get(&fake, &cache);
-    // What is no longer true is not told for a month either.
+    // Nor does the status show that failure for a month.
     assert_eq!(fake.run(cache.status(&fake)).last_failure, None);
 }
 
