@@ -103,6 +103,7 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     }
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     sweep::soon(app);
+    inbound.require_spelling()?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
             changes::make(app, caller, endpoint, &inbound).await
