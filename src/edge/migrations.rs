@@ -5,17 +5,23 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 5] = [
+pub const STEPS: [&str; 6] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
     include_str!("migrations/0006-signals-of-a-user.sql"),
+    include_str!("migrations/0007-held-vehicles.sql"),
 ];
 
 /// How long an action can run: longer than any call may take. What has run for
 /// so long is lost. The trigger `action_before` goes by the same number.
 pub const LOST_AFTER: Duration = Duration::from_secs(330);
+
+/// By how much the clocks of hosts differ at most. An action that began later than
+/// this from now began by a clock that has been corrected since. The trigger
+/// `action_before` goes by the same number.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 /// How long an idempotency key is honoured and its answer kept. The trigger
 /// `action_before` goes by the same number.
@@ -99,6 +105,8 @@ async fn version(store: &Store) -> Result<i64, StoreError> {
     Ok(version.and_then(|row| row.integer(0)).unwrap_or(0))
 }
 
+#[cfg(test)]
+mod action_tests;
 #[cfg(test)]
 mod outbox_tests;
 #[cfg(test)]

@@ -68,6 +68,7 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
     };
     let begun = actions::begin(New {
         caller: CALLER,
+        is_auditor: false,
         kind: "create-subscription",
         path: SUBSCRIBE.path,
         vehicle: Some(vehicle),
@@ -75,6 +76,7 @@ async fn subscribe(app: &App, user: &UserId, vehicle: &VehicleId) -> Result<(), 
         key: None,
         fingerprint: fingerprint(webhook, user, vehicle),
         is_exclusive: false,
+        insists: false,
         evidence: None,
     });
     let running = match begun.await.map_err(|problem| problem.detail)? {

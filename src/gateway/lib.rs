@@ -18,6 +18,7 @@ mod connect_vehicles;
 mod dead_letters;
 mod diagnosis;
 mod ending;
+mod evidence;
 mod freshness;
 mod inbound;
 mod list;
