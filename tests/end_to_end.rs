@@ -23,6 +23,7 @@ mod end_to_end {
     mod middleware;
     mod nodes;
     mod npm_client;
+    mod open_outcomes;
     mod openapi;
     mod operating;
     mod pass;

@@ -11,7 +11,10 @@ use smartcar::{CommandError, Destination, Percent, UserId, VehicleId};
 
 impl Guest for Edge {
     async fn run(vehicle: String, user: String, command: Command) -> Result<Execution, Error> {
-        let (vehicle, user) = (VehicleId::parse(&vehicle)?, UserId::parse(&user)?);
+        let (vehicle, user) = (
+            VehicleId::from_caller(&vehicle)?,
+            UserId::from_caller(&user)?,
+        );
         let command = checked(command).map_err(|error| Error::InvalidInput(error.to_string()))?;
         let execution = client().await?.command(&vehicle, &user, &command).await?;
         Ok(errors::execution(execution))

@@ -43,7 +43,7 @@ impl Guest for Edge {
     }
 
     async fn remove_user(user: String) -> Result<(), Error> {
-        let id = UserId::parse(&user)?;
+        let id = UserId::from_caller(&user)?;
         client().await?.delete_user(&id).await?;
         Ok(())
     }
@@ -52,8 +52,8 @@ impl Guest for Edge {
 fn checked(filter: ConnectionFilter) -> Result<smartcar::ConnectionFilter, InvalidId> {
     let (user, vehicle) = (filter.user.as_deref(), filter.vehicle.as_deref());
     Ok(smartcar::ConnectionFilter {
-        user: user.map(UserId::parse).transpose()?,
-        vehicle: vehicle.map(VehicleId::parse).transpose()?,
+        user: user.map(UserId::from_caller).transpose()?,
+        vehicle: vehicle.map(VehicleId::from_caller).transpose()?,
         mode: filter.mode.as_deref().map(VehicleMode::from),
         external_user: filter.external_user,
         on_behalf_of: None,

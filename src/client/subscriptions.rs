@@ -43,7 +43,10 @@ impl Guest for Edge {
     }
 
     async fn find(webhook: String, vehicle: String) -> Result<Option<Subscription>, Error> {
-        let (webhook, vehicle) = (WebhookId::parse(&webhook)?, VehicleId::parse(&vehicle)?);
+        let (webhook, vehicle) = (
+            WebhookId::parse(&webhook)?,
+            VehicleId::from_caller(&vehicle)?,
+        );
         let found = client()
             .await?
             .find_subscription(&webhook, &vehicle)
@@ -52,8 +55,8 @@ impl Guest for Edge {
     }
 
     async fn create(webhook: String, user: String, vehicle: String) -> Result<Subscribed, Error> {
-        let (webhook, user) = (WebhookId::parse(&webhook)?, UserId::parse(&user)?);
-        let vehicle = VehicleId::parse(&vehicle)?;
+        let (webhook, user) = (WebhookId::parse(&webhook)?, UserId::from_caller(&user)?);
+        let vehicle = VehicleId::from_caller(&vehicle)?;
         let client = client().await?;
         let answer = client
             .create_subscription(&webhook, &user, &vehicle)
@@ -75,8 +78,12 @@ fn checked(filter: SubscriptionFilter) -> Result<smartcar::SubscriptionFilter, I
     let (webhook, vehicle) = (filter.webhook.as_deref(), filter.vehicle.as_deref());
     Ok(smartcar::SubscriptionFilter {
         webhook: webhook.map(WebhookId::parse).transpose()?,
-        vehicle: vehicle.map(VehicleId::parse).transpose()?,
-        user: filter.user.as_deref().map(UserId::parse).transpose()?,
+        vehicle: vehicle.map(VehicleId::from_caller).transpose()?,
+        user: filter
+            .user
+            .as_deref()
+            .map(UserId::from_caller)
+            .transpose()?,
         mode: filter.mode.as_deref().map(VehicleMode::from),
     })
 }

@@ -11,7 +11,7 @@ use smartcar::{InvalidId, SignalCode, SignalOptions, UserId, VehicleId};
 
 impl Guest for Edge {
     async fn get(vehicle: String) -> Result<Vehicle, Error> {
-        let vehicle = VehicleId::parse(&vehicle)?;
+        let vehicle = VehicleId::from_caller(&vehicle)?;
         let vehicle = client().await?.get_vehicle(&vehicle).await?.value;
         Ok(Vehicle {
             id: vehicle.id.to_string(),
@@ -25,7 +25,7 @@ impl Guest for Edge {
         user: String,
         units: Option<UnitSystem>,
     ) -> Result<Signals, Error> {
-        let vehicle = VehicleId::parse(&vehicle)?;
+        let vehicle = VehicleId::from_caller(&vehicle)?;
         let options = options(&user, units)?;
         let all = client().await?.list_signals(&vehicle, &options).await?;
         let unreadable = all.value.unreadable.iter().map(|item| UnreadableItem {
@@ -45,7 +45,7 @@ impl Guest for Edge {
         code: String,
         units: Option<UnitSystem>,
     ) -> Result<Signal, Error> {
-        let vehicle = VehicleId::parse(&vehicle)?;
+        let vehicle = VehicleId::from_caller(&vehicle)?;
         let code = SignalCode::parse(&code)?;
         let options = options(&user, units)?;
         let client = client().await?;
@@ -61,6 +61,6 @@ fn options(user: &str, units: Option<UnitSystem>) -> Result<SignalOptions, Inval
     });
     Ok(SignalOptions {
         units,
-        ..SignalOptions::new(UserId::parse(user)?)
+        ..SignalOptions::new(UserId::from_caller(user)?)
     })
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 7] = [
+pub const STEPS: [&str; 8] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
     include_str!("migrations/0006-signals-of-a-user.sql"),
+    include_str!("migrations/0007-held-vehicles.sql"),
     include_str!("migrations/0008-listings.sql"),
     include_str!("migrations/0009-connect.sql"),
 ];
@@ -18,6 +19,11 @@ pub const STEPS: [&str; 7] = [
 /// How long an action can run: longer than any call may take. What has run for
 /// so long is lost. The trigger `action_before` goes by the same number.
 pub const LOST_AFTER: Duration = Duration::from_secs(330);
+
+/// By how much the clocks of hosts differ at most. An action that began later than
+/// this from now began by a clock that has been corrected since. The trigger
+/// `action_before` goes by the same number.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 /// How long an idempotency key is honoured and its answer kept. The trigger
 /// `action_before` goes by the same number.
@@ -86,6 +92,8 @@ async fn version(store: &Store) -> Result<i64, StoreError> {
     Ok(version.and_then(|row| row.integer(0)).unwrap_or(0))
 }
 
+#[cfg(test)]
+mod action_tests;
 #[cfg(test)]
 mod listing_tests;
 #[cfg(test)]

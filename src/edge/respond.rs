@@ -106,6 +106,13 @@ impl Problem {
         self
     }
 
+    /// A request that is not signed as Smartcar signs deliveries. An answer of 401 has
+    /// to name a way to authenticate (RFC 9110, 15.5.2): here, the signature's header.
+    pub fn unsigned(code: &'static str, detail: impl Into<String>) -> Self {
+        let challenge = HeaderValue::from_static("SC-Signature");
+        Self::new(StatusCode::UNAUTHORIZED, code, detail).with(header::WWW_AUTHENTICATE, challenge)
+    }
+
     /// Says when to try again (`Retry-After`, in seconds).
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {

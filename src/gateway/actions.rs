@@ -4,23 +4,30 @@
 //! row honours an idempotency key and keeps a second command of a vehicle from
 //! running next to the first: both are unique in the table, so that one INSERT
 //! decides, for all instances.
+//!
+//! Where no answer came, Smartcar may still be at work: the vehicle stays taken until
+//! no call can be, until the vehicle reports what the command was for, or until a
+//! caller insists.
 
-use crate::{answer::hand_on, callers::Caller, inbound::single, invalid, store};
+use crate::{answer::hand_on, callers::Caller, evidence, inbound::single, invalid, store};
 use bytes::Bytes;
 use edge::{
     Host, Response,
     log::{self, Level},
-    migrations::{KEY_LIFE, LOST_AFTER},
+    migrations::{CLOCKS_DIFFER, KEY_LIFE, LOST_AFTER},
     respond::Problem,
     sqlite::{Row, Value},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use smartcar::{Clock, UserId, VehicleId};
+use smartcar::{ApiError, Clock, Evidence, Timestamp, UserId, VehicleId, write_time};
 use std::fmt::Write as _;
 
 /// Says which action an answer belongs to.
 pub(crate) const ACTION_ID: &str = "edge-command-id";
+
+/// Has a command sent although the outcome of the one before is unknown.
+pub(crate) const INSIST: &str = "Edge-Insist";
 
 /// What came of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,8 @@ impl Outcome {
 pub(crate) struct New<'a> {
     /// The name of the API key.
     pub(crate) caller: &'a str,
+    /// Whether the caller may see what others had done.
+    pub(crate) is_auditor: bool,
     pub(crate) kind: &'a str,
     pub(crate) path: &'a str,
     pub(crate) vehicle: Option<&'a VehicleId>,
@@ -55,7 +64,9 @@ pub(crate) struct New<'a> {
     pub(crate) fingerprint: String,
     /// Whether no other such action of the vehicle may run.
     pub(crate) is_exclusive: bool,
-    pub(crate) evidence: Option<String>,
+    /// Whether the caller insists although the outcome of another one is unknown.
+    pub(crate) insists: bool,
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// An action that has begun.
@@ -75,6 +86,8 @@ pub(crate) struct Ending {
     /// Certainly nothing was done, and the same request may well succeed later:
     /// its key is free again.
     pub(crate) is_void: bool,
+    /// Smartcar may still be at work on it.
+    pub(crate) is_open: bool,
 }
 
 /// What a request to begin led to.
@@ -85,19 +98,33 @@ pub(crate) enum Begun {
     Before(Response),
 }
 
+/// The outcome that is known now. What has run for longer than any call may take is
+/// lost, and so is what began by a clock that was ahead. `?1` and `?2` are those of
+/// [`running_since`].
+pub(crate) const OUTCOME: &str = "CASE
+    WHEN outcome = 'running' AND started_at NOT BETWEEN ?1 AND ?2 THEN 'unknown'
+    ELSE outcome END";
+
+/// The first and the last moment at which an action can have begun that still runs.
+pub(crate) fn running_since(now: Timestamp) -> [Value; 2] {
+    let first = now.before(LOST_AFTER).0.saturating_add(1);
+    [Value::from(first), Value::from(now.after(CLOCKS_DIFFER).0)]
+}
+
 const INSERT: &str = "INSERT INTO action
         (id, kind, path, caller, vehicle_id, user_id, idempotency_key, fingerprint, claim,
-         is_exclusive, evidence, started_at, outcome)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'running')";
+         is_exclusive, is_holding, insisted, evidence, awaits, started_at, outcome)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, ?13, ?14, 'running')";
 
-/// What `action_before` would take for lost or forget is so already.
-const CLAIMED: &str = "SELECT id, fingerprint,
-        CASE WHEN outcome <> 'running' OR started_at > ?2 THEN outcome END,
-        status, answer_headers, answer, user_id
-    FROM action WHERE claim = ?1 AND started_at > ?3";
+/// By what [`claimed`] finds an action.
+const CLAIMED: &str = "FROM action WHERE claim = ?3 AND started_at > ?4";
 
-const BUSY: &str = "SELECT id, kind FROM action
-    WHERE vehicle_id = ? AND outcome = 'running' AND is_exclusive = 1";
+/// The action that holds a vehicle, as [`Holder`] reads it.
+const HOLDER: &str = "started_at, evidence FROM action
+    WHERE vehicle_id = ?3 AND is_holding = 1";
+
+/// The vehicle has reported what the action was for.
+const RELEASE: &str = "UPDATE action SET is_holding = 0 WHERE id = ?1 AND outcome = 'unknown'";
 
 /// An action that was taken for lost may still tell what became of it.
 /// The answer is kept for whoever comes with the same key.
@@ -107,16 +134,26 @@ const COMPLETE: &str = "UPDATE action SET
         answer_headers = CASE WHEN claim IS NOT NULL AND ?12 = 0 THEN ?8 END,
         answer = CASE WHEN claim IS NOT NULL AND ?12 = 0 THEN ?9 END,
         vehicle_id = coalesce(vehicle_id, ?10), user_id = coalesce(user_id, ?11),
-        claim = CASE WHEN ?12 = 0 THEN claim END
+        claim = CASE WHEN ?12 = 0 THEN claim END,
+        is_holding = CASE WHEN ?13 = 1 THEN is_holding ELSE 0 END
     WHERE id = ?1";
+
+const ABOUT: &str = "UPDATE action SET vehicle_id = ?2, user_id = ?3 WHERE id = ?1";
+
+const REMOVED: &str = "SELECT vehicle_id, user_id FROM action
+    WHERE kind = 'remove-connection' AND path = ?1 AND vehicle_id IS NOT NULL
+    ORDER BY id DESC LIMIT 1";
 
 /// Begins an action, unless it was begun before or another one is in the way.
 pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
     let claim = new.key.map(|key| claim(new.caller, key));
+    let evidence = new.evidence.as_ref().map(Evidence::to_string);
+    let awaits = new.evidence.as_ref().map(|evidence| evidence.signal);
+    let mut insists = false;
     // What is in the way can end just before it is looked at.
-    for _ in 0..3 {
-        let started_at = Host.now().0;
-        let id = id(started_at);
+    for _ in 0..5 {
+        let started_at = Host.now();
+        let id = id(started_at.0);
         let parameters = [
             Value::from(id.as_str()),
             Value::from(new.kind),
@@ -128,8 +165,10 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             Value::from(new.fingerprint.as_str()),
             Value::from(claim.as_deref()),
             Value::from(i64::from(new.is_exclusive)),
-            Value::from(new.evidence.as_deref()),
-            Value::from(started_at),
+            Value::from(i64::from(insists)),
+            Value::from(evidence.as_deref()),
+            Value::from(awaits),
+            Value::from(started_at.0),
         ];
         if store::insert(INSERT, parameters).await? {
             return Ok(Begun::New(Running { id }));
@@ -139,13 +178,86 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
         {
             return before(&row, &new.fingerprint).map(Begun::Before);
         }
-        let vehicle = new.vehicle.map(VehicleId::as_str);
-        if let Some(row) = store::first(BUSY, [Value::from(vehicle)]).await? {
-            return Err(busy(&row));
+        if let Some(holder) = Holder::find(new.vehicle).await? {
+            if holder.is_unknown && holder.is_carried_out().await? {
+                store::execute(RELEASE, [Value::from(holder.id.as_str())]).await?;
+            } else if holder.is_unknown && new.insists && !insists {
+                insists = true;
+            } else {
+                let is_seen = new.is_auditor || holder.caller == new.caller;
+                return Err(holder.in_the_way(is_seen, Host.now()));
+            }
         }
     }
-    let detail = "the vehicle is told one thing after the other: try again";
-    Err(in_progress("COMMAND_IN_PROGRESS", detail.to_owned()))
+    let detail = "other commands for this vehicle keep coming: try again";
+    Err(in_progress("COMMAND_IN_PROGRESS", detail.to_owned(), SOON))
+}
+
+/// The action that holds a vehicle.
+struct Holder {
+    id: String,
+    kind: String,
+    caller: String,
+    /// It has ended, and nobody knows how.
+    is_unknown: bool,
+    held_until: Timestamp,
+    evidence: Option<Evidence>,
+}
+
+impl Holder {
+    async fn find(vehicle: Option<&VehicleId>) -> Result<Option<Self>, Problem> {
+        let sql = format!("SELECT id, kind, caller, {OUTCOME}, {HOLDER}");
+        let [first, last] = running_since(Host.now());
+        let vehicle = Value::from(vehicle.map(VehicleId::as_str));
+        let row = store::first(&sql, [first, last, vehicle]).await?;
+        Ok(row.as_ref().map(Self::read))
+    }
+
+    fn read(row: &Row) -> Self {
+        let text = |column| row.text(column).unwrap_or_default().to_owned();
+        Self {
+            id: text(0),
+            kind: text(1),
+            caller: text(2),
+            is_unknown: row.text(3) == Some("unknown"),
+            held_until: Timestamp(row.integer(4).unwrap_or_default()).after(LOST_AFTER),
+            evidence: row.text(5).and_then(Evidence::parse),
+        }
+    }
+
+    async fn is_carried_out(&self) -> Result<bool, Problem> {
+        let Some(evidence) = &self.evidence else {
+            return Ok(false);
+        };
+        let settled = evidence::of(&self.id, evidence).await?;
+        Ok(settled.is_some_and(|settled| settled.is_carried_out))
+    }
+
+    /// Why the vehicle takes no other command now. What others have done is told to
+    /// those alone who may read it.
+    fn in_the_way(&self, is_seen: bool, now: Timestamp) -> Problem {
+        let name = if is_seen {
+            format!("{} ({})", self.kind, self.id)
+        } else {
+            "another command".to_owned()
+        };
+        let until = write_time(self.held_until).unwrap_or_default();
+        let code = "COMMAND_IN_PROGRESS";
+        if self.is_unknown {
+            let detail = format!(
+                "the outcome of {name} for this vehicle is unknown and Smartcar may still be \
+                 working on it: the vehicle takes no other command until {until}; send \
+                 {INSIST}: true to go ahead regardless"
+            );
+            let left = self.held_until.since(now).as_millis().div_ceil(1000);
+            return in_progress(code, detail, u32::try_from(left).unwrap_or(u32::MAX));
+        }
+        let detail = format!(
+            "{name} is still running for this vehicle, until {until} at the latest: one command \
+             at a time"
+        );
+        in_progress(code, detail, SOON)
+    }
 }
 
 /// A key is its caller's alone.
@@ -155,13 +267,13 @@ fn claim(caller: &str, key: &str) -> String {
 
 /// The action that a key stands for, as long as it is honoured.
 async fn claimed(claim: &str) -> Result<Option<Row>, Problem> {
+    let sql = format!(
+        "SELECT id, fingerprint, {OUTCOME}, status, answer_headers, answer, user_id {CLAIMED}"
+    );
     let now = Host.now();
-    let parameters = [
-        Value::from(claim),
-        Value::from(now.before(LOST_AFTER).0),
-        Value::from(now.before(KEY_LIFE).0),
-    ];
-    store::first(CLAIMED, parameters).await
+    let [first, last] = running_since(now);
+    let honoured = Value::from(now.before(KEY_LIFE).0);
+    store::first(&sql, [first, last, Value::from(claim), honoured]).await
 }
 
 /// What was answered before under the same key, where beginning again would take
@@ -189,7 +301,7 @@ fn before(row: &Row, fingerprint: &str) -> Result<Response, Problem> {
     }
     if row.text(2) == Some("running") {
         let detail = format!("the request with this Idempotency-Key is still running, as {id}");
-        return Err(in_progress("REQUEST_IN_PROGRESS", detail));
+        return Err(in_progress("REQUEST_IN_PROGRESS", detail, SOON));
     }
     let status = row.integer(3).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -211,18 +323,11 @@ fn before(row: &Row, fingerprint: &str) -> Result<Response, Problem> {
     Ok(response)
 }
 
-fn busy(row: &Row) -> Problem {
-    let (id, kind) = (row.text(0), row.text(1));
-    let detail = format!(
-        "{} is still running for this vehicle, as {}: one command at a time",
-        kind.unwrap_or_default(),
-        id.unwrap_or_default()
-    );
-    in_progress("COMMAND_IN_PROGRESS", detail)
-}
+/// How many seconds a caller waits for what may end at any moment.
+const SOON: u32 = 2;
 
-fn in_progress(code: &'static str, detail: String) -> Problem {
-    Problem::new(StatusCode::CONFLICT, code, detail).retry_after(2)
+fn in_progress(code: &'static str, detail: String, seconds: u32) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, detail).retry_after(seconds)
 }
 
 /// Nobody knows whether it was done.
@@ -234,7 +339,89 @@ pub(crate) fn unknown(id: &str) -> Problem {
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN", detail)
 }
 
+/// Has something of this application's own done and keeps a record of it, unless
+/// there was nothing to do.
+pub(crate) async fn recorded(
+    caller: &Caller,
+    kind: &str,
+    path: &str,
+    work: impl Future<Output = Result<Response, Problem>>,
+    was_idle: impl Fn(&Response) -> bool,
+) -> Result<Response, Problem> {
+    let begun = begin(New {
+        caller: caller.name(),
+        is_auditor: caller.is_auditor(),
+        kind,
+        path,
+        vehicle: None,
+        user: None,
+        key: None,
+        fingerprint: fingerprint(&[kind.as_bytes(), path.as_bytes()]),
+        is_exclusive: false,
+        insists: false,
+        evidence: None,
+    });
+    let running = match begun.await? {
+        Begun::New(running) => running,
+        Begun::Before(response) => return Ok(response),
+    };
+    let mut response = work.await.unwrap_or_else(Response::from);
+    if was_idle(&response) {
+        let id = Value::from(running.id.as_str());
+        // The failure is in the log; the record then says that nobody knows.
+        let _ = store::execute("DELETE FROM action WHERE id = ?1", [id]).await;
+        return Ok(response);
+    }
+    let status = response.status();
+    let outcome = match status {
+        status if status.is_success() => Outcome::Succeeded,
+        status if status.is_server_error() => Outcome::Unknown,
+        _ => Outcome::Failed,
+    };
+    let error = (outcome != Outcome::Succeeded).then(|| {
+        let error = ApiError::from_response(&smartcar::Response {
+            status,
+            headers: HeaderMap::new(),
+            body: response.body().clone(),
+        });
+        format!("{}/{}", error.kind, error.code.as_deref().unwrap_or("null"))
+    });
+    let ending = Ending {
+        error,
+        ..Ending::default()
+    };
+    let (headers, body) = (HeaderMap::new(), Bytes::new());
+    running
+        .complete(outcome, status, &headers, &body, ending)
+        .await;
+    tell(response.headers_mut(), &running.id);
+    Ok(response)
+}
+
+/// Whose connection it was that this path named and that was removed before.
+pub(crate) async fn removed(path: &str) -> Result<(Option<VehicleId>, Option<UserId>), Problem> {
+    let row = store::first(REMOVED, [Value::from(path)]).await?;
+    let text = |column| row.as_ref().and_then(|row| row.text(column));
+    let vehicle = text(0).and_then(|id| VehicleId::parse(id).ok());
+    Ok((vehicle, text(1).and_then(|id| UserId::parse(id).ok())))
+}
+
 impl Running {
+    /// Writes down whom it is about, before it is done: where this instance ends in
+    /// the middle, the record says so all the same.
+    pub(crate) async fn is_about(
+        &self,
+        vehicle: Option<&VehicleId>,
+        user: Option<&UserId>,
+    ) -> Result<(), Problem> {
+        let parameters = [
+            Value::from(self.id.as_str()),
+            Value::from(vehicle.map(VehicleId::as_str)),
+            Value::from(user.map(UserId::as_str)),
+        ];
+        store::execute(ABOUT, parameters).await
+    }
+
     /// Writes down how it ended and what was answered. The answer is given also
     /// where that fails: the action is then taken for lost after a while.
     pub(crate) async fn complete(
@@ -259,6 +446,7 @@ impl Running {
             Value::from(ending.vehicle.as_ref().map(VehicleId::as_str)),
             Value::from(ending.user.as_ref().map(UserId::as_str)),
             Value::from(i64::from(ending.is_void)),
+            Value::from(i64::from(ending.is_open)),
         ];
         // The failure is in the log; here is which action it concerns.
         if store::execute(COMPLETE, parameters).await.is_err() {
@@ -350,6 +538,15 @@ pub(crate) fn key(headers: &HeaderMap, is_required: bool) -> Result<Option<&str>
     }
 }
 
+/// The header `Edge-Insist`.
+pub(crate) fn insists(headers: &HeaderMap) -> Result<bool, Problem> {
+    match single(headers, INSIST)? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(invalid("the header Edge-Insist must be true or false")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -418,20 +615,69 @@ mod tests {
         assert_eq!(response.headers()["sc-request-id"], "r-1");
     }
 
+    fn holder(outcome: &str) -> Holder {
+        let text = |text: &str| Value::Text(text.to_owned());
+        Holder::read(&Row::from(vec![
+            text("act_1"),
+            text("security-lock"),
+            text("door"),
+            text(outcome),
+            Value::Integer(1_800_000_000_000),
+            text("closure-islocked=true"),
+        ]))
+    }
+
+    fn retry_after(problem: Problem) -> HeaderValue {
+        Response::from(problem).headers()[header::RETRY_AFTER].clone()
+    }
+
     #[test]
-    fn who_comes_second_is_told_who_was_first() {
-        let row = Row::from(vec![
-            Value::Text("act_1".into()),
-            Value::Text("lock".into()),
-        ]);
-        let problem = busy(&row);
+    fn running_command_keeps_another_one_waiting_for_moments() {
+        let now = Timestamp(1_800_000_000_000);
+        let problem = holder("running").in_the_way(true, now);
         let found = (problem.status.as_u16(), problem.code);
         assert_eq!(found, (409, "COMMAND_IN_PROGRESS"));
-        assert!(
-            problem
-                .detail
-                .starts_with("lock is still running for this vehicle, as act_1")
-        );
+        let expected = "security-lock (act_1) is still running for this vehicle, until \
+                        2027-01-15T08:05:30Z at the latest: one command at a time";
+        assert_eq!(problem.detail, expected);
+        assert_eq!(retry_after(problem), "2");
+    }
+
+    #[test]
+    fn unknown_outcome_says_until_when_it_holds_the_vehicle() {
+        let now = Timestamp(1_800_000_030_500);
+        let problem = holder("unknown").in_the_way(true, now);
+        for part in ["security-lock (act_1)", "2027-01-15T08:05:30Z", INSIST] {
+            assert!(problem.detail.contains(part), "{}", problem.detail);
+        }
+        assert_eq!(retry_after(problem), "300");
+    }
+
+    #[test]
+    fn command_of_another_caller_stays_unnamed() {
+        let now = Timestamp(1_800_000_000_000);
+        for outcome in ["running", "unknown"] {
+            let problem = holder(outcome).in_the_way(false, now);
+            for secret in ["lock", "act_1", "door"] {
+                assert!(!problem.detail.contains(secret), "{}", problem.detail);
+            }
+        }
+    }
+
+    #[test]
+    fn insisting_is_true_or_false() {
+        let of = |value: &'static str| {
+            let name = HeaderName::from_static("edge-insist");
+            insists(&HeaderMap::from_iter([(
+                name,
+                HeaderValue::from_static(value),
+            )]))
+        };
+        assert_eq!(insists(&HeaderMap::new()), Ok(false));
+        assert_eq!((of("true"), of("false")), (Ok(true), Ok(false)));
+        for bad in ["", "1", "TRUE", "yes"] {
+            assert_eq!(of(bad).unwrap_err().status, 400, "{bad}");
+        }
     }
 
     #[test]

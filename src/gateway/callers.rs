@@ -102,8 +102,14 @@ impl Callers {
         }
         found.filter(|_| key.is_some()).ok_or_else(|| {
             let detail = "send an API key of this gateway as Authorization: Bearer <key>";
+            // An error code is for a key that was sent (RFC 6750, 3.1).
+            let challenge = match key {
+                None => r#"Bearer realm="smartcar-edge""#,
+                Some(_) => r#"Bearer realm="smartcar-edge", error="invalid_token""#,
+            };
+            let challenge = HeaderValue::from_static(challenge);
             Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", detail)
-                .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+                .with(header::WWW_AUTHENTICATE, challenge)
         })
     }
 }
@@ -161,6 +167,11 @@ impl Caller {
     /// Whether the key is held to nothing.
     pub(crate) fn is_for_all(&self) -> bool {
         self.is_for_all_vehicles() && self.is_for_all_users()
+    }
+
+    /// Whether the key may read what every caller had done.
+    pub(crate) fn is_auditor(&self) -> bool {
+        self.has("read_audit") && self.is_for_all()
     }
 
     /// Whether the key is for every vehicle.
@@ -268,6 +279,19 @@ mod tests {
             let refused = callers.identify(wrong).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn challenge_says_whether_a_key_was_missing_or_wrong() {
+        let callers = callers(r#""scopes":["read_status"]"#);
+        let challenge = |key| {
+            let refused = edge::Response::from(callers.identify(key).unwrap_err());
+            let challenge = refused.headers()[header::WWW_AUTHENTICATE].to_str();
+            challenge.unwrap().to_owned()
+        };
+        assert_eq!(challenge(None), r#"Bearer realm="smartcar-edge""#);
+        let wrong = r#"Bearer realm="smartcar-edge", error="invalid_token""#;
+        assert_eq!(challenge(Some("second-key")), wrong);
     }
 
     #[test]

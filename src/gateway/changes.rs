@@ -18,7 +18,7 @@ use http_body::Frame;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use smartcar::{
-    Call, CommandKind, ConnectionId, OpenBody, Opened, Pieces, Spawn, SubscriptionId,
+    Call, CommandKind, ConnectionId, Evidence, OpenBody, Opened, Pieces, Spawn, SubscriptionId,
     TransportError, UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
@@ -44,10 +44,13 @@ pub(crate) async fn make(
     let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
     let evidence = validate(endpoint, &inbound.body)?;
     let key = actions::key(&inbound.headers, app.requires_idempotency_key())?;
+    let insists = actions::insists(&inbound.headers)?;
     let mut subject = subject(caller, endpoint, inbound)?;
     let call = pass::call(endpoint, inbound, None)?;
     let fingerprint = fingerprint(endpoint, &call, inbound)?;
-    if let Some(response) = find_owner(app, caller, &mut subject, key, &fingerprint).await? {
+    if of_a_vehicle
+        && let Some(response) = connect(app, caller, &mut subject, key, &fingerprint).await?
+    {
         return Ok(whole(response));
     }
     let call = match subject.user.clone().filter(|_| of_a_vehicle) {
@@ -57,6 +60,7 @@ pub(crate) async fn make(
     let kind = kind(endpoint);
     let begun = actions::begin(New {
         caller: caller.name(),
+        is_auditor: caller.is_auditor(),
         kind: &kind,
         path: call.path(),
         vehicle: subject.vehicle.as_ref(),
@@ -64,13 +68,14 @@ pub(crate) async fn make(
         key,
         fingerprint,
         is_exclusive: of_a_vehicle,
+        insists,
         evidence,
     });
     let running = match begun.await? {
         Begun::New(running) => running,
         Begun::Before(response) => return Ok(whole(response)),
     };
-    let subject = match looked_up(app, caller, endpoint, inbound, subject).await {
+    let subject = match looked_up(app, caller, endpoint, inbound, &running, subject).await {
         Ok(subject) => subject,
         Err(refused) => return Ok(whole(refuse(&running, refused).await)),
     };
@@ -124,11 +129,11 @@ pub(crate) fn kind(endpoint: &Endpoint) -> String {
 
 /// Refuses what Smartcar would, before anything is sent; and tells by which
 /// signal the change will show.
-fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<String>, Problem> {
+fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<Evidence>, Problem> {
     if let Some(kind) = CommandKind::of(endpoint) {
         let command = kind.parse(body);
         let command = command.map_err(|error| invalid(error.to_string()))?;
-        return Ok(command.evidence().map(|evidence| evidence.to_string()));
+        return Ok(command.evidence());
     }
     let is_object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
     if endpoint.method == Method::POST && !is_object {
@@ -169,7 +174,7 @@ fn subject(
         });
     }
     if *endpoint == endpoints::DELETE_USER {
-        let user = UserId::parse(inbound.parts.get("userId"));
+        let user = UserId::from_caller(inbound.parts.get("userId"));
         let user = user.map_err(|error| invalid(error.to_string()))?;
         if !caller.is_for_all_vehicles() {
             let detail = "this key is held to vehicles, and a user can have others";
@@ -189,28 +194,43 @@ fn subject(
     Ok(Subject::default())
 }
 
-/// Finds the owner of a vehicle whom the request does not name. Where Smartcar
-/// would have to be asked, who comes again is answered as before: the connection
-/// can be gone by now.
-async fn find_owner(
+/// Finds the owner of a vehicle where the request names no user, and makes sure that
+/// a user whom it names is connected to the vehicle where the key is restricted to
+/// users: a vehicle is claimed only by those who may use it. Where Smartcar would have
+/// to be asked, a request that was answered before is answered the same way: the
+/// connection can be gone by now.
+async fn connect(
     app: &App,
     caller: &Caller,
     subject: &mut Subject,
     key: Option<&str>,
     fingerprint: &str,
 ) -> Result<Option<Response>, Problem> {
-    let (Some(vehicle), None) = (&subject.vehicle, &subject.user) else {
+    let Some(vehicle) = &subject.vehicle else {
         return Ok(None);
     };
-    let user = match owners::stored(vehicle).await? {
-        Some(user) => user,
-        None => {
-            let before = actions::replay(caller, key, fingerprint).await?;
-            if before.is_some() {
-                return Ok(before);
-            }
-            owners::ask(app, caller, vehicle).await?
+    if subject.user.is_some() && caller.is_for_all_users() {
+        return Ok(None);
+    }
+    let owner = owners::stored(vehicle).await?;
+    let is_known = match &subject.user {
+        Some(user) => owner.as_ref() == Some(user),
+        None => owner.is_some(),
+    };
+    if !is_known {
+        let before = actions::replay(caller, key, fingerprint).await?;
+        if before.is_some() {
+            return Ok(before);
         }
+    }
+    let user = match (&subject.user, owner) {
+        (Some(user), _) if is_known => user.clone(),
+        (Some(user), _) => {
+            owners::require_connection(app, caller, vehicle, user).await?;
+            user.clone()
+        }
+        (None, Some(owner)) => owner,
+        (None, None) => owners::ask(app, caller, vehicle).await?,
     };
     caller.require_user(&user)?;
     subject.user = Some(user);
@@ -244,8 +264,8 @@ fn subscriber(body: &[u8]) -> Result<Subject, Problem> {
     } = read.data.attributes;
     let bad = |error: smartcar::InvalidId| invalid(error.to_string());
     Ok(Subject {
-        vehicle: Some(VehicleId::parse(&vehicle_id).map_err(bad)?),
-        user: Some(UserId::parse(&user_id).map_err(bad)?),
+        vehicle: Some(VehicleId::from_caller(&vehicle_id).map_err(bad)?),
+        user: Some(UserId::from_caller(&user_id).map_err(bad)?),
     })
 }
 
@@ -260,19 +280,22 @@ fn admit(caller: &Caller, subject: &Subject) -> Result<(), Problem> {
     caller.require_owner(subject.user.as_ref().map(UserId::as_str))
 }
 
-/// What is removed by an id of its own is looked at first: the record says whose
-/// it was, and a key that is held to others may not remove it. What Smartcar does
-/// not want to show, it will not remove either, and says so itself.
+/// What is removed by an id of its own is looked at first: the record says whose it
+/// was, and a key that is restricted to others may not remove it. What Smartcar does
+/// not show, it will not remove either, and says so itself; of a connection that was
+/// removed before, the record still says whose it was.
 async fn looked_up(
     app: &App,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
+    running: &Running,
     subject: Subject,
 ) -> Result<Subject, Problem> {
     let bad = |error: smartcar::InvalidId| invalid(error.to_string());
     let client = app.client();
-    let found = if *endpoint == endpoints::DELETE_CONNECTION {
+    let is_connection = *endpoint == endpoints::DELETE_CONNECTION;
+    let found = if is_connection {
         let id = ConnectionId::parse(inbound.parts.get("connectionId")).map_err(bad)?;
         let found = client.get_connection(&id).await;
         found.map(|found| Subject {
@@ -291,13 +314,27 @@ async fn looked_up(
     };
     let subject = match found {
         Ok(subject) => subject,
-        Err(smartcar::Error::Api(error)) if matches!(error.status, 403 | 404 | 410) => {
+        Err(smartcar::Error::Api(error)) if is_connection && is_gone(error.status) => {
+            let path = pass::call(endpoint, inbound, None)?.path().to_owned();
+            let (vehicle, user) = actions::removed(&path).await?;
+            Subject { vehicle, user }
+        }
+        Err(smartcar::Error::Api(error)) if error.status == 403 || is_gone(error.status) => {
             Subject::default()
         }
         Err(error) => return Err(problem(&error)),
     };
     admit(caller, &subject)?;
+    let (vehicle, user) = (subject.vehicle.as_ref(), subject.user.as_ref());
+    if vehicle.is_some() || user.is_some() {
+        running.is_about(vehicle, user).await?;
+    }
     Ok(subject)
+}
+
+/// Whether Smartcar says that there is no such thing, or no longer.
+fn is_gone(status: u16) -> bool {
+    matches!(status, 404 | 410)
 }
 
 /// Nothing was sent after all.
@@ -377,10 +414,15 @@ impl Change {
     ) {
         let Subject { vehicle, user } = self.subject.clone();
         let outcome = judgement.outcome;
-        let removes_access = *self.endpoint == endpoints::DELETE_CONNECTION
-            || *self.endpoint == endpoints::DELETE_USER;
-        if removes_access && outcome == Outcome::Succeeded {
-            owners::forget(self.endpoint, vehicle.as_ref(), user.as_ref()).await;
+        // An answer that was lost is not waited for: what is stored comes again if the
+        // access has not ended after all.
+        if outcome != Outcome::Failed || is_gone(status.as_u16()) {
+            let (vehicle, user) = (vehicle.as_ref(), user.as_ref());
+            if *self.endpoint == endpoints::DELETE_CONNECTION {
+                owners::forget(vehicle, user).await;
+            } else if *self.endpoint == endpoints::DELETE_USER {
+                owners::forget(None, user).await;
+            }
         }
         let ending = actions::Ending {
             vehicle,
@@ -391,6 +433,7 @@ impl Change {
                 .or_else(|| single(headers, "sc-request-id").ok()?.map(str::to_owned)),
             execution_id: judgement.execution_id,
             is_void: judgement.is_void,
+            is_open: judgement.is_open,
         };
         let headers = kept_headers(headers);
         self.running

@@ -119,6 +119,7 @@ async fn subscribe(
     }
     let begun = actions::begin(New {
         caller: CALLER,
+        is_auditor: false,
         kind: "create-subscription",
         path: SUBSCRIBE.path,
         vehicle: Some(vehicle),
@@ -126,6 +127,7 @@ async fn subscribe(
         key: None,
         fingerprint,
         is_exclusive: false,
+        insists: false,
         evidence: None,
     });
     let running = match begun.await.map_err(|problem| problem.detail)? {

@@ -2,6 +2,7 @@
 //! the sink refused them for good.
 
 use crate::{
+    actions,
     callers::Caller,
     inbound::Inbound,
     invalid,
@@ -48,15 +49,19 @@ pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response,
 pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     admit(caller)?;
     let seq = seq(inbound.parts.get("deadLetterId"))?;
-    let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
-    let parameters = [Value::from(list::now().0), Value::from(seq)];
-    let replayed = store::query(&sql, parameters).await?.len();
-    if replayed == 0 {
-        let detail = "there is no dead letter of this id";
-        let status = StatusCode::NOT_FOUND;
-        return Err(Problem::new(status, "DEAD_LETTER_NOT_FOUND", detail));
-    }
-    Ok(accepted(replayed))
+    let path = format!("/v3/dead-letters/{seq}/replay");
+    let work = async {
+        let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
+        let parameters = [Value::from(list::now().0), Value::from(seq)];
+        let replayed = store::query(&sql, parameters).await?.len();
+        if replayed == 0 {
+            let detail = "there is no dead letter of this id";
+            let status = StatusCode::NOT_FOUND;
+            return Err(Problem::new(status, "DEAD_LETTER_NOT_FOUND", detail));
+        }
+        Ok(accepted(replayed))
+    };
+    actions::recorded(caller, "replay-dead-letter", &path, work, |_| false).await
 }
 
 /// Sends those again whose events were received in a while: so many at a time that
@@ -76,7 +81,9 @@ pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Re
         Value::from(time(inbound, "filter[from]")?.0),
         Value::from(time(inbound, "filter[to]")?.0),
     ];
-    Ok(accepted(store::query(&sql, parameters).await?.len()))
+    let path = format!("/v3/dead-letters/replay?{}", inbound.query);
+    let work = async { Ok(accepted(store::query(&sql, parameters).await?.len())) };
+    actions::recorded(caller, "replay-dead-letters", &path, work, |_| false).await
 }
 
 /// The outbox is about everybody's vehicles.

@@ -2,7 +2,7 @@
 
 use crate::actions::Outcome;
 use http::StatusCode;
-use smartcar::{CommandExecution, Error, ExecutionStatus, Response, endpoints::Endpoint};
+use smartcar::{ApiError, CommandExecution, Error, ExecutionStatus, Response, endpoints::Endpoint};
 
 /// What came of a change, as far as its answer tells.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct Judgement {
     pub(crate) execution_id: Option<String>,
     /// Certainly nothing was done, and the same request may well succeed later.
     pub(crate) is_void: bool,
+    /// No answer of Smartcar's says that it has ended: it may still be at work.
+    pub(crate) is_open: bool,
 }
 
 impl Judgement {
@@ -24,13 +26,15 @@ impl Judgement {
             request_id: None,
             execution_id: None,
             is_void: false,
+            is_open: false,
         }
     }
 
-    /// Nobody can say.
+    /// No answer came, or none that says anything.
     pub(crate) fn unknown(error: String) -> Self {
         Self {
             error: Some(error),
+            is_open: true,
             ..Self::of(Outcome::Unknown)
         }
     }
@@ -40,7 +44,10 @@ impl Judgement {
 pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
     let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
     if answer.status == StatusCode::NO_CONTENT || (!of_a_vehicle && answer.status.is_success()) {
-        return Judgement::of(Outcome::Succeeded);
+        return match ApiError::within(answer) {
+            Some(error) => not_done(&Error::Api(Box::new(error))),
+            None => Judgement::of(Outcome::Succeeded),
+        };
     }
     match CommandExecution::read(answer.clone()) {
         // What Smartcar says of a schedule is not documented.
@@ -49,14 +56,20 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
         {
             Judgement::of(Outcome::Succeeded)
         }
-        Ok(execution) => Judgement {
-            execution_id: execution.id,
-            ..Judgement::of(match execution.status {
-                ExecutionStatus::Success => Outcome::Succeeded,
+        Ok(execution) => {
+            let is_done = execution.status == ExecutionStatus::Success;
+            let outcome = if is_done {
+                Outcome::Succeeded
+            } else {
                 // Pending, or something that Smartcar added.
-                _ => Outcome::Unknown,
-            })
-        },
+                Outcome::Unknown
+            };
+            Judgement {
+                execution_id: execution.id,
+                is_open: !is_done,
+                ..Judgement::of(outcome)
+            }
+        }
         Err(error) => not_done(&error),
     }
 }
@@ -107,11 +120,14 @@ fn not_done(error: &Error) -> Judgement {
     } else {
         Outcome::Failed
     };
+    // An error with a type is Smartcar's own, and the last that it says.
+    let is_ended = matches!(error, Error::Api(api) if !api.kind.is_empty());
     Judgement {
         error: Some(text),
         request_id,
         execution_id,
         is_void,
+        is_open: outcome == Outcome::Unknown && !is_ended,
         ..Judgement::of(outcome)
     }
 }
@@ -183,6 +199,64 @@ mod tests {
         for (told, outcome) in [("502", Outcome::Unknown), ("409", Outcome::Failed)] {
             let body = format!(r#"{{"errors":[{{"status":"{told}","type":"T","code":"C"}}]}}"#);
             assert_eq!(of(&endpoints::LOCK, 202, &body).outcome, outcome, "{told}");
+        }
+    }
+
+    #[test]
+    fn error_within_a_202_that_says_no_status_leaves_the_outcome_unknown() {
+        for (body, outcome) in [
+            (r#"{"errors":[{"type":"T","code":"C"}]}"#, Outcome::Unknown),
+            (
+                r#"{"errors":[{"status":502,"type":"T"}]}"#,
+                Outcome::Unknown,
+            ),
+            (r#"{"errors":[{"status":409,"type":"T"}]}"#, Outcome::Failed),
+            (
+                r#"{"type":"T","code":"C","statusCode":502}"#,
+                Outcome::Unknown,
+            ),
+            (
+                r#"{"type":"T","code":"C","statusCode":409}"#,
+                Outcome::Failed,
+            ),
+        ] {
+            for endpoint in [
+                &endpoints::LOCK,
+                &endpoints::CREATE_DAILY_CHARGE_SCHEDULE,
+                &endpoints::CREATE_SUBSCRIPTION,
+            ] {
+                let judgement = of(endpoint, 202, body);
+                assert_eq!(judgement.outcome, outcome, "{} {body}", endpoint.path);
+            }
+        }
+    }
+
+    #[test]
+    fn outcome_is_open_where_smartcar_may_still_be_at_work() {
+        for (status, body, is_open) in [
+            (200, execution("SUCCESS"), false),
+            (202, execution("PENDING"), true),
+            (202, "{".to_owned(), true),
+            (202, execution("FAILURE"), false),
+            // Something in between, in the shape of none of Smartcar's errors.
+            (504, r#"{"message":"timed out"}"#.to_owned(), true),
+            (
+                502,
+                r#"{"errors":[{"type":"UPSTREAM","code":"NO_RESPONSE"}]}"#.to_owned(),
+                false,
+            ),
+            (409, "{}".to_owned(), false),
+        ] {
+            let judgement = of(&endpoints::LOCK, status, &body);
+            assert_eq!(judgement.is_open, is_open, "{status} {body}");
+        }
+        assert!(Judgement::unknown("cut off".to_owned()).is_open);
+        assert!(not_smartcar_s(StatusCode::BAD_GATEWAY).is_open);
+        assert!(!not_smartcar_s(StatusCode::FORBIDDEN).is_open);
+        for (sent, is_open) in [(Sent::No, false), (Sent::Maybe, true)] {
+            let detail = "cut off".to_owned();
+            let silence = Error::Transport(TransportError { sent, detail });
+            assert_eq!(not_answered(&silence).is_open, is_open);
         }
     }
 

@@ -18,13 +18,25 @@ pub(crate) struct Inbound {
 impl Inbound {
     /// The vehicle in the path.
     pub(crate) fn vehicle(&self) -> Result<VehicleId, Problem> {
-        VehicleId::parse(self.parts.get("vehicleId")).map_err(|error| invalid(error.to_string()))
+        let id = VehicleId::from_caller(self.parts.get("vehicleId"));
+        id.map_err(|error| invalid(error.to_string()))
+    }
+
+    /// Refuses a second spelling of an id in the path: it would have limits and a lock
+    /// of its own.
+    pub(crate) fn require_spelling(&self) -> Result<(), Problem> {
+        for id in ["vehicleId", "userId"].map(|name| self.parts.get(name)) {
+            if id.bytes().any(|b| b.is_ascii_uppercase()) {
+                VehicleId::from_caller(id).map_err(|error| invalid(error.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     /// The header `sc-user-id`.
     pub(crate) fn user(&self) -> Result<Option<UserId>, Problem> {
         let id = single(&self.headers, "sc-user-id")?;
-        id.map(UserId::parse)
+        id.map(UserId::from_caller)
             .transpose()
             .map_err(|error| invalid(error.to_string()))
     }

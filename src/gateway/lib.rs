@@ -18,6 +18,7 @@ mod connect_vehicles;
 mod dead_letters;
 mod diagnosis;
 mod ending;
+mod evidence;
 mod freshness;
 mod inbound;
 mod links;
@@ -107,6 +108,7 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     }
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     sweep::soon(app);
+    inbound.require_spelling()?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
             changes::make(app, caller, endpoint, &inbound).await

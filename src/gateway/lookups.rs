@@ -5,7 +5,11 @@
 //! would use them up for everybody. All instances share what one of them found.
 
 use crate::{callers::Caller, store};
-use edge::{Host, respond::Problem, sqlite::Value};
+use edge::{
+    Host,
+    respond::Problem,
+    sqlite::{Row, Value},
+};
 use http::StatusCode;
 use smartcar::{Clock, Timestamp, VehicleId};
 use std::time::Duration;
@@ -25,7 +29,7 @@ const MOST: i64 = 10;
 /// since `?3`, both up to now, `?4`.
 const KNOWN: &str = "SELECT
         (SELECT reason FROM fruitless_lookup
-            WHERE vehicle_id = ?1 AND at BETWEEN ?5 AND ?4 ORDER BY at DESC LIMIT 1),
+            WHERE vehicle_id = ?1 AND at BETWEEN ?5 AND ?4 AND reason <> 'other user' ORDER BY at DESC LIMIT 1),
         count(*), min(at)
     FROM fruitless_lookup WHERE caller = ?2 AND at BETWEEN ?3 AND ?4";
 
@@ -68,10 +72,33 @@ impl From<NoOwner> for Problem {
     }
 }
 
-/// Refuses a look-up whose outcome is known, and one too many. Those that are under
-/// way at the same time are not counted yet. Where the database is down, nothing is
-/// known and Smartcar is asked.
+/// Refuses a look-up of an owner whose outcome is known, and one too many. Those that
+/// are under way at the same time are not counted yet. Where the database is down,
+/// nothing is known and Smartcar is asked.
 pub(crate) async fn admit(caller: &Caller, vehicle: &VehicleId) -> Result<(), Problem> {
+    let Some(row) = known(caller, vehicle).await else {
+        return Ok(());
+    };
+    let reason = row.text(0);
+    if let Some(why) = NoOwner::ALL
+        .into_iter()
+        .find(|why| reason == Some(why.name()))
+    {
+        return Err(why.into());
+    }
+    within_limit(&row)
+}
+
+/// Refuses one look-up too many of a user's own connection to a vehicle, of which
+/// other callers' look-ups say nothing.
+pub(crate) async fn admit_connection(caller: &Caller, vehicle: &VehicleId) -> Result<(), Problem> {
+    match known(caller, vehicle).await {
+        Some(row) => within_limit(&row),
+        None => Ok(()),
+    }
+}
+
+async fn known(caller: &Caller, vehicle: &VehicleId) -> Option<Row> {
     let now = Host.now();
     let parameters = [
         Value::from(vehicle.as_str()),
@@ -80,17 +107,12 @@ pub(crate) async fn admit(caller: &Caller, vehicle: &VehicleId) -> Result<(), Pr
         Value::from(now.0),
         Value::from(now.before(LIFE).0),
     ];
-    let Ok(Some(row)) = store::first(KNOWN, parameters).await else {
-        return Ok(());
-    };
-    let known = row.text(0);
-    if let Some(why) = NoOwner::ALL
-        .into_iter()
-        .find(|why| known == Some(why.name()))
-    {
-        return Err(why.into());
-    }
+    store::first(KNOWN, parameters).await.ok().flatten()
+}
+
+fn within_limit(row: &Row) -> Result<(), Problem> {
     if row.integer(1).is_some_and(|count| count >= MOST) {
+        let now = Host.now();
         let oldest = row.integer(2).map_or(now, Timestamp);
         return Err(too_many(oldest.after(WINDOW).since(now)));
     }
@@ -107,11 +129,20 @@ fn too_many(wait: Duration) -> Problem {
 
 /// Remembers that a look-up found no owner.
 pub(crate) async fn note(caller: &Caller, vehicle: &VehicleId, why: NoOwner) {
+    count(caller, vehicle, why.name()).await;
+}
+
+/// Counts a look-up that found no connection of one user, which says nothing of others.
+pub(crate) async fn note_no_connection(caller: &Caller, vehicle: &VehicleId) {
+    count(caller, vehicle, "other user").await;
+}
+
+async fn count(caller: &Caller, vehicle: &VehicleId, reason: &str) {
     let parameters = [
         Value::from(Host.now().0),
         Value::from(caller.name()),
         Value::from(vehicle.as_str()),
-        Value::from(why.name()),
+        Value::from(reason),
     ];
     // The failure is in the log.
     let _ = store::execute(NOTE, parameters).await;

@@ -9,10 +9,9 @@ use crate::{
     store,
 };
 use edge::{respond::Problem, sqlite::Value};
-use smartcar::{
-    ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode,
-    endpoints::{self, Endpoint},
-};
+use http::StatusCode;
+use serde_json::json;
+use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
@@ -175,26 +174,72 @@ pub(crate) async fn require(
     caller.require_user(&owner)
 }
 
-/// Forgets what is known of a vehicle, or of all vehicles of a user, to which
-/// access has ended.
-pub(crate) async fn forget(
-    endpoint: &Endpoint,
-    vehicle: Option<&VehicleId>,
-    user: Option<&UserId>,
-) {
-    let (sql, id) = if *endpoint == endpoints::DELETE_USER {
-        (
-            "DELETE FROM vehicle WHERE user_id = ?",
-            user.map(UserId::as_str),
-        )
-    } else {
-        (
-            "DELETE FROM vehicle WHERE id = ?",
-            vehicle.map(VehicleId::as_str),
-        )
-    };
-    if let Some(id) = id {
-        // The failure is in the log.
-        let _ = store::execute(sql, [Value::from(id)]).await;
+/// Refuses a user who is not connected to the vehicle, as Smartcar says. Nothing is
+/// remembered: a vehicle of several users has one owner here, who may be another one.
+pub(crate) async fn require_connection(
+    app: &App,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    user: &UserId,
+) -> Result<(), Problem> {
+    lookups::admit_connection(caller, vehicle).await?;
+    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
+        let filter = ConnectionFilter {
+            user: Some(user.clone()),
+            vehicle: Some(vehicle.clone()),
+            mode: Some(mode),
+            ..ConnectionFilter::default()
+        };
+        let client = app.client();
+        let page = client.list_connections(&filter, PageRequest::default());
+        let page = page.await.map_err(|error| problem(&error))?.value;
+        let is_connected = page.items.iter().any(|connection| {
+            connection.vehicle_id.as_ref() == Some(vehicle)
+                && connection.user_id.as_ref() == Some(user)
+        });
+        if is_connected {
+            return Ok(());
+        }
     }
+    lookups::note_no_connection(caller, vehicle).await;
+    let detail = "this user is not connected to this vehicle, as far as Smartcar says";
+    let status = StatusCode::NOT_FOUND;
+    Err(Problem::new(status, "VEHICLE_NOT_FOUND", detail))
+}
+
+/// Where a user's connections have reported signals. A look holds up no delivery, as
+/// a DELETE that has to look would.
+const REPORTED: &str = "SELECT json_group_array(DISTINCT vehicle_id) FROM signal
+    WHERE user_id = ?1";
+
+const FORGET_SIGNALS: &str = "DELETE FROM signal
+    WHERE vehicle_id IN (SELECT value FROM json_each(?1)) AND user_id = ?2";
+
+/// The signals of a vehicle go with it.
+const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE (?1 IS NULL OR id = ?1)
+    AND (?2 IS NULL OR user_id IS NULL AND id = ?1 OR user_id = ?2)";
+
+/// Forgets what is known of a user's vehicle, or of all vehicles of a user, to which
+/// access has ended. What is stored of the vehicle for another user, its owner, stays.
+/// A failure is in the log.
+pub(crate) async fn forget(vehicle: Option<&VehicleId>, user: Option<&UserId>) {
+    if vehicle.is_none() && user.is_none() {
+        return;
+    }
+    let vehicle = vehicle.map(VehicleId::as_str);
+    let user = user.map(UserId::as_str);
+    if let Some(user) = user {
+        let vehicles = match vehicle {
+            Some(vehicle) => Some(json!([vehicle]).to_string()),
+            None => {
+                let reported = store::first(REPORTED, [Value::from(user)]).await;
+                let row = reported.ok().flatten();
+                row.and_then(|row| row.text(0).map(str::to_owned))
+            }
+        };
+        let parameters = [Value::from(vehicles.as_deref()), Value::from(user)];
+        let _ = store::execute(FORGET_SIGNALS, parameters).await;
+    }
+    let parameters = [Value::from(vehicle), Value::from(user)];
+    let _ = store::execute(FORGET_VEHICLES, parameters).await;
 }

@@ -1,7 +1,9 @@
 //! Reading the record of what callers had done.
 
 use crate::{
+    actions::{OUTCOME, running_since},
     callers::Caller,
+    evidence,
     inbound::Inbound,
     invalid,
     list::{self, Window},
@@ -9,43 +11,40 @@ use crate::{
 };
 use edge::{
     Response,
-    migrations::LOST_AFTER,
     respond::{self, Problem},
     sqlite::{Row, Value},
 };
 use http::StatusCode;
 use serde_json::json;
-use smartcar::{Evidence, Timestamp, write_time};
+use smartcar::{Evidence, Timestamp, VehicleId, signal_permission, write_time};
 
-/// The columns are those of [`shown`].
+/// The columns are those of [`shown`], beside the outcome.
 const COLUMNS: &str = "id, kind, path, caller, vehicle_id, user_id, idempotency_key,
-    started_at, completed_at, outcome, status, error, request_id, execution_id, evidence";
+    started_at, completed_at, insisted, status, error, request_id, execution_id, evidence";
 
 /// The newest first. What Smartcar calls a command by is a name of it too.
-const ONE: &str = "WHERE id = ?1 OR execution_id = ?1 ORDER BY id DESC LIMIT 1";
+const ONE: &str = "WHERE id = ?3 OR execution_id = ?3 ORDER BY id DESC LIMIT 1";
 
-const MANY: &str = "WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR vehicle_id = ?2)
-    AND (?3 IS NULL OR outcome = ?3) AND (?4 IS NULL OR caller = ?4) ORDER BY id DESC LIMIT ?5";
+const MANY: &str = "WHERE (?3 IS NULL OR id < ?3) AND (?4 IS NULL OR vehicle_id = ?4)
+    AND (?6 IS NULL OR caller = ?6)";
 
-/// The newest word of a signal.
-const SIGNAL: &str = "SELECT body, observed_at, retrieved_at, delivered_at FROM signal
-    WHERE vehicle_id = ?1 AND code = ?2 AND body IS NOT NULL";
+/// Records with the outcomes that are known now.
+fn select(rest: &str) -> String {
+    format!("SELECT {COLUMNS}, {OUTCOME} FROM action {rest}")
+}
 
 /// What became of one command: to who had it done, and to auditors.
 pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     let id = inbound.parts.get("commandId");
-    let sql = format!("SELECT {COLUMNS} FROM action {ONE}");
-    let row = store::first(&sql, [Value::from(id)]).await?;
-    let row = row.filter(|row| {
-        let is_auditor = caller.has("read_audit") && caller.is_for_all();
-        row.text(3) == Some(caller.name()) || is_auditor
-    });
+    let [first, last] = running_since(list::now());
+    let row = store::first(&select(ONE), [first, last, Value::from(id)]).await?;
+    let row = row.filter(|row| row.text(3) == Some(caller.name()) || caller.is_auditor());
     let row = row.ok_or_else(|| {
         let detail = "no command of this key has this id";
         Problem::new(StatusCode::NOT_FOUND, "COMMAND_NOT_FOUND", detail)
     })?;
     let mut data = shown(&row);
-    if let Some(signal) = signal(&row).await?
+    if let Some(signal) = signal(caller, &row).await?
         && let Some(attributes) = data.get_mut("attributes")
         && let Some(attributes) = attributes.as_object_mut()
     {
@@ -72,15 +71,18 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
         let known = known.join(", ");
         return Err(invalid(format!("filter[outcome] is one of {known}")));
     }
+    let [first, last] = running_since(list::now());
     let parameters = [
+        first,
+        last,
         Value::from(window.after.as_deref()),
         Value::from(inbound.parameter("filter[vehicleId]")?.as_deref()),
         Value::from(outcome.as_deref()),
         Value::from(inbound.parameter("filter[caller]")?.as_deref()),
         Value::from(window.limit()),
     ];
-    let sql = format!("SELECT {COLUMNS} FROM action {MANY}");
-    let rows = store::query(&sql, parameters).await?;
+    let wanted = format!("{MANY} AND (?5 IS NULL OR {OUTCOME} = ?5) ORDER BY id DESC LIMIT ?7");
+    let rows = store::query(&select(&wanted), parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }
@@ -88,11 +90,6 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
 fn shown(row: &Row) -> serde_json::Value {
     let text = |column| row.text(column);
     let time = |column| row.integer(column).map(Timestamp);
-    let mut outcome = text(9);
-    let is_lost = time(7).is_some_and(|at| at.after(LOST_AFTER) <= list::now());
-    if outcome == Some("running") && is_lost {
-        outcome = Some("unknown");
-    }
     json!({
         "id": text(0),
         "type": "command",
@@ -103,7 +100,8 @@ fn shown(row: &Row) -> serde_json::Value {
             "vehicleId": text(4),
             "userId": text(5),
             "idempotencyKey": text(6),
-            "outcome": outcome,
+            "outcome": text(15),
+            "insisted": row.integer(9) == Some(1),
             "status": row.integer(10),
             "error": text(11),
             "smartcarRequestId": text(12),
@@ -116,28 +114,29 @@ fn shown(row: &Row) -> serde_json::Value {
     })
 }
 
-/// What the vehicle has told since, if that shows whether the command was
-/// carried out.
-async fn signal(row: &Row) -> Result<Option<serde_json::Value>, Problem> {
-    let evidence = row.text(14).and_then(Evidence::parse);
-    let (Some(evidence), Some(started_at)) = (evidence, row.integer(7)) else {
+/// What the vehicle has reported since, if that shows whether the command was
+/// carried out: to a key that may read the signal.
+async fn signal(caller: &Caller, row: &Row) -> Result<Option<serde_json::Value>, Problem> {
+    let Some(evidence) = row.text(14).and_then(Evidence::parse) else {
         return Ok(None);
     };
-    let parameters = [Value::from(row.text(4)), Value::from(evidence.signal)];
-    let Some(row) = store::first(SIGNAL, parameters).await? else {
+    let vehicle = row.text(4).and_then(|id| VehicleId::parse(id).ok());
+    let is_seen = caller.has(signal_permission(evidence.signal))
+        && vehicle.is_some_and(|vehicle| caller.require_vehicle(&vehicle).is_ok());
+    if !is_seen {
         return Ok(None);
-    };
-    // The best time there is for when the vehicle said so.
-    let told_at = (1..=3).find_map(|column| row.integer(column));
-    let Some(told_at) = told_at.filter(|at| *at >= started_at) else {
-        return Ok(None);
-    };
-    let is_met = row.text(0).and_then(|body| evidence.is_met(body));
-    Ok(is_met.map(|is_met| {
+    }
+    let settled = evidence::of(row.text(0).unwrap_or_default(), &evidence).await?;
+    // What the connection of a user reported is that user's.
+    let settled = settled.filter(|settled| {
+        let user = settled.user.as_deref().or(row.text(5));
+        caller.require_owner(user).is_ok()
+    });
+    Ok(settled.map(|settled| {
         json!({
             "code": evidence.signal,
-            "toldAt": write_time(Timestamp(told_at)),
-            "indicates": if is_met { "carried_out" } else { "not_carried_out" },
+            "toldAt": write_time(settled.observed_at),
+            "indicates": if settled.is_carried_out { "carried_out" } else { "not_carried_out" },
         })
     }))
 }

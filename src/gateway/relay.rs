@@ -1,9 +1,10 @@
 //! Having the relay pass on what is due, when no delivery does.
 
-use crate::{answer::hand_on, callers::Caller};
+use crate::{actions, answer::hand_on, callers::Caller};
 use bytes::Bytes;
 use edge::{Host, Response, respond::Problem};
 use http::StatusCode;
+use serde::Deserialize;
 use smartcar::{Http, Spawn};
 use std::time::Duration;
 
@@ -15,17 +16,35 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Runs the relay, and tells what it did.
 pub(crate) async fn run(caller: &Caller) -> Result<Response, Problem> {
     caller.require("run_relay")?;
-    let answer = send().await.ok_or_else(|| {
-        let detail = "the relay gave no answer: it may be running all the same";
-        let status = StatusCode::BAD_GATEWAY;
-        Problem::new(status, "RELAY_UNREACHABLE", detail).retry_after(30)
-    })?;
-    let (parts, body) = answer.into_parts();
-    Ok(hand_on(smartcar::Response {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }))
+    let work = async {
+        let answer = send().await.ok_or_else(|| {
+            let detail = "the relay gave no answer: it may be running all the same";
+            let status = StatusCode::BAD_GATEWAY;
+            Problem::new(status, "RELAY_UNREACHABLE", detail).retry_after(30)
+        })?;
+        let (parts, body) = answer.into_parts();
+        Ok(hand_on(smartcar::Response {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }))
+    };
+    actions::recorded(caller, "run-relay", "/run", work, was_idle).await
+}
+
+/// What the relay says of a run.
+#[derive(Deserialize)]
+struct Report {
+    delivered: u64,
+    kept: u64,
+    dead: u64,
+}
+
+/// A scheduler asks every minute: a run that found nothing due is no event.
+fn was_idle(response: &Response) -> bool {
+    response.status() == StatusCode::OK
+        && serde_json::from_slice(response.body())
+            .is_ok_and(|report: Report| report.delivered + report.kept + report.dead == 0)
 }
 
 /// Runs the relay after the answer.
@@ -38,4 +57,27 @@ pub(crate) fn soon() {
 async fn send() -> Option<http::Response<Bytes>> {
     let request = http::Request::post(RELAY).body(Bytes::new()).ok()?;
     Host.send(request, DEADLINE).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge::respond;
+
+    #[test]
+    fn run_without_anything_due_is_idle() {
+        let of = |status, body: &'static str| was_idle(&respond::json(status, body));
+        let idle = r#"{"sinks":2,"delivered":0,"kept":0,"dead":0,"more":1}"#;
+        assert!(of(StatusCode::OK, idle));
+        for busy in [
+            r#"{"sinks":2,"delivered":1,"kept":0,"dead":0}"#,
+            r#"{"sinks":2,"delivered":0,"kept":1,"dead":0}"#,
+            r#"{"sinks":2,"delivered":0,"kept":0,"dead":1}"#,
+            "{}",
+            "",
+        ] {
+            assert!(!of(StatusCode::OK, busy), "{busy}");
+        }
+        assert!(!of(StatusCode::SERVICE_UNAVAILABLE, idle));
+    }
 }

@@ -1,7 +1,13 @@
 //! How the application is doing. Never a secret: whether there is a token and
 //! until when, not which.
 
-use crate::{app::App, callers::Caller, diagnosis, tally::Tally};
+use crate::{
+    actions::{OUTCOME, running_since},
+    app::App,
+    callers::Caller,
+    diagnosis,
+    tally::Tally,
+};
 use edge::{
     Host, Response, migrations,
     respond::{self, Problem},
@@ -17,8 +23,7 @@ const DELIVERIES: &str = "SELECT count(*), max(received_at) FROM delivery";
 const LAST_LIVE: &str = "SELECT received_at FROM delivery WHERE mode = 'LIVE'
     ORDER BY received_at DESC LIMIT 1";
 
-const ACTIONS: &str = "SELECT kind, outcome, count(*) FROM action
-    WHERE started_at >= ? GROUP BY kind, outcome ORDER BY kind, outcome";
+const ACTIONS: &str = "FROM action WHERE started_at >= ?3 GROUP BY 1, 2 ORDER BY 1, 2";
 
 const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
     FROM arrival WHERE arrived_at >= ?";
@@ -110,7 +115,9 @@ impl Figures {
     async fn read(now: Timestamp) -> Result<Self, StoreError> {
         let store = sqlite::store().await?;
         let since = Parameter::from(now.0.saturating_sub(DAY));
-        let actions = store.query(ACTIONS, [since.clone()]).await?;
+        let [first, last] = running_since(now);
+        let sql = format!("SELECT kind, {OUTCOME}, count(*) {ACTIONS}");
+        let actions = store.query(&sql, [first, last, since.clone()]).await?;
         let actions = actions.iter().map(
             |row| json!({"command": row.text(0), "outcome": row.text(1), "count": row.integer(2)}),
         );

@@ -127,7 +127,7 @@ fn prove(
 /// Not taken for Smartcar's.
 fn refuse(reason: &'static str, mode: Mode, received_at: Timestamp, detail: &str) -> Problem {
     count_refusal(reason, mode, received_at);
-    Problem::new(StatusCode::UNAUTHORIZED, reason, detail)
+    Problem::unsigned(reason, detail)
 }
 
 fn count_refusal(reason: &'static str, mode: Mode, received_at: Timestamp) {

@@ -69,7 +69,8 @@ pub struct Resolution(pub String);
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("Smartcar answered {status}: {kind}/{}: {detail}", .code.as_deref().unwrap_or("null"))]
 pub struct ApiError {
-    /// The HTTP status; that of the error itself where a 202 ended in one.
+    /// The HTTP status; where an answer began as a success (202) and ended in an
+    /// error, the error's own, if it has one that can be read.
     pub status: u16,
     /// Smartcar's `type`, for example `VEHICLE_STATE`; empty where the body was
     /// not Smartcar's.
@@ -103,8 +104,8 @@ impl ApiError {
         let text = |name| error.text(name).map(Cow::into_owned);
         // Where Smartcar had said 202 and went on, the error has a status of its own.
         let status = response.status.as_u16();
-        let told = text("status").and_then(|status| status.parse().ok());
-        let status = told.filter(|_| status < 300).unwrap_or(status);
+        let own = own_status(&error).filter(|_| is_success(status));
+        let status = own.unwrap_or(status);
         let resolution = error.object("resolution").text("type").map(Cow::into_owned);
         let debug = error.object("meta").object("debug");
         Self {
@@ -125,10 +126,27 @@ impl ApiError {
         }
     }
 
+    /// The error that an answer ends in although it began as a success; None where
+    /// it does not.
+    pub fn within(response: &Response) -> Option<Self> {
+        let body = readable(&response.body);
+        let top = Fields::read(&body)?;
+        let has_errors = match top.array("errors") {
+            Some(errors) => !errors.is_empty() || !top.has("data"),
+            None => top.get("errors").is_some(),
+        };
+        let is_flat = !top.has("data")
+            && (own_status(&top).is_some() || top.text("type").is_some() && top.has("code"));
+        let is_error = has_errors || top.get("error").is_some() || is_flat;
+        (is_success(response.status.as_u16()) && is_error).then(|| Self::from_response(response))
+    }
+
     /// Whether a command may have reached the vehicle: true for what a gateway
-    /// in between answers, and for an upstream that did not answer Smartcar.
+    /// in between answers, for an upstream that did not answer Smartcar, and for an
+    /// error without a status of its own in an answer that began as a success.
     pub fn may_have_happened(&self) -> bool {
         match self.status {
+            success if is_success(success) => true,
             // `UPSTREAM` errors tell of the maker's service; only these two
             // leave open what the service did.
             502 => !matches!(self.code.as_deref(), Some("RATE_LIMIT" | "KNOWN_ISSUE")),
@@ -145,6 +163,22 @@ impl ApiError {
                 .as_ref()
                 .is_some_and(|r| r.0 == "RETRY_LATER")
     }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// The status that an error itself has: `status` in v3, `statusCode` in v2, each
+/// as text or as a number.
+fn own_status(error: &Fields<'_>) -> Option<u16> {
+    let read = |name| {
+        let text = error.text(name).and_then(|text| text.parse().ok());
+        let number = || error.count(name).and_then(|n| u16::try_from(n).ok());
+        text.or_else(number)
+            .filter(|status| (400..600).contains(status))
+    };
+    read("status").or_else(|| read("statusCode"))
 }
 
 #[cfg(test)]
@@ -226,6 +260,52 @@ mod tests {
             let read = error(502, &[], body);
             assert_eq!((read.status, read.kind.as_str()), (502, ""), "{body:?}");
             assert!(read.may_have_happened() && read.is_temporary());
+        }
+    }
+
+    #[test]
+    fn error_within_a_success_has_a_status_of_its_own_in_every_spelling() {
+        for (body, status, may_have_happened) in [
+            (r#"{"errors":[{"status":"409","type":"T"}]}"#, 409, false),
+            (r#"{"errors":[{"status":409,"type":"T"}]}"#, 409, false),
+            (r#"{"errors":[{"status":502,"type":"T"}]}"#, 502, true),
+            (r#"{"errors":[{"status":503,"type":"T"}]}"#, 503, true),
+            (r#"{"errors":[{"statusCode":"409"}]}"#, 409, false),
+            (r#"{"error":{"statusCode":500}}"#, 500, true),
+            (r#"{"type":"T","code":"C","statusCode":502}"#, 502, true),
+            (r#"{"type":"T","code":"C","statusCode":409}"#, 409, false),
+            // Without one that can be read, nobody knows.
+            (r#"{"errors":[{"type":"T","code":"C"}]}"#, 202, true),
+            (r#"{"errors":[{"status":"conflict"}]}"#, 202, true),
+            (r#"{"errors":[{"status":200}]}"#, 202, true),
+            (r#"{"errors":[{"status":70000}]}"#, 202, true),
+            (r#"{"errors":[{"status":{}}]}"#, 202, true),
+            (r#"{"errors":[]}"#, 202, true),
+            (r#"{"errors":[7]}"#, 202, true),
+            (r#"{"errors":7,"data":{}}"#, 202, true),
+            (r#"{"error":"x"}"#, 202, true),
+            (r#"{"type":"T","code":"C","statusCode":null}"#, 202, true),
+        ] {
+            let read = ApiError::within(&Response::for_tests(202, &[], body));
+            let read = read.unwrap_or_else(|| panic!("{body}"));
+            let found = (read.status, read.may_have_happened());
+            assert_eq!(found, (status, may_have_happened), "{body}");
+        }
+        // An error answer keeps its HTTP status.
+        let read = error(409, &[], r#"{"errors":[{"status":502}]}"#);
+        assert_eq!((read.status, read.may_have_happened()), (409, false));
+        for none in [
+            "",
+            "[]",
+            "{}",
+            r#"{"data":{}}"#,
+            r#"{"data":{},"errors":null}"#,
+            r#"{"data":{},"errors":[]}"#,
+            r#"{"data":{},"status":409}"#,
+            r#"{"status":"ok"}"#,
+        ] {
+            let read = ApiError::within(&Response::for_tests(202, &[], none));
+            assert_eq!(read, None, "{none}");
         }
     }
 }

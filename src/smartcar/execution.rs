@@ -75,8 +75,8 @@ impl CommandExecution {
         };
         let text = readable(&response.body);
         let top = Fields::read(&text).ok_or_else(|| unreadable("the body is no JSON object"))?;
-        if top.has("errors") || top.has("error") {
-            return Err(Error::Api(Box::new(ApiError::from_response(&response))));
+        if let Some(error) = ApiError::within(&response) {
+            return Err(Error::Api(Box::new(error)));
         }
         let data = top.object("data");
         let attributes = data.object("attributes");

@@ -4,9 +4,10 @@ use std::fmt;
 
 /// A string that is no identifier of the kind asked for.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} must be 1 to 128 characters of A-Z a-z 0-9 . _ -")]
+#[error("{kind} must be {rule}")]
 pub struct InvalidId {
     kind: &'static str,
+    rule: &'static str,
 }
 
 /// Smartcar's identifiers are UUIDs today, which is not promised. This alphabet
@@ -20,8 +21,24 @@ pub(crate) fn check(kind: &'static str, id: &str) -> Result<(), InvalidId> {
     if fits {
         Ok(())
     } else {
-        Err(InvalidId { kind })
+        let rule = "1 to 128 characters of A-Z a-z 0-9 . _ -";
+        Err(InvalidId { kind, rule })
     }
+}
+
+/// A UUID can be written in capitals too (RFC 9562, 4). Smartcar writes lower
+/// case, and what is kept by an identifier is kept by that spelling.
+pub(crate) fn check_spelling(kind: &'static str, id: &str) -> Result<(), InvalidId> {
+    let is_uuid = id.len() == 36
+        && id.bytes().enumerate().all(|(place, b)| match place {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        });
+    if is_uuid && id.bytes().any(|b| b.is_ascii_uppercase()) {
+        let rule = "in lower case, as Smartcar writes UUIDs";
+        return Err(InvalidId { kind, rule });
+    }
+    Ok(())
 }
 
 /// An identifier, which fits into a path and cannot leave its place in it.
@@ -46,6 +63,15 @@ macro_rules! id {
             pub fn parse(id: &str) -> Result<Self, InvalidId> {
                 check($kind, id)?;
                 Ok(Self(id.to_owned()))
+            }
+
+            /// Checks that `id` is one, as Smartcar spells it: a UUID in lower case.
+            /// For what callers send: whether Smartcar takes two spellings for one
+            /// id is not documented, and here they would be two.
+            pub fn from_caller(id: &str) -> Result<Self, InvalidId> {
+                let id = Self::parse(id)?;
+                check_spelling($kind, id.as_str())?;
+                Ok(id)
             }
 
             /// The identifier as text.
@@ -130,5 +156,22 @@ mod tests {
                 Ok(good)
             );
         }
+    }
+
+    #[test]
+    fn id_of_a_caller_is_a_uuid_in_lower_case_or_no_uuid() {
+        let upper = "7A3F6C1E-0000-4000-8000-00000000000A";
+        let refused = VehicleId::from_caller(upper).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a vehicle id must be in lower case, as Smartcar writes UUIDs"
+        );
+        assert!(UserId::from_caller("7a3f6c1e-0000-4000-8000-00000000000A").is_err());
+        // A delivery is stored as it came.
+        assert!(VehicleId::parse(upper).is_ok());
+        for good in [&upper.to_lowercase(), "Vehicle-1", &upper[1..], "a.B"] {
+            assert!(VehicleId::from_caller(good).is_ok(), "{good}");
+        }
+        assert!(VehicleId::from_caller("a/b").is_err());
     }
 }

@@ -93,11 +93,9 @@ async fn receive(request: Request) -> Result<Next, Problem> {
             Ok(Next::Answer(answer))
         }
         Posted::InvalidChallenge => Err(invalid_challenge()),
-        Posted::Refused(rejection) => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            rejection.reason(),
-            rejection.to_string(),
-        )),
+        Posted::Refused(rejection) => {
+            Err(Problem::unsigned(rejection.reason(), rejection.to_string()))
+        }
     }
 }
 

@@ -34,7 +34,7 @@ CREATE TABLE fruitless_lookup (
     at         INTEGER NOT NULL,
     caller     TEXT NOT NULL,        -- the name of the API key
     vehicle_id TEXT NOT NULL,
-    reason     TEXT NOT NULL,        -- nobody or several: how many users are connected
+    reason     TEXT NOT NULL,        -- nobody, several: how many are connected; other user: not the one who was named
     PRIMARY KEY (at, caller, vehicle_id)
 ) STRICT, WITHOUT ROWID
 --;

@@ -170,7 +170,8 @@ pub(super) fn own(path: &str, own: Own) -> Value {
             "operationId": "getCommand",
             "tags": ["Commands"],
             "summary": "What became of a command or another change.",
-            "description": "Scope: none for what the same key had done, `read_audit` for the rest.",
+            "description": "Scope: none for what the same key had done, `read_audit` for the rest. \
+                What the vehicle has reported takes the scope of the signal too.",
             "responses": responses::ours("OneCommand", &[404]),
         }),
         Own::Audit => {
@@ -206,7 +207,7 @@ pub(super) fn own(path: &str, own: Own) -> Value {
         Own::Run => {
             let summary = "Passes on the events that are due.";
             let mut operation = keyed("runRelay", "Sinks", summary, "run_relay");
-            operation["responses"] = responses::ours("Run", &[403, 502]);
+            operation["responses"] = responses::run();
             operation
         }
         Own::ConnectStart => {

@@ -27,6 +27,9 @@ pub(super) fn of(endpoint: &Endpoint) -> Value {
     all.push(parameter("sc-unit-system"));
     if endpoint.method != Method::GET {
         all.push(parameter("Idempotency-Key"));
+        if endpoint.path.starts_with("/v3/vehicles/") {
+            all.push(parameter("Edge-Insist"));
+        }
     }
     if scopes::is_signals(endpoint) {
         all.push(parameter("Cache-Control"));
@@ -187,6 +190,12 @@ pub(super) fn all() -> Value {
                 "type": "string",
                 "pattern": r#"^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$"#,
             }),
+        ),
+        (
+            "Edge-Insist",
+            "true: send the command although the outcome of the vehicle's last one is unknown and \
+             Smartcar may still be working on it. Never while one is running.",
+            json!({"enum": ["true", "false"], "default": "false"}),
         ),
         (
             "Cache-Control",

@@ -26,8 +26,8 @@ const ERRORS: [(u16, &str, &[&str]); 13] = [
     (404, "There is no such thing.", &[]),
     (
         409,
-        "Another command of this vehicle or the same request is running, or the vehicle is in no \
-         state for it.",
+        "Another command of this vehicle or the same request is running, the outcome of the \
+         vehicle's last command is unknown, or the vehicle is in no state for it.",
         &["Retry-After"],
     ),
     (413, "The body is too long.", &[]),
@@ -232,8 +232,16 @@ pub(super) fn ours(name: &str, errors: &[u16]) -> Value {
 
 /// Those of sending events again.
 pub(super) fn replay(errors: &[u16]) -> Value {
-    let responses = json!({"202": json_of("They are sent.", "Replayed", &[])});
+    let headers = ["Edge-Command-Id"];
+    let responses = json!({"202": json_of("They are sent.", "Replayed", &headers)});
     or(or(responses, &KEYED), errors)
+}
+
+/// Those of passing on what is due. A run that finds nothing is not recorded.
+pub(super) fn run() -> Value {
+    let headers = ["Edge-Command-Id"];
+    let responses = json!({"200": json_of("What is known.", "Run", &headers)});
+    or(or(responses, &KEYED), &[403, 502])
 }
 
 /// Those of what everybody may read.

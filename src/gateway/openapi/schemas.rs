@@ -287,6 +287,7 @@ fn command() -> Value {
         ("userId", text_or_null()),
         ("idempotencyKey", text_or_null()),
         ("outcome", schema("Outcome")),
+        ("insisted", json!({"type": "boolean"})),
         ("status", integer_or_null()),
         ("error", text_or_null()),
         ("smartcarRequestId", text_or_null()),
