@@ -5,11 +5,12 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 4] = [
+pub const STEPS: [&str; 5] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
+    include_str!("migrations/0005-outbox-due.sql"),
 ];
 
 /// How long an action can run: longer than any call may take. What has run for

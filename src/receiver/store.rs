@@ -5,13 +5,13 @@ use crate::{
     batch::{self, Outcome, Row},
     nudge,
     settings::Settings,
-    sweep,
     tally::{self, Kind},
 };
 use edge::{
     Response,
     log::{self, Level},
     respond::Problem,
+    retention,
     sqlite::Value,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -82,7 +82,7 @@ pub(crate) async fn delivery(
         )
         .with("error", error)
         .write();
-    sweep::soon(settings);
+    retention::soon(settings.retention);
     if outcome == Outcome::Stored {
         nudge::soon();
     }

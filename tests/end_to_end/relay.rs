@@ -185,7 +185,7 @@ fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     });
     // Nobody noted it. Its lease has still to end.
     assert_eq!(run(&app)["delivered"], 0);
-    let ended = "UPDATE outbox SET claimed_until = 1";
+    let ended = "UPDATE outbox SET claimed_until = 1, due_at = 1";
     app.database().execute(ended, []).unwrap();
     assert_eq!(run(&app)["delivered"], 1);
     assert_eq!(sink.taken(), ["e-1", "e-1"]);
