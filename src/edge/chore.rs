@@ -84,10 +84,14 @@ impl Chore {
     }
 }
 
+/// By how much the clocks of instances, and the moments at which they look at them,
+/// may differ.
+pub const SKEW: Duration = Duration::from_secs(60);
+
 /// Whether `time` is still to come. What is further ahead than it can have been set
 /// was set by a clock that was wrong, and is over.
 pub fn is_ahead(time: Timestamp, now: Timestamp, longest: Duration) -> bool {
-    now < time && time <= now.after(longest)
+    now < time && time <= now.after(longest + SKEW)
 }
 
 /// Repeats a step while something is left, for a while. Whether something still is.
@@ -157,7 +161,10 @@ mod tests {
             (1_000_000, false),
             (1_000_001, true),
             (1_060_000, true),
-            (1_060_001, false),
+            // Another instance's clock is a little ahead, or it looked a little later.
+            (1_060_001, true),
+            (1_120_000, true),
+            (1_120_001, false),
             (i64::MAX, false),
         ] {
             assert_eq!(is_ahead(Timestamp(time), now, minute), ahead, "{time}");

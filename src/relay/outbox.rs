@@ -1,6 +1,7 @@
 //! The rows of the outbox: taken with a lease, and released or removed.
 
 use edge::{
+    chore::SKEW,
     sinks::LONGEST_PAUSE,
     sqlite::{Row, Store, StoreError, Value},
 };
@@ -133,7 +134,7 @@ pub(crate) async fn ready(store: &Store, now: Timestamp) -> Result<Vec<String>, 
 }
 
 fn longest_pause() -> i64 {
-    i64::try_from(LONGEST_PAUSE.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from((LONGEST_PAUSE + SKEW).as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A row that a look found.
@@ -310,7 +311,7 @@ pub(crate) async fn pause(
     let parameters = [
         Value::from(sink),
         Value::from(now.after(time.min(LONGEST_PAUSE)).0),
-        Value::from(now.after(LONGEST_PAUSE).0),
+        Value::from(now.after(LONGEST_PAUSE + SKEW).0),
     ];
     store.execute(PAUSE, parameters).await
 }

@@ -5,7 +5,7 @@
 use crate::outbox::{LEASE, LIFE};
 use edge::{
     Host,
-    chore::{Chore, ROWS, steps},
+    chore::{Chore, ROWS, SKEW, steps},
     sqlite::{Store, StoreError, Value},
 };
 use smartcar::{Clock, Timestamp};
@@ -67,7 +67,8 @@ pub(crate) async fn soon(store: &Store) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut is_left = false;
-    let ahead = [Value::from(now.after(LEASE).0)];
+    // Others claim while this looks, and their clocks may be a little ahead.
+    let ahead = [Value::from(now.after(LEASE + SKEW).0)];
     if is(store, IS_AHEAD, ahead.clone()).await? {
         store.execute(RELEASE, ahead).await?;
     }
@@ -103,7 +104,7 @@ async fn expire(store: &Store, sink: &str, now: Timestamp) -> Result<bool, Store
 
 /// What is due later than an event lives was put off by a clock that was ahead.
 async fn bring_near(store: &Store, sink: &str, now: Timestamp) -> Result<bool, StoreError> {
-    let far = [Value::from(sink), Value::from(now.after(LIFE).0)];
+    let far = [Value::from(sink), Value::from(now.after(LIFE + SKEW).0)];
     let mut step = far.to_vec();
     step.push(Value::from(ROWS));
     steps(
