@@ -80,8 +80,9 @@ pub(crate) const LOOK: &str = "WITH ready AS (
             AND earlier.seq < due.seq AND earlier.dead_at IS NULL
     ) FROM due ORDER BY seq";
 
-/// Takes those of the rows `?3` that can still be sent, until `?4`.
-pub(crate) const CLAIM: &str = "UPDATE outbox
+/// Takes those of the rows `?3` that can still be sent, until `?4`. `NOT INDEXED`, here
+/// and below, leaves SQLite the rows by their number: it would walk all of the sink's.
+pub(crate) const CLAIM: &str = "UPDATE outbox NOT INDEXED
     SET claimed_until = ?4, due_at = ?4, attempts = attempts + 1
     WHERE seq IN (SELECT value FROM json_each(?3))
         AND sink = ?1 AND dead_at IS NULL AND due_at <= ?2
@@ -93,7 +94,7 @@ pub(crate) const CLAIM: &str = "UPDATE outbox
     RETURNING seq, event_id, attempts, vehicle_id, created_at";
 
 /// Takes those of the rows `?1` out of the way that wait for an earlier one.
-pub(crate) const WAIT: &str = "UPDATE outbox SET waits = 1
+pub(crate) const WAIT: &str = "UPDATE outbox NOT INDEXED SET waits = 1
     WHERE seq IN (SELECT value FROM json_each(?1)) AND EXISTS (
         SELECT 1 FROM outbox AS earlier INDEXED BY outbox_order
         WHERE earlier.sink = outbox.sink AND earlier.vehicle_id = outbox.vehicle_id
@@ -103,9 +104,10 @@ pub(crate) const WAIT: &str = "UPDATE outbox SET waits = 1
 const EVENTS: &str = "SELECT event_id, event_type, mode, user_id, received_at, body
     FROM delivery WHERE event_id IN (SELECT value FROM json_each(?))";
 
-pub(crate) const DONE: &str = "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))";
+pub(crate) const DONE: &str =
+    "DELETE FROM outbox NOT INDEXED WHERE seq IN (SELECT value FROM json_each(?))";
 
-pub(crate) const KEEP: &str = "UPDATE outbox SET
+pub(crate) const KEEP: &str = "UPDATE outbox NOT INDEXED SET
         claimed_until = 0,
         due_at = value ->> 'dueAt',
         error = value ->> 'error',

@@ -187,6 +187,51 @@ fn outbox_look_goes_by_the_index_of_what_is_due() {
 }
 
 #[test]
+fn outbox_statements_that_write_visit_the_rows_that_they_change() {
+    let database = with_sinks(&["a"]);
+    fill(&database, "a", ROWS, 1000, NOW - DAY / 2);
+    let sixteen = json!((1..=16).collect::<Vec<_>>()).to_string();
+    let kept: Vec<_> = (1..=16)
+        .map(|seq| json!({"seq": seq, "attempt": 1, "dueAt": 1, "error": "x", "isDead": false}))
+        .collect();
+    let kept = json!(kept).to_string();
+    let cost = |what: &str, sql: &str, parameters: &[&dyn rusqlite::ToSql]| {
+        let plan = plan(&database, sql);
+        let (steps, scanned) = effort(&database, sql, parameters);
+        println!("{what}: {steps} instructions, {scanned} scanned\n{plan}\n");
+        assert!(
+            steps < 40_000 && scanned < 2000,
+            "{what}: {steps}, {scanned}"
+        );
+    };
+    let claim = params!["a", NOW, sixteen, NOW + LEASE];
+    cost("claim", outbox::CLAIM, claim);
+    cost("wait", outbox::WAIT, params![sixteen]);
+    cost("keep", outbox::KEEP, params![kept, NOW]);
+    cost("done", outbox::DONE, params![sixteen]);
+    cost("expire", upkeep::EXPIRE, params!["a", NOW, NOW, 50]);
+    cost("release", upkeep::RELEASE, params![NOW]);
+    cost("bring near", upkeep::BRING_NEAR, params!["a", NOW, 50]);
+    cost("remove", upkeep::REMOVE, params!["a", 50]);
+    configure(&database, &["b"]);
+    cost("remove", upkeep::REMOVE, params!["a", 50]);
+    cost("forget", upkeep::FORGET, params!["a"]);
+    let insert = "INSERT INTO outbox (sink, event_id, vehicle_id, created_at)
+        VALUES ('a', 'new', 'v-1', 7)";
+    cost("insert", insert, params![]);
+    cost(
+        "die",
+        "UPDATE outbox SET dead_at = 7 WHERE seq = 5000",
+        params![],
+    );
+    cost(
+        "replay",
+        "UPDATE outbox SET dead_at = NULL WHERE seq = 5000",
+        params![],
+    );
+}
+
+#[test]
 fn outbox_expires_in_steps_that_do_not_grow_with_what_waits() {
     let database = with_sinks(&["a"]);
     fill(&database, "a", ROWS, 1000, NOW - DAY - 1200);

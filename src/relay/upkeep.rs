@@ -20,7 +20,7 @@ pub(crate) const IS_OLD: &str = "SELECT EXISTS (
     SELECT 1 FROM outbox INDEXED BY outbox_age
     WHERE sink = ?1 AND dead_at IS NULL AND created_at <= ?3 AND claimed_until <= ?2)";
 
-pub(crate) const EXPIRE: &str = "UPDATE outbox
+pub(crate) const EXPIRE: &str = "UPDATE outbox NOT INDEXED
     SET dead_at = ?2, error = coalesce(error, 'it waited for a day')
     WHERE seq IN (
         SELECT seq FROM outbox INDEXED BY outbox_age
@@ -35,7 +35,7 @@ pub(crate) const IS_LEFT: &str = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink
     AND NOT EXISTS (SELECT 1 FROM sink WHERE name = ?1)";
 
 /// It may have been configured again meanwhile; then its events are its own again.
-pub(crate) const REMOVE: &str = "DELETE FROM outbox
+pub(crate) const REMOVE: &str = "DELETE FROM outbox NOT INDEXED
     WHERE seq IN (SELECT seq FROM outbox WHERE sink = ?1 LIMIT ?2)
         AND NOT EXISTS (SELECT 1 FROM sink WHERE name = ?1)";
 
@@ -55,7 +55,7 @@ pub(crate) const IS_FAR: &str = "SELECT EXISTS (
     SELECT 1 FROM outbox INDEXED BY outbox_due
     WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at > ?2)";
 
-pub(crate) const BRING_NEAR: &str = "UPDATE outbox SET due_at = 0
+pub(crate) const BRING_NEAR: &str = "UPDATE outbox NOT INDEXED SET due_at = 0
     WHERE seq IN (
         SELECT seq FROM outbox INDEXED BY outbox_due
         WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at > ?2 LIMIT ?3)";
