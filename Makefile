@@ -17,7 +17,7 @@ APP := receiver gateway relay http-sink
 # All of it is built to be small, but for what everybody may post to.
 SMALL := $(filter-out receiver,$(APP))
 OTHERS := client verify night-lock own-receiver print-sink
-PROBES := client-probe host-probe host-probe-dependency host-probe-middleware bench-noop
+PROBES := client-probe host-probe host-probe-dependency host-probe-middleware sink-probe bench-noop
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 

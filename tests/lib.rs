@@ -37,16 +37,22 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// After half a minute.
-pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    eventually_within(Duration::from_secs(30), what, attempt)
+}
+
+/// The same, for what takes longer.
+pub fn eventually_within<T>(
+    time: Duration,
+    what: &str,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(outcome) = attempt() {
             return outcome;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "{what}: it did not happen"
-        );
+        assert!(started.elapsed() < time, "{what}: it did not happen");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     eventually,
     process::{Process, free_address, repository},
 };
-use std::{fs, path::PathBuf, process::Command};
+use rusqlite::Connection;
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 use tempfile::TempDir;
 
 /// An application that calls a simulator of its own, with a store of its own.
@@ -101,6 +102,14 @@ impl Composed {
             self.past += &process.said();
         }
         self.run();
+    }
+
+    /// The database, as an operator would open it.
+    pub fn database(&self) -> Connection {
+        let file = self.folder.path().join("state/sqlite_db.db");
+        let database = Connection::open(file).unwrap();
+        database.busy_timeout(Duration::from_secs(30)).unwrap();
+        database
     }
 
     /// The URL of a path.

@@ -7,6 +7,7 @@
 mod background;
 mod backpressure;
 mod bell;
+pub mod chore;
 pub mod client;
 mod clock;
 mod http;
@@ -17,6 +18,7 @@ mod once;
 pub mod reports;
 pub mod request;
 pub mod respond;
+pub mod retention;
 pub mod sinks;
 pub mod sqlite;
 pub mod variables;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 8] = [
+pub const STEPS: [&str; 9] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
     include_str!("migrations/0004-outbox.sql"),
+    include_str!("migrations/0005-outbox-due.sql"),
     include_str!("migrations/0006-signals-of-a-user.sql"),
     include_str!("migrations/0007-held-vehicles.sql"),
     include_str!("migrations/0008-listings.sql"),

@@ -9,8 +9,11 @@ use crate::{
     tally::Tally,
 };
 use edge::{
-    Host, Response, migrations,
+    Host, Response,
+    chore::is_ahead,
+    migrations,
     respond::{self, Problem},
+    sinks,
     sqlite::{self, Store, StoreError, Value as Parameter},
 };
 use http::StatusCode;
@@ -27,13 +30,6 @@ const ACTIONS: &str = "FROM action WHERE started_at >= ?3 GROUP BY 1, 2 ORDER BY
 
 const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
     FROM arrival WHERE arrived_at >= ?";
-
-const OUTBOX: &str = "SELECT sink.name, gone, paused_until,
-        count(seq) FILTER (WHERE dead_at IS NULL),
-        count(seq) FILTER (WHERE dead_at IS NOT NULL),
-        min(created_at) FILTER (WHERE dead_at IS NULL)
-    FROM sink LEFT JOIN outbox ON outbox.sink = sink.name
-    GROUP BY sink.name ORDER BY sink.name";
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -130,7 +126,7 @@ impl Figures {
                 "lastAt": row.integer(3).map(Timestamp).and_then(write_time),
             })
         });
-        let outbox = store.query(OUTBOX, []).await?;
+        let outbox = store.query(sinks::FIGURES, []).await?;
         let outbox = outbox.iter().map(|row| {
             // Nobody's name stands for everybody before the relay has ever run.
             let name = row.text(0).filter(|name| !name.is_empty());
@@ -141,8 +137,8 @@ impl Figures {
                 "oldestAt": row.integer(5).map(Timestamp).and_then(write_time),
                 "switchedOff": row.text(1),
                 "pausedUntil": row.integer(2)
-                    .filter(|at| *at > now.0)
                     .map(Timestamp)
+                    .filter(|at| is_ahead(*at, now, sinks::LONGEST_PAUSE))
                     .and_then(write_time),
             })
         });

@@ -1,8 +1,14 @@
 //! Forgetting what is no longer needed, in small steps after answers.
 
-use crate::{app::App, store};
-use edge::{Host, migrations::KEY_LIFE, sqlite::Value};
-use smartcar::{Clock, Spawn};
+use crate::app::App;
+use edge::{
+    Host,
+    chore::{ROWS, is_ahead, steps},
+    log::{self, Level},
+    migrations::KEY_LIFE,
+    sqlite::{self, StoreError, Value},
+};
+use smartcar::{Clock, Spawn, Timestamp};
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
@@ -10,10 +16,6 @@ use std::{
 
 /// How often an instance sweeps.
 const EVERY: Duration = Duration::from_secs(30);
-
-/// How many rows a sweep touches at the most: more than arrive meanwhile, and few
-/// enough to hold nobody up.
-const ROWS: i64 = 500;
 
 /// Whether there is something to forget: a look does not wait for the write lock,
 /// and each new instance begins with one.
@@ -37,24 +39,38 @@ const ARRIVALS: &str = "DELETE FROM arrival WHERE nonce IN (SELECT nonce FROM ar
 pub(crate) fn soon(app: &'static App) {
     static NEXT: AtomicI64 = AtomicI64::new(0);
     let now = Host.now();
-    if now.0 < NEXT.load(Ordering::Relaxed) {
+    if is_ahead(Timestamp(NEXT.load(Ordering::Relaxed)), now, EVERY) {
         return;
     }
     NEXT.store(now.after(EVERY).0, Ordering::Relaxed);
+    let records = now.before(app.audit_retention());
     Host.spawn(async move {
-        let records = now.before(app.audit_retention());
-        let due = [Value::from(now.before(KEY_LIFE).0), Value::from(records.0)];
-        let is_due = store::first(DUE, due).await;
-        if !is_due.is_ok_and(|row| row.and_then(|row| row.integer(0)) == Some(1)) {
-            return;
-        }
-        for (sql, before) in [
-            (ANSWERS, now.before(KEY_LIFE)),
-            (RECORDS, records),
-            (ARRIVALS, records),
-        ] {
-            // A failure is in the log; the next sweep does it.
-            let _ = store::execute(sql, [Value::from(before.0), Value::from(ROWS)]).await;
+        match sweep(now.before(KEY_LIFE), records).await {
+            // The next answer goes on.
+            Ok(true) => NEXT.store(0, Ordering::Relaxed),
+            Ok(false) => {}
+            // The next sweep does it.
+            Err(error) => log::line(Level::Error, "store")
+                .with("error", error.to_string())
+                .write(),
         }
     });
+}
+
+/// Forgets answers and records of before then. Whether some are left.
+async fn sweep(answers: Timestamp, records: Timestamp) -> Result<bool, StoreError> {
+    let store = sqlite::store().await?;
+    let is_left = async || {
+        let due = [Value::from(answers.0), Value::from(records.0)];
+        let is_due = store.first(DUE, due).await?;
+        Ok(is_due.and_then(|row| row.integer(0)) == Some(1))
+    };
+    let step = async || {
+        for (sql, before) in [(ANSWERS, answers), (RECORDS, records), (ARRIVALS, records)] {
+            let step = [Value::from(before.0), Value::from(ROWS)];
+            store.execute(sql, step).await?;
+        }
+        Ok(())
+    };
+    steps(&Host, is_left, step).await
 }

@@ -70,7 +70,7 @@ fn later(detail: String) -> SinkError {
 fn request(sink: &Sink, event: Event, now: Timestamp) -> Result<http::Request<Bytes>, SinkError> {
     let seconds = now.0 / 1000;
     let signature = signature::sign(&sink.secrets, &event.id, seconds, &event.body)
-        .ok_or_else(|| later("a secret in the variable sinks is not whsec_ and base64".into()))?;
+        .ok_or_else(|| later("no secret in the variable sinks is whsec_ and base64".into()))?;
     let id = header_of(&event.id).ok_or_else(|| {
         SinkError::Rejected("the event's id does not fit into the header webhook-id".into())
     })?;
@@ -93,7 +93,12 @@ fn header_of(id: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(id).ok().filter(|_| id.trim() == id)
 }
 
-/// What an answer means.
+/// For how long a receiver is sent nothing that says it is too much and not when to
+/// come back.
+const REST: u32 = 5;
+
+/// What an answer means. A time after which to ask again is the receiver's and not
+/// the event's: until then it is sent nothing.
 fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), SinkError> {
     if status.is_success() {
         return Ok(());
@@ -101,8 +106,14 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
     if status == StatusCode::GONE {
         return Err(SinkError::Gone("the receiver answered 410".to_owned()));
     }
+    let is_too_much = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]
+    .contains(&status);
+    let retry_after = retry_after::seconds(headers, now);
     Err(SinkError::Unavailable(Retry {
-        retry_after: retry_after::seconds(headers, now),
+        retry_after: retry_after.or(is_too_much.then_some(REST)),
         detail: format!("the receiver answered {}", status.as_u16()),
     }))
 }
@@ -135,6 +146,23 @@ mod tests {
     }
 
     #[test]
+    fn receiver_that_has_too_much_is_left_alone_also_without_a_time() {
+        let retry_after = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            match judge(status, &HeaderMap::new(), Timestamp(0)) {
+                Err(SinkError::Unavailable(retry)) => retry.retry_after,
+                other => panic!("{other:?}"),
+            }
+        };
+        for status in [429, 503] {
+            assert_eq!(retry_after(status), Some(REST), "{status}");
+        }
+        for status in [301, 400, 404, 500, 502, 504] {
+            assert_eq!(retry_after(status), None, "{status}");
+        }
+    }
+
+    #[test]
     fn an_id_that_fits_into_no_header_is_refused_for_good() {
         let sink = Sink {
             name: "mine".to_owned(),
@@ -144,6 +172,7 @@ mod tests {
             vehicles: None,
             modes: None,
             changed_only: false,
+            lacks_a_secret: false,
         };
         let of = |id: &str| {
             let event = Event {

@@ -8,7 +8,6 @@ mod batch;
 mod nudge;
 mod settings;
 mod store;
-mod sweep;
 mod tally;
 
 use edge::{

@@ -1,4 +1,4 @@
-//! Telling the relay, after an answer, that there is something to pass on.
+//! Nudging the relay, after an answer, when there is something to pass on.
 
 use bytes::Bytes;
 use edge::Host;
@@ -10,15 +10,18 @@ use std::{
 
 const RELAY: &str = "http://relay.spin.internal/run";
 
-/// A run goes on for 30 seconds at the most.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// A run takes events for 30 seconds, and a sink has 45 for the last of them.
+const DEADLINE: Duration = Duration::from_secs(80);
 
 /// From one nudge to the next: what comes meanwhile is passed on together.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// Where nobody wants events, or the relay is not there, it is asked again after
+/// Where there are no sinks, or the relay is not there, it is asked again after
 /// this. A nudge that never came is made up for by the relay's schedule.
 const REST: Duration = Duration::from_secs(10);
+
+/// Where all sinks are off or paused. No event waits for long when a pause ends.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether this instance is nudging, and whether more has come since.
 static IS_NUDGING: AtomicBool = AtomicBool::new(false);
@@ -45,8 +48,8 @@ pub(crate) fn soon() {
                 IS_MORE.store(false, Ordering::Relaxed);
                 RUNS.fetch_add(1, Ordering::Relaxed);
                 Host.spawn(async {
-                    if !nudge().await {
-                        NOT_BEFORE.store(Host.now().after(REST).0, Ordering::Relaxed);
+                    if let Some(rest) = nudge().await {
+                        NOT_BEFORE.store(Host.now().after(rest).0, Ordering::Relaxed);
                     }
                     RUNS.fetch_sub(1, Ordering::Relaxed);
                 });
@@ -57,15 +60,35 @@ pub(crate) fn soon() {
     });
 }
 
-/// Whether the relay has anybody to pass events on to.
-async fn nudge() -> bool {
-    let Ok(request) = http::Request::post(RELAY).body(Bytes::new()) else {
-        return false;
-    };
-    let answer = Host.send(request, DEADLINE).await;
-    // `{"sinks":0,…}`: whatever else it says.
-    answer.is_ok_and(|answer| {
-        let said = answer.body();
-        answer.status().is_success() && memchr::memmem::find(said, b"\"sinks\":0").is_none()
-    })
+/// Has the relay pass on what is due. For how long it need not be asked again.
+async fn nudge() -> Option<Duration> {
+    let request = http::Request::post(RELAY).body(Bytes::new()).ok()?;
+    match Host.send(request, DEADLINE).await {
+        Ok(answer) if answer.status().is_success() => rest(answer.body()),
+        _ => Some(REST),
+    }
+}
+
+/// `{"sinks":1,"ready":0,…}`: whatever else the relay says.
+fn rest(said: &[u8]) -> Option<Duration> {
+    let has = |field: &[u8]| memchr::memmem::find(said, field).is_some();
+    if has(b"\"sinks\":0") {
+        Some(REST)
+    } else if has(b"\"ready\":0") {
+        Some(PAUSE)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relay_is_left_alone_while_no_sink_can_be_sent_anything() {
+        assert_eq!(rest(br#"{"dead":0,"ready":0,"sinks":0}"#), Some(REST));
+        assert_eq!(rest(br#"{"dead":0,"ready":0,"sinks":2}"#), Some(PAUSE));
+        assert_eq!(rest(br#"{"dead":0,"ready":1,"sinks":2}"#), None);
+    }
 }

@@ -4,13 +4,12 @@ use edge::{
     Host, Once,
     log::{self, Level, Rarely},
     respond::Problem,
+    retention,
     variables::{self, VariableError},
 };
 use http::StatusCode;
 use smartcar::{Clock, ManagementToken};
 use std::time::Duration;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The receiver's configuration.
 pub(crate) struct Settings {
@@ -51,11 +50,8 @@ async fn read() -> Result<Settings, String> {
         .await
         .map_err(said)?;
     let max_age = variables::text("max_delivery_age").await.map_err(said)?;
-    let days = variables::text("retention_days").await.map_err(said)?;
     let max_age = Duration::from_secs(positive("max_delivery_age", &max_age)?);
-    let days = u32::try_from(positive("retention_days", &days)?)
-        .map_err(|_| "the variable retention_days is too large".to_owned())?;
-    let retention = DAY * days;
+    let retention = retention::configured().await?;
     if retention <= max_age {
         // A replay must not outlive the memory of what was received.
         return Err("the variable max_delivery_age must be less than retention_days".to_owned());

@@ -5,7 +5,6 @@ use crate::{
     batch::{self, Outcome, Row},
     nudge,
     settings::Settings,
-    sweep,
     tally::{self, Kind},
 };
 use edge::{
@@ -13,6 +12,7 @@ use edge::{
     log::{self, Level},
     reports,
     respond::Problem,
+    retention,
     sqlite::Value,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -86,7 +86,7 @@ pub(crate) async fn delivery(
         )
         .with("error", error)
         .write();
-    sweep::soon(settings);
+    retention::soon(settings.retention);
     if outcome == Outcome::Stored {
         nudge::soon();
     }

@@ -3,19 +3,26 @@
 use crate::{
     bindings::smartcar::edge::{
         deliveries::Mode,
-        sink::{self, Event, SinkError},
+        sink::{self, Event, Retry, SinkError},
     },
-    outbox::{Due, Kept, LIFE},
+    outbox::{Due, Kept, LEASE, LIFE},
 };
 use edge::{
     Host,
     log::{self, Level},
 };
+use futures::future::{Either, select};
 use smartcar::{Clock, Random, Timestamp};
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-/// How often an event is sent at the most.
+/// How often an event is sent at most.
 const ATTEMPTS: u32 = 20;
+
+/// How long a sink has for its answer. What came of the attempt has to be written
+/// down before the lease ends, or another run sends the event beside this one.
+const DEADLINE: Duration = Duration::from_secs(45);
+
+const _: () = assert!(DEADLINE.as_secs() + 10 < LEASE.as_secs());
 
 /// The longest wait before the second attempt; it doubles with each.
 const FIRST: Duration = Duration::from_secs(5);
@@ -29,6 +36,8 @@ pub(crate) enum Attempted {
     Done(i64),
     /// It is kept for later, or as a dead letter.
     Kept(Kept),
+    /// It is kept, and the sink wants nothing for so long.
+    Paused(Kept, Duration),
     /// The sink wants nothing any more.
     Gone(Kept, String),
 }
@@ -37,6 +46,7 @@ pub(crate) enum Attempted {
 pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
     let (seq, attempt, received_at, since) = (due.seq, due.attempt, due.received_at, due.since);
     let event_id = due.event_id.clone();
+    let is_given_up = attempt > ATTEMPTS;
     let event = Event {
         id: due.event_id,
         sink: sink.to_owned(),
@@ -48,7 +58,11 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
         attempt,
         body: due.body,
     };
-    let result = sink::deliver(event).await;
+    let result = if is_given_up {
+        Err(SinkError::Rejected(GIVEN_UP.to_owned()))
+    } else {
+        within(Host.sleep(DEADLINE), sink::deliver(event)).await
+    };
     let now = Host.now();
     let line = |level, outcome: &str, error: Option<&str>| {
         log::line(level, "relay")
@@ -77,11 +91,35 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
             line(Level::Info, "delivered", None);
             Attempted::Done(seq)
         }
-        Err(SinkError::Unavailable(retry)) => {
-            Attempted::Kept(kept(retry.detail, retry.retry_after, false))
+        Err(SinkError::Unavailable(Retry {
+            retry_after,
+            detail,
+        })) => {
+            let kept = kept(detail, retry_after, false);
+            match retry_after.filter(|seconds| *seconds > 0) {
+                Some(seconds) => Attempted::Paused(kept, Duration::from_secs(seconds.into())),
+                None => Attempted::Kept(kept),
+            }
         }
         Err(SinkError::Rejected(why)) => Attempted::Kept(kept(why, None, true)),
         Err(SinkError::Gone(why)) => Attempted::Gone(kept(why.clone(), None, false), why),
+    }
+}
+
+/// Of an event whose attempts all ended without a word.
+const GIVEN_UP: &str = "it was sent 20 times, and no attempt came to an end";
+
+/// The sink's answer, if it comes in time.
+async fn within(
+    time: impl Future<Output = ()>,
+    answer: impl Future<Output = Result<(), SinkError>>,
+) -> Result<(), SinkError> {
+    match select(pin!(answer), pin!(time)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), _)) => Err(SinkError::Unavailable(Retry {
+            retry_after: None,
+            detail: format!("the sink did not answer in {} s", DEADLINE.as_secs()),
+        })),
     }
 }
 
@@ -121,6 +159,19 @@ mod tests {
         assert_eq!(waits, [5, 10, 20, 2560, 3600, 3600]);
         assert_eq!(wait(20, None, &Chance(0.0)), Duration::ZERO);
         assert_eq!(wait(2, None, &Chance(0.5)), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn sink_without_an_answer_in_time_is_unavailable() {
+        use futures::future::{FutureExt, pending, ready};
+        let late = within(ready(()), pending()).now_or_never();
+        let Some(Err(SinkError::Unavailable(retry))) = late else {
+            panic!("it has to be tried again")
+        };
+        assert_eq!(retry.retry_after, None);
+        assert_eq!(retry.detail, "the sink did not answer in 45 s");
+        let in_time = within(pending(), ready(Ok(()))).now_or_never();
+        assert!(matches!(in_time, Some(Ok(()))));
     }
 
     #[test]

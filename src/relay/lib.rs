@@ -5,17 +5,23 @@
 //! does, the work is the same: take what is due, send it, note what became of it.
 
 mod attempt;
+mod configuration;
 mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod run;
+mod upkeep;
 
 use edge::{
     Once, Response,
     log::{self, Level},
     respond::{self, Outgoing, Problem},
+    retention,
     sinks::{self, Sink},
 };
 use http::{Method, StatusCode};
 use spin_sdk::{http::Request, http_service};
+use std::time::Duration;
 
 #[allow(
     missing_docs,
@@ -47,6 +53,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             detail,
         ));
     }
+    retention().await;
     let sinks = configured().await?;
     let report = run::run(sinks).await.map_err(|error| {
         log::line(Level::Error, "store")
@@ -59,14 +66,34 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     Ok(respond::json(StatusCode::OK, report.to_string()))
 }
 
+/// Old deliveries go on the relay's schedule too, whatever becomes of the sinks.
+async fn retention() {
+    static RETENTION: Once<Duration> = Once::new();
+    match RETENTION.get_or_try_init(retention::configured).await {
+        Ok(retention) => retention::soon(*retention),
+        Err(reason) => not_configured(&reason),
+    }
+}
+
+fn not_configured(reason: &str) {
+    log::line(Level::Error, "not_configured")
+        .with("reason", reason)
+        .write();
+}
+
 static SINKS: Once<Vec<Sink>> = Once::new();
 
 async fn configured() -> Result<&'static [Sink], Problem> {
-    let sinks = SINKS.get_or_try_init(sinks::configured).await;
-    let sinks = sinks.map_err(|reason| {
-        log::line(Level::Error, "not_configured")
-            .with("reason", reason)
-            .write();
+    let sinks = SINKS.get_or_try_init(async || {
+        let sinks = sinks::configured().await?;
+        sinks
+            .iter()
+            .filter_map(Sink::flaw)
+            .for_each(|flaw| not_configured(&flaw));
+        Ok(sinks)
+    });
+    let sinks = sinks.await.map_err(|reason: String| {
+        not_configured(&reason);
         let detail = "the sinks are not configured as documented; the log says what is wrong";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
     })?;

@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::{Attempted, attempt},
-    outbox,
+    configuration, outbox, upkeep,
 };
 use edge::{
     Host,
@@ -10,15 +10,19 @@ use edge::{
     sinks::Sink,
     sqlite::{self, Store, StoreError},
 };
-use futures::future::join_all;
+use futures::{
+    StreamExt,
+    future::{join, join_all},
+    stream::FuturesUnordered,
+};
 use serde_json::json;
 use smartcar::{Clock, Timestamp};
 use std::{fmt, time::Duration};
 
 /// How many events a sink is sent at the same time.
-const TOGETHER: i64 = 16;
+const TOGETHER: usize = 16;
 
-/// How long a run goes on at the most. What is left then is the next one's.
+/// For how long a run takes further events. What is left then is the next one's.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// So many failures in a row are the sink's and not an event's.
@@ -34,6 +38,8 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(crate) struct Report {
     sinks: usize,
+    /// Sinks that were neither off nor paused.
+    ready: usize,
     delivered: usize,
     kept: usize,
     dead: usize,
@@ -43,6 +49,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = json!({
             "sinks": self.sinks,
+            "ready": self.ready,
             "delivered": self.delivered,
             "kept": self.kept,
             "dead": self.dead,
@@ -54,75 +61,114 @@ impl fmt::Display for Report {
 /// Passes on what is due. A sink that is slow or dead holds up no other.
 pub(crate) async fn run(sinks: &[Sink]) -> Result<Report, StoreError> {
     let store = sqlite::store().await?;
-    outbox::configure(store, sinks).await?;
-    let until = Host.now().after(LONGEST);
-    let reports = sinks.iter().map(|sink| serve(store, &sink.name, until));
+    let now = Host.now();
+    let in_force = configuration::bring(store, sinks, now).await?;
+    let ready = outbox::ready(store, now).await?;
+    let until = now.after(LONGEST);
+    let reports = in_force
+        .iter()
+        .filter(|sink| ready.contains(&sink.name))
+        .map(|sink| serve(store, &sink.name, until));
     let mut all = Report {
         sinks: sinks.len(),
         ..Report::default()
     };
     // One sink's trouble with the database cuts no other off.
-    for report in join_all(reports).await {
+    let (reports, upkeep) = join(join_all(reports), upkeep::soon(store)).await;
+    for report in reports {
         let report = report?;
+        all.ready += 1;
         all.delivered += report.delivered;
         all.kept += report.kept;
         all.dead += report.dead;
     }
-    Ok(all)
+    upkeep.map(|()| all)
 }
 
 async fn serve(store: &Store, sink: &str, until: Timestamp) -> Result<Report, StoreError> {
-    outbox::expire(store, sink, Host.now()).await?;
     let mut report = Report::default();
     while Host.now() < until {
         let due = outbox::claim(store, sink, Host.now(), TOGETHER).await?;
         if due.is_empty() {
             break;
         }
-        let attempts = due.into_iter().map(|due| attempt(sink, due));
-        let (mut done, mut kept, mut gone) = (Vec::new(), Vec::new(), None);
-        for attempted in join_all(attempts).await {
-            match attempted {
-                Attempted::Done(seq) => done.push(seq),
-                Attempted::Kept(row) => kept.push(row),
-                Attempted::Gone(row, why) => {
-                    kept.push(row);
-                    gone = Some(why);
-                }
+        let attempts: FuturesUnordered<_> = due.into_iter().map(|due| attempt(sink, due)).collect();
+        let mut ended = attempts.ready_chunks(TOGETHER);
+        let (mut batch, mut trouble) = (Report::default(), None);
+        // What has ended is written down while the others go on: should a sink end
+        // this instance, or take its time, that much is not sent again.
+        while let Some(ended) = ended.next().await {
+            if let Err(error) = note(store, sink, ended, &mut batch).await {
+                trouble = Some(error);
             }
         }
-        outbox::done(store, sink, &done).await?;
-        outbox::keep(store, &kept, Host.now()).await?;
-        let dead = kept.iter().filter(|kept| kept.is_dead).count();
-        report.delivered += done.len();
-        report.dead += dead;
-        report.kept += kept.len() - dead;
-        if let Some(why) = gone {
-            outbox::switch_off(store, sink, &why).await?;
-            log::line(Level::Error, "sink_gone")
-                .with("sink", sink)
-                .with("error", why)
-                .write();
-            break;
+        report.delivered += batch.delivered;
+        report.kept += batch.kept;
+        report.dead += batch.dead;
+        if let Some(error) = trouble {
+            return Err(error);
         }
-        // An event that is refused for good says nothing about the sink.
-        let failed = kept.len() - dead;
-        if done.is_empty() && failed > 0 && rest(store, sink, failed).await? {
-            break;
+        if batch.delivered > 0 {
+            outbox::healthy(store, sink).await?;
+        } else if batch.kept > 0 {
+            // An event that is refused for good says nothing about the sink.
+            rest(store, sink, batch.kept).await?;
         }
     }
     Ok(report)
 }
 
+/// Writes down what came of attempts.
+async fn note(
+    store: &Store,
+    sink: &str,
+    ended: Vec<Attempted>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let (mut done, mut kept) = (Vec::new(), Vec::new());
+    let (mut pause, mut gone) = (None, None);
+    for attempted in ended {
+        match attempted {
+            Attempted::Done(seq) => done.push(seq),
+            Attempted::Kept(row) => kept.push(row),
+            Attempted::Paused(row, time) => {
+                kept.push(row);
+                pause = pause.max(Some(time));
+            }
+            Attempted::Gone(row, why) => {
+                kept.push(row);
+                gone = Some(why);
+            }
+        }
+    }
+    let now = Host.now();
+    outbox::done(store, &done).await?;
+    outbox::keep(store, &kept, now).await?;
+    let dead = kept.iter().filter(|kept| kept.is_dead).count();
+    report.delivered += done.len();
+    report.dead += dead;
+    report.kept += kept.len() - dead;
+    if let Some(why) = gone {
+        outbox::switch_off(store, sink, &why).await?;
+        log::line(Level::Error, "sink_gone")
+            .with("sink", sink)
+            .with("error", why)
+            .write();
+    }
+    if let Some(time) = pause {
+        outbox::pause(store, sink, now, time).await?;
+    }
+    Ok(())
+}
+
 /// Leaves a sink alone that fails whatever it is sent.
-async fn rest(store: &Store, sink: &str, failed: usize) -> Result<bool, StoreError> {
+async fn rest(store: &Store, sink: &str, failed: usize) -> Result<(), StoreError> {
     let more = i64::try_from(failed).unwrap_or(i64::MAX);
     let failures = outbox::failing(store, sink, more).await?;
     if failures < IS_DOWN {
-        return Ok(false);
+        return Ok(());
     }
     let times = u32::try_from(failures / IS_DOWN).unwrap_or(u32::MAX);
     let rest = REST.saturating_mul(times).min(LONGEST_REST);
-    outbox::pause(store, sink, Host.now().after(rest)).await?;
-    Ok(true)
+    outbox::pause(store, sink, Host.now(), rest).await
 }

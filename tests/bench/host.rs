@@ -49,9 +49,18 @@ impl Host {
     /// # Errors
     /// It did not start; with what it said.
     pub fn start(manifest: &str) -> Result<Self> {
+        Self::start_with(manifest, &[])
+    }
+
+    /// The same, with variables of the environment.
+    ///
+    /// # Errors
+    /// It did not start; with what it said.
+    pub fn start_with(manifest: &str, variables: &[(&str, &str)]) -> Result<Self> {
         Self::run(|address, state| {
             let mut command = Command::new("sh");
             command.args(["scripts/host.sh", manifest, address, state]);
+            command.envs(variables.iter().copied());
             command
         })
     }

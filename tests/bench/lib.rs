@@ -2,6 +2,7 @@
 //! that does nothing on the same host in the same run, and how many instructions
 //! a delivery takes.
 
+pub mod backlog;
 pub mod deliveries;
 pub mod host;
 pub mod instructions;

@@ -2,11 +2,12 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bench::{
+    backlog,
     deliveries::{Delivery, VEHICLES, get, vehicle},
     host::{self, Host, KEY},
     instructions, latency,
     load::{Expected, Load, Measured},
-    report::{Case, Report, Row},
+    report::{Case, Report, Row, table},
     repository, soak,
 };
 use std::{io::Write as _, process::ExitCode, time::Instant};
@@ -40,6 +41,10 @@ fn run() -> Result<()> {
         return soak::run(u64::try_from(seconds("SOAK_SECONDS", 600)?)?);
     }
     let seconds = seconds("BENCH_SECONDS", 5)?;
+    if std::env::args().nth(1).as_deref() == Some("backlog") {
+        println!("{}", table(&dead_sink(32, seconds, 1.0)?));
+        return Ok(());
+    }
     let mut rows = Vec::new();
     for connections in [32, 64] {
         rows.extend(round(connections, seconds)?);
@@ -54,7 +59,7 @@ fn run() -> Result<()> {
         instructions: instructions::measure()?,
         latencies,
     };
-    println!("{}", report.table());
+    println!("{}", table(&report.rows));
     report.write()
 }
 
@@ -94,7 +99,7 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
     say(connections, "duplicates");
     let duplicates = load.send(&app, [stored.request()])?;
     say(connections, "accepted");
-    let accepted = accepted(&app, load, before.throughput)?;
+    let accepted = accepted(&app, load, 1, before.throughput)?;
     say(connections, "signals");
     let signals = load.send(&app, signals())?;
     let after = load.send(&noop, nothing())?;
@@ -111,7 +116,7 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
         measured,
         ratio: measured.throughput / base,
     };
-    Ok(vec![
+    let mut rows = vec![
         row(Case::Noop, before),
         row(Case::Noop, after),
         row(Case::NoopReads, reads),
@@ -119,12 +124,58 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
         row(Case::Duplicate, duplicates),
         row(Case::Accepted, accepted),
         row(Case::Signal, signals),
+    ];
+    if connections == 32 {
+        rows.extend(dead_sink(connections, seconds, base)?);
+    }
+    Ok(rows)
+}
+
+/// Deliveries for a sink at which nobody is, before and while a million events wait.
+fn dead_sink(connections: usize, seconds: usize, base: f64) -> Result<[Row; 2]> {
+    let app = backlog::start()?;
+    let load = Load {
+        connections,
+        seconds,
+        once: true,
+        expected: Expected::Success,
+    };
+    let first = Delivery::new(0);
+    expect(&app.deliver(&first)?, 200, "stored")?;
+    // Caches, connections and the relay's configuration settle first.
+    let again = Load {
+        seconds: 1,
+        once: false,
+        ..load
+    };
+    again.send(&app, [first.request()])?;
+    say(connections, "accepted for a dead sink");
+    let before = accepted(&app, load, 1, MOST)?;
+    say(connections, "a million events for it");
+    backlog::fill(&app)?;
+    again.send(&app, [first.request()])?;
+    say(connections, "accepted while they wait");
+    let next = 1 + usize::try_from(before.sent)?;
+    let while_they_wait = accepted(&app, load, next, MOST)?;
+    let p99 = before.p99;
+    let row = |case, measured: Measured| Row {
+        case,
+        connections,
+        measured,
+        ratio: measured.throughput / base,
+    };
+    Ok([
+        row(Case::AcceptedForDeadSink, before),
+        row(Case::AcceptedWhileMillionWaits { p99 }, while_they_wait),
     ])
 }
 
+/// More than any host answers in a second.
+const MOST: f64 = 20_000.0;
+
 /// Sends deliveries that are all new, and holds the store to its word: as many
 /// are stored as were answered with 200.
-fn accepted(app: &Host, load: Load, most: f64) -> Result<Measured> {
+fn accepted(app: &Host, load: Load, first: usize, most: f64) -> Result<Measured> {
     let before = app.stored()?;
     let seconds = u32::try_from(load.seconds)?;
     // Reading a body and storing it takes more than half of the time.
@@ -134,7 +185,7 @@ fn accepted(app: &Host, load: Load, most: f64) -> Result<Measured> {
         reason = "a number of requests"
     )]
     let enough = (most * f64::from(seconds) * 0.6) as usize;
-    let requests = (1..=enough).map(|number| Delivery::new(number).request());
+    let requests = (first..first + enough).map(|number| Delivery::new(number).request());
     let once = Load { once: true, ..load };
     let measured = once.send(app, requests)?;
     let stored = app.stored()? - before;

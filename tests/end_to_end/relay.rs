@@ -127,6 +127,93 @@ fn a_sink_that_fails_gets_the_event_again_and_no_other_waits_for_it() {
 }
 
 #[test]
+fn sink_that_has_too_much_is_sent_nothing_else_until_it_said_so() {
+    for (answer, seconds) in [("retry-after: 1000\r\n", 1000), ("", 5)] {
+        let sink = Sink::start();
+        sink.answer(|_| (429, answer.into()));
+        let app = app(&[sink.configuration("mine")]);
+        deliver(&app, "e-1", "v-1", 1);
+        let until = eventually("it is paused", || {
+            let until = "SELECT paused_until FROM sink";
+            let until: i64 = app.database().query_row(until, [], |row| row.get(0)).ok()?;
+            (until > 0).then_some(until)
+        });
+        let first = "SELECT received_at FROM delivery";
+        let first: i64 = app
+            .database()
+            .query_row(first, [], |row| row.get(0))
+            .unwrap();
+        assert!(until - first >= seconds * 1000, "{answer:?}");
+        // Another vehicle's event is not for it either.
+        if seconds > 5 {
+            deliver(&app, "e-2", "v-2", 2);
+            let report = run(&app);
+            assert_eq!(report["ready"], 0);
+            assert_eq!(sink.posted().len(), 1);
+            assert!(outbox(&app, "mine")["pausedUntil"].is_string());
+        }
+        sink.answer(|_| (200, String::new()));
+        due(&app);
+        run(&app);
+        let many = if seconds > 5 { 2 } else { 1 };
+        eventually("it has everything", || {
+            (sink.taken().len() == many).then_some(())
+        });
+    }
+}
+
+#[test]
+fn sinks_of_an_instance_from_before_a_change_do_not_undo_it() {
+    let (kept, added) = (Sink::start(), Sink::start());
+    let mut old = app(&[kept.configuration("kept")]);
+    deliver(&old, "e-1", "v-1", 1);
+    eventually("it is known", || (kept.taken() == ["e-1"]).then_some(()));
+    // Another host on the same store has the new value, and both go on.
+    let before = Value::from(vec![kept.configuration("kept")]).to_string();
+    let after = vec![kept.configuration("kept"), added.configuration("added")];
+    old.set("SINKS", &Value::from(after).to_string());
+    let new = old.second_host();
+    old.set("SINKS", &before);
+    assert_eq!(run(&new)["ready"], 2);
+    for turn in 0..3 {
+        assert_eq!(run(&old)["ready"], 1);
+        deliver(&old, &format!("old-{turn}"), "v-1", 10 + turn);
+        deliver(&new, &format!("new-{turn}"), "v-1", 20 + turn);
+        assert_eq!(run(&new)["ready"], 2);
+    }
+    // Each sink gets every event, whichever host received it.
+    eventually("the new one has all since the change", || {
+        run(&new);
+        (added.taken().len() == 6).then_some(())
+    });
+    eventually("the one in both has all", || {
+        run(&old);
+        (kept.taken().len() == 7).then_some(())
+    });
+    assert!(old.said().contains("sinks_outdated"));
+}
+
+#[test]
+fn retention_runs_from_the_schedule_when_nothing_is_delivered() {
+    let mut app = App::start_with(Options {
+        variables: vec![
+            ("RETENTION_DAYS", "7".into()),
+            ("MAX_DELIVERY_AGE", "86400".into()),
+        ],
+        ..Options::default()
+    });
+    run(&app);
+    app.kill();
+    let old = "INSERT INTO delivery VALUES ('e-1', 'TOMORROW', 'LIVE', NULL, NULL, NULL, 1, '{}');
+        UPDATE chore SET next_at = 0";
+    app.database().execute_batch(old).unwrap();
+    app.run();
+    assert_eq!(app.stored(), 1);
+    run(&app);
+    eventually("it is forgotten", || (app.stored() == 0).then_some(()));
+}
+
+#[test]
 fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
     let sink = Sink::start();
     sink.answer(|_| (503, "retry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\n".into()));
@@ -185,7 +272,7 @@ fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     });
     // Nobody noted it. Its lease has still to end.
     assert_eq!(run(&app)["delivered"], 0);
-    let ended = "UPDATE outbox SET claimed_until = 1";
+    let ended = "UPDATE outbox SET claimed_until = 1, due_at = 1";
     app.database().execute(ended, []).unwrap();
     assert_eq!(run(&app)["delivered"], 1);
     assert_eq!(sink.taken(), ["e-1", "e-1"]);

@@ -1,25 +1,48 @@
 //! A sink of one's own in the place of the one that posts.
 
-use end_to_end::{Composed, eventually, vehicle_state};
+use end_to_end::{Composed, eventually, eventually_within, vehicle_state};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::time::Duration;
 
-#[test]
-fn one_line_of_the_manifest_puts_another_sink_in_place() {
-    let sinks = r#"[{"name":"log","url":"http://127.0.0.1:9","secret":"whsec_YQ=="}]"#;
-    let app = Composed::start_altered(
+const SINKS: &str = r#"[{"name":"log","url":"http://127.0.0.1:9","secret":"whsec_YQ=="}]"#;
+
+/// printf '%s' key-for-everything | openssl dgst -sha256
+const KEYS: &str = r#"[{"name":"all","scopes":["*"],
+    "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
+
+/// The application with this component in the place of the sink.
+fn with_sink(component: &str) -> Composed {
+    let path = format!("{{ path = \"../../target/wasm32-wasip2/release/{component}.wasm\",");
+    let variables = [
+        ("SINKS", SINKS),
+        ("MAX_DELIVERY_AGE", "500000000"),
+        ("RETENTION_DAYS", "36500"),
+        ("API_KEYS", KEYS),
+    ];
+    Composed::start_altered(
         "spin.toml",
         &[
             ("\"target/", "\"../../target/"),
-            (
-                "{ component = \"http-sink\",",
-                "{ path = \"../../target/wasm32-wasip2/release/print_sink.wasm\",",
-            ),
+            ("{ component = \"http-sink\",", &path),
         ],
-        &[
-            ("SINKS", sinks),
-            ("MAX_DELIVERY_AGE", "500000000"),
-            ("RETENTION_DAYS", "36500"),
-        ],
-    );
+        &variables,
+    )
+}
+
+fn run(app: &Composed) {
+    let bearer = format!("Bearer {}", end_to_end::KEY);
+    app.send("POST", "/run", &[("authorization", &bearer)], b"");
+}
+
+fn deliver(app: &Composed, event: &str, vehicle: &str) {
+    let body = vehicle_state(event, vehicle, 1_790_000_000_000, &[]);
+    assert!(end_to_end::deliver_to(&app.url("/webhooks"), &body));
+}
+
+#[test]
+fn one_line_of_the_manifest_puts_another_sink_in_place() {
+    let app = with_sink("print_sink");
     let body = vehicle_state("event-1", "where-the-car-stands", 1_790_000_000_000, &[]);
     assert!(end_to_end::deliver_to(&app.url("/webhooks"), &body));
     eventually("the event is printed", || {
@@ -28,4 +51,76 @@ fn one_line_of_the_manifest_puts_another_sink_in_place() {
     });
     // What is in an event is nobody's business who reads the log of a sink.
     assert!(!app.said().contains("\"make\""));
+}
+
+/// How often an event was sent.
+fn sent(app: &Composed, event: &str) -> usize {
+    app.said().matches(&format!("sent {event} ")).count()
+}
+
+#[test]
+fn sink_that_traps_repeats_no_event_that_it_had_taken_and_takes_none_with_it() {
+    let app = with_sink("sink_probe");
+    deliver(&app, "trap-1", "v-1");
+    eventually("it has ended the relay", || {
+        app.said().contains("trapped").then_some(())
+    });
+    let database = app.database();
+    let waiting = |database: &Connection| -> Vec<String> {
+        let mut rows = database
+            .prepare("SELECT event_id FROM outbox WHERE dead_at IS NULL ORDER BY seq")
+            .unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let over = "UPDATE outbox SET claimed_until = 1, due_at = 1";
+    database.execute(over, []).unwrap();
+    // It is sent alone, and ends the relay again.
+    for event in ["good-1", "good-2", "good-3"] {
+        deliver(&app, event, event);
+    }
+    eventually("the others are delivered", || {
+        run(&app);
+        (waiting(&database) == ["trap-1"]).then_some(())
+    });
+    for event in ["good-1", "good-2", "good-3"] {
+        assert_eq!(sent(&app, event), 1, "{event}");
+    }
+    // After twenty times nobody tries again.
+    let last = "UPDATE outbox SET attempts = 20, claimed_until = 1, due_at = 1";
+    eventually("it is a dead letter", || {
+        database.execute(last, []).unwrap();
+        run(&app);
+        waiting(&database).is_empty().then_some(())
+    });
+    let error: String = database
+        .query_row(
+            "SELECT error FROM outbox WHERE event_id = 'trap-1'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(error, "it was sent 20 times, and no attempt came to an end");
+}
+
+#[test]
+fn sink_that_does_not_answer_is_given_up_before_its_lease_ends() {
+    let app = with_sink("sink_probe");
+    deliver(&app, "hang-1", "v-1");
+    let database = app.database();
+    let error = eventually_within(Duration::from_secs(90), "it is given up", || {
+        let error: Value = database
+            .query_row("SELECT error FROM outbox", [], |row| {
+                row.get::<_, Option<String>>(0).map(|error| json!(error))
+            })
+            .ok()?;
+        (!error.is_null()).then_some(error)
+    });
+    assert_eq!(error, "the sink did not answer in 45 s");
+    assert!(!app.said().contains("trapped"), "{}", app.said());
+    // The relay goes on as if nothing had happened.
+    deliver(&app, "good-1", "v-2");
+    eventually("another one is taken", || {
+        (sent(&app, "good-1") == 1).then_some(())
+    });
 }

@@ -2,7 +2,13 @@
 //! signals say about one.
 
 use super::{CLOCKS_DIFFER, LOST_AFTER, STEPS, statements};
+use crate::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
+use serde_json::value::RawValue;
+use smartcar::{
+    Timestamp,
+    report::{Report, SignalReport},
+};
 
 const START: i64 = 1_800_000_000_000;
 
@@ -140,14 +146,17 @@ fn insisting_passes_an_unknown_outcome_and_no_running_command() {
 
 /// Stores a value of a signal as deliveries do.
 fn report(database: &Connection, user: &str, observed_at: i64, at: i64, body: &str) {
-    database
-        .execute(
-            "INSERT INTO told_signal (vehicle_id, code, body, observed_at, retrieved_at, told_at,
-                heard_at, user_id)
-            VALUES ('v-1', 'closure-islocked', ?1, ?2, ?3, ?3, ?3, ?4)",
-            params![body, observed_at, at, user],
-        )
-        .unwrap();
+    let signal = format!(
+        r#"{{"code":"closure-islocked","body":{body},
+            "meta":{{"oemUpdatedAt":{observed_at},"retrievedAt":{at}}}}}"#
+    );
+    let signal = RawValue::from_string(signal).unwrap();
+    let at = Timestamp(at);
+    let mut report = Report::new(None, at);
+    let signals = SignalReport::read(&signal, at, at);
+    report.signals.extend(signals);
+    let parameters = params!["v-1", user, rows(&report)];
+    database.execute(REPORT, parameters).unwrap();
 }
 
 const LOCKED: &str = r#"{"value":true}"#;

@@ -35,10 +35,11 @@ fn locked(is: bool, at: i64) -> Value {
     json!([{"code": "closure-islocked", "body": {"value": is}, "meta": meta}])
 }
 
-/// Which sinks wait for which events.
+/// Which sinks wait for which events. What waits for one that was left out is the
+/// relay's to remove.
 fn waiting(database: &Connection) -> Vec<(String, String)> {
     let mut statement = database
-        .prepare("SELECT sink, event_id FROM outbox ORDER BY sink, seq")
+        .prepare("SELECT sink, event_id FROM outbox JOIN sink ON name = sink ORDER BY sink, seq")
         .unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.unwrap().map(Result::unwrap).collect()

@@ -190,6 +190,7 @@ fn ours() -> [(&'static str, Value); 11] {
             "Run",
             object(&[
                 ("sinks", count()),
+                ("ready", count()),
                 ("delivered", count()),
                 ("kept", count()),
                 ("dead", count()),
