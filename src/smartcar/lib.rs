@@ -34,6 +34,7 @@ mod compatibility;
 mod connect;
 mod connect_state;
 mod connections;
+mod cursor;
 pub mod delivery;
 pub mod endpoints;
 mod error;

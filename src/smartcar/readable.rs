@@ -10,7 +10,11 @@ use std::borrow::Cow;
 /// be no UTF-8. Each of these is U+FFFD in the copy that is made then. Almost always
 /// there is none, and the body itself is the text.
 pub fn readable(body: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(body);
+    // The lossy way looks at each byte, also where there is nothing to lose.
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(body),
+    };
     if memmem::find(text.as_bytes(), b"\\u").is_none() {
         return text;
     }

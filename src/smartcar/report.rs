@@ -9,7 +9,10 @@ mod signals;
 pub use rank::Rank;
 pub use signals::{Content, SignalReport};
 
-use crate::{Timestamp, fields::Fields};
+use crate::{
+    Timestamp,
+    cursor::{self, Cursor},
+};
 use std::{borrow::Cow, time::Duration};
 
 /// How far clocks differ. A time that is further ahead is no time: a clock that was
@@ -59,7 +62,7 @@ pub struct ErrorReport<'a> {
     pub code: Cow<'a, str>,
     /// Whether it has ended.
     pub is_resolved: bool,
-    /// The error as it was written.
+    /// The error as it was written; null where it is nested too deep.
     pub json: &'a str,
 }
 
@@ -84,50 +87,45 @@ impl<'a> Report<'a> {
             errors: Vec::new(),
         }
     }
-
-    /// Reads the member `data` of a delivery.
-    pub(crate) fn read(
-        data: &Fields<'a>,
-        has_errors: bool,
-        delivered_at: Option<Timestamp>,
-        received_at: Timestamp,
-    ) -> Self {
-        let mut report = Self::new(delivered_at, received_at);
-        report.vehicle = VehicleReport::read(&data.object("vehicle"));
-        let signals = data.array("signals").unwrap_or_default();
-        report.signals = signals
-            .iter()
-            .filter_map(|json| SignalReport::read(json, report.reported_at, received_at))
-            .collect();
-        if has_errors {
-            let errors = data.array("errors").unwrap_or_default();
-            let errors = errors.iter().map(|json| json.get());
-            report.errors = errors.filter_map(ErrorReport::read).collect();
-        }
-        report
-    }
 }
 
 impl<'a> VehicleReport<'a> {
-    fn read(vehicle: &Fields<'a>) -> Self {
-        Self {
-            make: vehicle.text("make"),
-            model: vehicle.text("model"),
-            year: vehicle.count("year"),
-            powertrain_type: vehicle.text("powertrainType"),
-            mode: vehicle.text("mode"),
-        }
+    /// Notes a member of this name.
+    pub(crate) fn note(&mut self, name: &str, cursor: &mut Cursor<'a>) {
+        let member = match name {
+            "make" => &mut self.make,
+            "model" => &mut self.model,
+            "powertrainType" => &mut self.powertrain_type,
+            "mode" => &mut self.mode,
+            "year" => {
+                self.year = cursor.value().parse().ok();
+                return;
+            }
+            _ => return,
+        };
+        *member = cursor::text(cursor.value());
     }
 }
 
 impl<'a> ErrorReport<'a> {
-    fn read(json: &'a str) -> Option<Self> {
-        let error = Fields::read(json)?;
+    /// None for what is no object, or has no type.
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        let json = cursor.value();
+        let (mut kind, mut code, mut state) = (None, None, None);
+        Cursor::of_valid(json).object(&mut |cursor, name| {
+            let member = match name {
+                "type" => &mut kind,
+                "code" => &mut code,
+                "state" => &mut state,
+                _ => return,
+            };
+            *member = cursor::text(cursor.value());
+        });
         Some(Self {
-            kind: error.text("type")?,
-            code: error.text("code").unwrap_or_default(),
-            is_resolved: error.text("state").as_deref() == Some("RESOLVED"),
-            json,
+            kind: kind?,
+            code: code.unwrap_or_default(),
+            is_resolved: state.as_deref() == Some("RESOLVED"),
+            json: if cursor::is_deep(json) { "null" } else { json },
         })
     }
 }

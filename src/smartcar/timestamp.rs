@@ -61,18 +61,25 @@ fn millis(duration: Duration) -> i64 {
 /// 1970 in webhooks. 0 stands for "unknown" there, and so does anything else
 /// that is not a time: a delivery is never lost to a field's shape.
 pub fn parse_time(json: &RawValue) -> Option<Timestamp> {
-    let json = json.get();
-    if let Ok(text) = serde_json::from_str::<String>(json) {
-        return parse_iso(&text);
+    parse(json.get())
+}
+
+/// [`parse_time`] of the text of a value.
+pub(crate) fn parse(json: &str) -> Option<Timestamp> {
+    if json.starts_with('"') {
+        return parse_iso(&serde_json::from_str::<String>(json).ok()?);
     }
-    let number = serde_json::from_str::<f64>(json).ok()?;
+    // Almost always it is a plain number of milliseconds.
+    let millis = match json.parse::<i64>() {
+        Ok(millis) => millis,
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "what is out of range is the nearest end of it"
+        )]
+        Err(_) => serde_json::from_str::<f64>(json).ok()? as i64,
+    };
     // Past this, a number of milliseconds is no date that a calendar knows.
-    if !(0.0..=253_402_300_799_999.0).contains(&number) {
-        return None;
-    }
-    #[allow(clippy::cast_possible_truncation, reason = "in range, checked above")]
-    let millis = number as i64;
-    known(millis)
+    known(millis).filter(|time| time.0 <= 253_402_300_799_999)
 }
 
 /// A time in ISO 8601, as RFC 3339 narrows it.

@@ -70,9 +70,43 @@ fn both_layouts_bring_the_newest_value_of_each_signal() {
     let (observed_signature, observed) = fixture!("vehicle-state-observed.json");
     assert_eq!(app.deliver(documented_signature, documented).status, 200);
     assert_eq!(app.deliver(observed_signature, observed).status, 200);
-    // The documented one is newer for the battery, older for the lock.
+    // The documented one was retrieved later, which counts also where it was observed
+    // earlier.
     assert_eq!(value(&app, "tractionbattery-stateofcharge"), 58);
-    assert_eq!(value(&app, "closure-islocked"), true);
+    assert_eq!(value(&app, "closure-islocked"), false);
+}
+
+#[test]
+fn signals_beside_half_a_surrogate_pair_are_brought_up_to_date() {
+    let app = App::start();
+    let at = 1_790_000_000_000;
+    let mut signals = [
+        end_to_end::signal("vehicleidentification-nickname", 1, at, at),
+        end_to_end::signal("tractionbattery-stateofcharge", 42, at, at),
+    ];
+    signals[0]["body"]["value"] = json!("Flitzer CUT");
+    let body = end_to_end::vehicle_state("e-1", "v-1", at, &signals);
+    // A nickname that was cut inside an emoji, and one with NUL.
+    for (event, cut) in [("e-1", "\\ud83d"), ("e-2", "\\u0000")] {
+        let body = body.replace("CUT", cut).replace("e-1", event);
+        let answer = app.try_deliver(&body).unwrap();
+        assert_eq!(outcome(&answer), (200, "stored".into()));
+        let told = |code: &str| {
+            let answer = app.signal("v-1", code).json();
+            answer["data"]["attributes"]["body"]["value"].clone()
+        };
+        assert_eq!(told("vehicleidentification-nickname"), "Flitzer \u{fffd}");
+        assert_eq!(told("tractionbattery-stateofcharge"), 42);
+        let kept: String = app
+            .database()
+            .query_row(
+                "SELECT body FROM delivery WHERE event_id = ?1",
+                [event],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(kept, body);
+    }
 }
 
 #[test]

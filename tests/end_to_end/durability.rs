@@ -214,11 +214,7 @@ fn traffic(count: usize) -> Vec<Update> {
             vehicle,
             code,
             value,
-            rank: (
-                known(observed, known(retrieved, delivered)),
-                known(retrieved, delivered),
-                delivered,
-            ),
+            rank: (known(retrieved, delivered), observed, delivered),
         });
     }
     updates

@@ -18,6 +18,11 @@ DROP VIEW delivered_error
 --;
 DROP VIEW told_signal
 --;
+-- Nobody reads these, and SQLite would look for them in the JSON at each write.
+ALTER TABLE signal DROP COLUMN value
+--;
+ALTER TABLE signal DROP COLUMN unit
+--;
 -- The user whose connection reported the value or, where there is no value, the error.
 -- NULL is the vehicle's owner, as long as the owner stays the same. A vehicle changes
 -- hands and can be connected by several users: what one user's connection reported is
@@ -94,7 +99,7 @@ BEGIN
         value ->> 0,
         value ->> 1,
         value ->> 2,
-        value ->> 3,
+        value -> 3,
         value ->> 4,
         value ->> 5,
         NEW.report ->> 0,
@@ -139,7 +144,7 @@ BEGIN
         value ->> 0,
         value ->> 1,
         value ->> 2,
-        value ->> 3,
+        value -> 3,
         NEW.report ->> 0,
         NEW.user_id,
         NEW.user_id
@@ -188,8 +193,8 @@ BEGIN
             LEFT JOIN signal
                 ON signal.vehicle_id = NEW.vehicle_id AND signal.code = each.value ->> 0
             WHERE last_rank IS NULL
-                OR ((each.value ->> 6, each.value ->> 3) > (last_rank, last_body)
-                    AND each.value ->> 3 <> last_body)
+                OR ((each.value ->> 6, each.value -> 3) > (last_rank, last_body)
+                    AND each.value -> 3 <> last_body)
         );
 
     INSERT INTO vehicle (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
@@ -225,9 +230,9 @@ BEGIN
     -- minutes; one that follows a RESOLVED of another is new, and open.
     -- https://smartcar.com/docs/api-reference/webhooks/delivery-behavior
     INSERT INTO vehicle_error (vehicle_id, type, code, error, error_at, user_id)
-    SELECT NEW.vehicle_id, value ->> 0, value ->> 1, value ->> 3, NEW.report ->> 0, NEW.user_id
+    SELECT NEW.vehicle_id, value ->> 0, value ->> 1, value -> 3, NEW.report ->> 0, NEW.user_id
     FROM json_each(NEW.report, '$[4]')
-    WHERE NOT value ->> 2
+    WHERE NEW.event_type = 'VEHICLE_ERROR' AND NOT value ->> 2
     ON CONFLICT (vehicle_id, type, code) DO UPDATE SET
         error = CASE WHEN vehicle_error.error IS NULL
                 OR (excluded.error_at, excluded.error) > (vehicle_error.error_at, vehicle_error.error)
@@ -241,7 +246,7 @@ BEGIN
     INSERT INTO vehicle_error (vehicle_id, type, code, resolved_at, early_at, user_id)
     SELECT NEW.vehicle_id, value ->> 0, value ->> 1, NEW.report ->> 0, NEW.report ->> 0, NEW.user_id
     FROM json_each(NEW.report, '$[4]')
-    WHERE value ->> 2
+    WHERE NEW.event_type = 'VEHICLE_ERROR' AND value ->> 2
     ON CONFLICT (vehicle_id, type, code) DO UPDATE SET
         resolved_at = excluded.resolved_at,
         user_id = excluded.user_id,

@@ -379,10 +379,13 @@ fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
     }
 }
 
-/// Every signal: code, value, whose word it is, whose word its error is.
-fn words(database: &Connection) -> Vec<(String, Option<i64>, Option<String>, Option<String>)> {
+/// A signal: code, value, whose word it is, whose word its error is.
+type Word = (String, Option<i64>, Option<String>, Option<String>);
+
+/// Every signal.
+fn words(database: &Connection) -> Vec<Word> {
     let mut statement = database
-        .prepare("SELECT code, value, user_id, error_user_id FROM signal ORDER BY code")
+        .prepare("SELECT code, body ->> 'value', user_id, error_user_id FROM signal ORDER BY code")
         .unwrap();
     let rows = statement.query_map([], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))

@@ -9,8 +9,11 @@
 //! Source: <https://smartcar.com/docs/integrations/webhooks/callback-verification>
 
 use super::signature;
-use crate::{ManagementToken, fields::Fields};
-use std::ops::RangeInclusive;
+use crate::{
+    ManagementToken,
+    cursor::{self, Cursor},
+};
+use std::{borrow::Cow, ops::RangeInclusive};
 
 const LENGTH: RangeInclusive<usize> = 8..=128;
 
@@ -36,18 +39,24 @@ impl Challenge {
     /// (`eventType`, `data.challenge`) or of the older 2.0 (`eventName`,
     /// `payload.challenge`).
     pub fn in_body(body: &[u8]) -> Option<Result<Self, InvalidChallenge>> {
-        let event = Fields::read(std::str::from_utf8(body).ok()?)?;
-        let is = |member, value| event.text(member).as_deref() == Some(value);
-        let holder = if is("eventType", "VERIFY") {
-            event.object("data")
-        } else if is("eventName", "verify") {
-            event.object("payload")
+        let mut cursor = Cursor::new(std::str::from_utf8(body).ok()?)?;
+        let (mut event_type, mut event_name) = (None, None);
+        let (mut in_data, mut in_payload) = (None, None);
+        cursor.object(&mut |cursor, name| match name {
+            "eventType" => event_type = cursor::text(cursor.value()),
+            "eventName" => event_name = cursor::text(cursor.value()),
+            "data" => in_data = of_holder(cursor),
+            "payload" => in_payload = of_holder(cursor),
+            _ => {}
+        });
+        let challenge = if event_type.as_deref() == Some("VERIFY") {
+            in_data
+        } else if event_name.as_deref() == Some("verify") {
+            in_payload
         } else {
             return None;
         };
-        let challenge = holder
-            .text("challenge")
-            .filter(|challenge| fits(challenge.as_bytes()));
+        let challenge = challenge.filter(|challenge| fits(challenge.as_bytes()));
         Some(
             challenge
                 .map(|text| Self(text.into_owned()))
@@ -60,6 +69,16 @@ impl Challenge {
         let hmac = signature::sign(token, self.0.as_bytes()).unwrap_or_default();
         format!(r#"{{"challenge":"{hmac}"}}"#)
     }
+}
+
+fn of_holder<'a>(holder: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+    let mut challenge = None;
+    holder.object(&mut |cursor, name| {
+        if name == "challenge" {
+            challenge = cursor::text(cursor.value());
+        }
+    });
+    challenge
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who and what a delivery is about.
 
 use super::Event;
-use crate::{Timestamp, fields::Fields};
+use crate::Timestamp;
 use std::borrow::Cow;
 
 /// Whether an event is about a real car.
@@ -50,29 +50,6 @@ impl<'a> Envelope<'a> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         Event::read(text).envelope
     }
-
-    pub(super) fn of(top: &Fields<'a>, data: &Fields<'a>) -> Self {
-        let meta = top.object("meta");
-        let id = |of: &str| filled(data.object(of).text("id"));
-        Self {
-            event_id: filled(top.text("eventId")),
-            event_type: filled(top.text("eventType")),
-            vehicle_id: id("vehicle").or_else(|| filled(top.text("vehicleId"))),
-            user_id: id("user"),
-            mode: filled(meta.text("mode")).map(|mode| {
-                if mode.eq_ignore_ascii_case("TEST") {
-                    Mode::Test
-                } else {
-                    Mode::Live
-                }
-            }),
-            delivered_at: meta.time("deliveredAt"),
-        }
-    }
-}
-
-fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
-    text.filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

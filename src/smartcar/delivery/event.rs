@@ -1,7 +1,13 @@
 //! A delivery, taken apart.
 
 use super::{Envelope, Mode};
-use crate::{Timestamp, fields::Fields, report::Report};
+use crate::{
+    Timestamp,
+    cursor::{self, Cursor},
+    report::{ErrorReport, Report, SignalReport, VehicleReport},
+    signal::Parts,
+};
+use std::{borrow::Cow, mem};
 
 /// A delivery that is read once: who and what it is about, and what it reports.
 ///
@@ -10,41 +16,125 @@ use crate::{Timestamp, fields::Fields, report::Report};
 ///
 /// let body = readable(br#"{"eventId":"e-1","data":{"vehicle":{"id":"v-1"},"signals":[
 ///     {"code":"charge-ischarging","body":{"value":true}}]}}"#);
-/// let event = Event::read(&body);
+/// let mut event = Event::read(&body);
 /// assert_eq!(event.envelope.vehicle_id.as_deref(), Some("v-1"));
 /// let report = event.report(Timestamp(1_783_157_415_000)).unwrap();
 /// assert_eq!(report.signals[0].code, "charge-ischarging");
 /// ```
+#[derive(Default)]
 pub struct Event<'a> {
     /// Who and what it is about.
     pub envelope: Envelope<'a>,
-    data: Fields<'a>,
+    vehicle: VehicleReport<'a>,
+    signals: Vec<Parts<'a>>,
+    errors: Vec<ErrorReport<'a>>,
+}
+
+/// The member `data`.
+#[derive(Default)]
+struct Data<'a> {
+    vehicle_id: Option<Cow<'a, str>>,
+    vehicle: VehicleReport<'a>,
+    user_id: Option<Cow<'a, str>>,
+    signals: Vec<Parts<'a>>,
+    errors: Vec<ErrorReport<'a>>,
 }
 
 impl<'a> Event<'a> {
     /// Reads the text of a body, which is best [`readable`](crate::readable). A body that
     /// is no JSON object has no fields.
     pub fn read(text: &'a str) -> Self {
-        let top = Fields::read(text).unwrap_or_default();
-        let data = top.object("data");
+        let (mut envelope, mut data) = (Envelope::default(), Data::default());
+        if let Some(mut cursor) = Cursor::new(text) {
+            cursor.object(&mut |cursor, name| match name {
+                "eventId" => envelope.event_id = filled(cursor.value()),
+                "eventType" => envelope.event_type = filled(cursor.value()),
+                "vehicleId" => envelope.vehicle_id = filled(cursor.value()),
+                "meta" => {
+                    (envelope.mode, envelope.delivered_at) = (None, None);
+                    cursor.object(&mut |cursor, name| match name {
+                        "mode" => envelope.mode = filled(cursor.value()).map(mode),
+                        "deliveredAt" => envelope.delivered_at = cursor::time(cursor.value()),
+                        _ => {}
+                    });
+                }
+                "data" => data = Data::read(cursor),
+                _ => {}
+            });
+        }
+        envelope.vehicle_id = data.vehicle_id.or(envelope.vehicle_id);
+        envelope.user_id = data.user_id;
         Self {
-            envelope: Envelope::of(&top, &data),
-            data,
+            envelope,
+            vehicle: data.vehicle,
+            signals: data.signals,
+            errors: data.errors,
         }
     }
 
     /// What it reports of a vehicle, received at this time. None where it is about no
     /// vehicle, and of a test event, which changes nothing that is known of one.
-    pub fn report(&self, received_at: Timestamp) -> Option<Report<'a>> {
-        let Envelope {
-            event_type,
-            vehicle_id,
-            mode,
-            delivered_at,
-            ..
-        } = &self.envelope;
-        let is_about_a_vehicle = vehicle_id.is_some() && *mode != Some(Mode::Test);
-        let has_errors = event_type.as_deref() == Some("VEHICLE_ERROR");
-        is_about_a_vehicle.then(|| Report::read(&self.data, has_errors, *delivered_at, received_at))
+    /// It is taken out: the next report says nothing.
+    pub fn report(&mut self, received_at: Timestamp) -> Option<Report<'a>> {
+        let envelope = &self.envelope;
+        if envelope.vehicle_id.is_none() || envelope.mode == Some(Mode::Test) {
+            return None;
+        }
+        let mut report = Report::new(envelope.delivered_at, received_at);
+        let signals = mem::take(&mut self.signals).into_iter();
+        report.signals = signals
+            .map(|parts| SignalReport::of(parts, report.reported_at, received_at))
+            .collect();
+        report.vehicle = mem::take(&mut self.vehicle);
+        if envelope.event_type.as_deref() == Some("VEHICLE_ERROR") {
+            report.errors = mem::take(&mut self.errors);
+        }
+        Some(report)
+    }
+}
+
+impl<'a> Data<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Self {
+        let mut data = Self::default();
+        cursor.object(&mut |cursor, name| match name {
+            "vehicle" => {
+                (data.vehicle_id, data.vehicle) = (None, VehicleReport::default());
+                cursor.object(&mut |cursor, name| match name {
+                    "id" => data.vehicle_id = filled(cursor.value()),
+                    name => data.vehicle.note(name, cursor),
+                });
+            }
+            "user" => {
+                data.user_id = None;
+                cursor.object(&mut |cursor, name| {
+                    if name == "id" {
+                        data.user_id = filled(cursor.value());
+                    }
+                });
+            }
+            "signals" => {
+                data.signals.clear();
+                cursor.array(&mut |cursor| data.signals.extend(Parts::read(cursor)));
+            }
+            "errors" => {
+                data.errors.clear();
+                cursor.array(&mut |cursor| data.errors.extend(ErrorReport::read(cursor)));
+            }
+            _ => {}
+        });
+        data
+    }
+}
+
+/// A text that says something.
+fn filled(json: &str) -> Option<Cow<'_, str>> {
+    cursor::text(json).filter(|text| !text.is_empty())
+}
+
+fn mode(text: Cow<'_, str>) -> Mode {
+    if text.eq_ignore_ascii_case("TEST") {
+        Mode::Test
+    } else {
+        Mode::Live
     }
 }

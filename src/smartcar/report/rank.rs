@@ -42,13 +42,15 @@ impl Rank {
     /// The rank as text, in the same order: 36 hexadecimal digits, twelve for the
     /// milliseconds of each time.
     pub fn text(self) -> String {
-        let times = [self.retrieved_at, self.observed_at, self.reported_at];
-        let digits = times.into_iter().flat_map(|time| {
+        let mut text = String::with_capacity(36);
+        for time in [self.retrieved_at, self.observed_at, self.reported_at] {
             let millis = u64::try_from(time.0).unwrap_or(0).min(LAST);
-            (0..12).rev().map(move |place| millis >> (4 * place) & 0xf)
-        });
-        let digits = digits.filter_map(|digit| char::from_digit(u32::try_from(digit).ok()?, 16));
-        digits.collect()
+            for place in (0..12).rev() {
+                let digit = b"0123456789abcdef".get((millis >> (4 * place) & 0xf) as usize);
+                text.push(char::from(digit.copied().unwrap_or(b'0')));
+            }
+        }
+        text
     }
 }
 

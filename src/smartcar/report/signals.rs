@@ -1,7 +1,11 @@
 //! What is reported of a signal.
 
 use super::{Rank, usable};
-use crate::{Timestamp, signal::Parts};
+use crate::{
+    Timestamp,
+    cursor::{self, Cursor},
+    signal::Parts,
+};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
@@ -40,23 +44,23 @@ impl<'a> SignalReport<'a> {
     /// times. None for what is no object, or does not say which signal it is.
     ///
     /// `ERROR` and `UNAVAILABLE` are documented; without a status, or with one that is
-    /// new, a body is a value. What has no object for its body has none.
+    /// new, a body is a value. What has no object for its body has none, and neither has
+    /// what is nested deeper than its readers follow.
     pub fn read(
         json: &'a RawValue,
         reported_at: Timestamp,
         received_at: Timestamp,
     ) -> Option<Self> {
-        let parts = Parts::read(json.get())?;
-        let meta = parts.meta();
-        let observed_at = usable(meta.time("oemUpdatedAt"), received_at);
-        let retrieved_at = meta.time("retrievedAt").or_else(|| meta.time("fetchedAt"));
-        let retrieved_at = usable(retrieved_at, received_at);
-        let status = parts.status();
-        let has_failed = matches!(
-            status.text("value").as_deref(),
-            Some("ERROR" | "UNAVAILABLE")
-        );
-        let body = parts.body().map(RawValue::get);
+        let parts = Parts::read(&mut Cursor::of_valid(json.get()))?;
+        Some(Self::of(parts, reported_at, received_at))
+    }
+
+    pub(crate) fn of(parts: Parts<'a>, reported_at: Timestamp, received_at: Timestamp) -> Self {
+        let observed_at = usable(parts.times.observed_at, received_at);
+        let retrieved_at = usable(parts.times.retrieved_at, received_at);
+        let status = parts.status_value();
+        let has_failed = matches!(status.as_deref(), Some("ERROR" | "UNAVAILABLE"));
+        let body = parts.body.filter(|body| !cursor::is_deep(body));
         let value = body.filter(|body| !has_failed && body.starts_with('{'));
         let (content, rank) = match value {
             Some(body) => {
@@ -65,13 +69,13 @@ impl<'a> SignalReport<'a> {
             }
             // The times that come with an error are those of the old body.
             None => {
-                let status = parts.raw_status().map_or("null", RawValue::get);
-                let body = body.unwrap_or("null");
+                let status = parts.status.filter(|status| !cursor::is_deep(status));
+                let (status, body) = (status.unwrap_or("null"), body.unwrap_or("null"));
                 let error = format!(r#"{{"status":{status},"body":{body}}}"#);
                 (Content::Error(error), Rank::new(None, None, reported_at))
             }
         };
-        Some(Self {
+        Self {
             code: parts.code,
             name: parts.name,
             group: parts.group,
@@ -79,7 +83,7 @@ impl<'a> SignalReport<'a> {
             observed_at,
             retrieved_at,
             rank,
-        })
+        }
     }
 
     /// By this the newest report of a signal is found: the one with the greatest key

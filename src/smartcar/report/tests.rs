@@ -209,6 +209,23 @@ fn malformed_signal_costs_no_sibling() {
 }
 
 #[test]
+fn signal_that_is_nested_too_deep_costs_no_sibling() {
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let body = format!(
+        r#"{{"vehicleId":"v-1","data":{{"signals":[{{"code":"a","status":{deep},"body":{{"value":{deep}}}}},
+        {{"code":"b","body":{{"value":1}}}}]}}}}"#
+    );
+    let report = Event::read(&body).report(NOW).unwrap();
+    let contents: Vec<_> = report
+        .signals
+        .iter()
+        .map(|signal| &signal.content)
+        .collect();
+    let error = Content::Error(r#"{"status":null,"body":null}"#.to_owned());
+    assert_eq!(contents, [&error, &Content::Value(r#"{"value":1}"#)]);
+}
+
+#[test]
 fn half_a_surrogate_pair_costs_nothing_but_itself() {
     let body = br#"{"eventId":"e-1","data":{"vehicle":{"id":"v-1","model":"a\u0000b"},"signals":[
         {"code":"vehicleidentification-nickname","body":{"value":"Flitzer \ud83d"}},

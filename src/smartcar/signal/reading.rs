@@ -2,6 +2,7 @@
 
 use super::status::{SignalError, SignalStatus};
 use super::values::SignalValue;
+use crate::cursor::{self, Cursor};
 use crate::fields::Fields;
 use crate::{SignalInfo, Timestamp, signal_info};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -67,15 +68,15 @@ impl Signal {
     /// Reads a signal of either form. None for what is no object, or says in no
     /// way which signal it is.
     pub fn read(json: &RawValue) -> Option<Self> {
-        let parts = Parts::read(json.get())?;
-        let (status, meta) = (parts.status(), parts.meta());
+        let parts = Parts::read(&mut Cursor::of_valid(json.get()))?;
+        let status = parts.status.and_then(Fields::read).unwrap_or_default();
         Some(Self {
             status: status.text("value").map(SignalStatus::from),
             error: SignalError::read(&status),
-            body: parts.body().map(ToOwned::to_owned),
-            observed_at: meta.time("oemUpdatedAt"),
-            retrieved_at: meta.time("retrievedAt").or_else(|| meta.time("fetchedAt")),
-            ingested_at: meta.time("ingestedAt"),
+            body: parts.body.and_then(raw).map(ToOwned::to_owned),
+            observed_at: parts.times.observed_at,
+            retrieved_at: parts.times.retrieved_at,
+            ingested_at: parts.times.ingested_at,
             code: parts.code.into_owned(),
             name: parts.name.map(Cow::into_owned),
             group: parts.group.map(Cow::into_owned),
@@ -85,7 +86,8 @@ impl Signal {
 
     /// The status as it was written, with all that Smartcar says of an error.
     pub fn raw_status(&self) -> Option<&RawValue> {
-        Parts::read(self.raw.get())?.raw_status()
+        let parts = Parts::read(&mut Cursor::of_valid(self.raw.get()))?;
+        parts.status.and_then(raw)
     }
 
     /// Whether the body is what the vehicle says now, as far as Smartcar knows.
@@ -118,61 +120,122 @@ impl Signal {
     }
 }
 
-/// A signal of either form, borrowed from its JSON: which it is, and its members.
+/// A signal of either form, borrowed from its JSON: which it is, and the text of its
+/// members. What is null is missing.
+#[derive(Clone)]
 pub(crate) struct Parts<'a> {
     pub(crate) code: Cow<'a, str>,
     pub(crate) name: Option<Cow<'a, str>>,
     pub(crate) group: Option<Cow<'a, str>>,
-    top: Fields<'a>,
-    attributes: Fields<'a>,
+    pub(crate) status: Option<&'a str>,
+    pub(crate) body: Option<&'a str>,
+    pub(crate) times: Times,
+}
+
+/// When a signal's value was observed, and so on.
+#[derive(Clone, Default)]
+pub(crate) struct Times {
+    pub(crate) observed_at: Option<Timestamp>,
+    pub(crate) retrieved_at: Option<Timestamp>,
+    pub(crate) ingested_at: Option<Timestamp>,
+}
+
+/// The members of a signal, or of its attributes.
+#[derive(Clone, Copy, Default)]
+struct Members<'a> {
+    id: &'a str,
+    code: &'a str,
+    name: &'a str,
+    group: &'a str,
+    status: &'a str,
+    body: &'a str,
+    meta: &'a str,
+}
+
+impl<'a> Members<'a> {
+    /// Notes a member of this name.
+    fn note(&mut self, name: &str, cursor: &mut Cursor<'a>) {
+        let member = match name {
+            "id" => &mut self.id,
+            "code" => &mut self.code,
+            "name" => &mut self.name,
+            "group" => &mut self.group,
+            "status" => &mut self.status,
+            "body" => &mut self.body,
+            "meta" => &mut self.meta,
+            _ => return,
+        };
+        *member = cursor.value();
+    }
 }
 
 impl<'a> Parts<'a> {
     /// None for what is no object, or says in no way which signal it is.
-    pub(crate) fn read(json: &'a str) -> Option<Self> {
-        let top = Fields::read(json)?;
-        let attributes = top.object("attributes");
-        let text = |name| {
-            let text = holder(&top, &attributes, name).text(name);
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        let (mut top, mut attributes) = (Members::default(), Members::default());
+        cursor.object(&mut |cursor, name| {
+            if name == "attributes" {
+                attributes = Members::default();
+                cursor.object(&mut |cursor, name| attributes.note(name, cursor));
+            } else {
+                top.note(name, cursor);
+            }
+        });
+        // In the API's form a member is one of the attributes; in the other it is beside
+        // them.
+        let member = |of: fn(&Members<'a>) -> &'a str| {
+            let missing = |json: &&str| !matches!(*json, "" | "null");
+            let of_attributes = Some(of(&attributes)).filter(missing);
+            of_attributes.or_else(|| Some(of(&top)).filter(missing))
+        };
+        let text = |of| {
+            let text = member(of).and_then(cursor::text);
             text.filter(|text| !text.is_empty())
         };
-        let (name, group) = (text("name"), text("group"));
-        let code = text("code").or_else(|| text("id")).or_else(|| {
-            let code = format!("{}-{}", group.as_ref()?, name.as_ref()?);
-            Some(Cow::Owned(code.to_lowercase()))
-        })?;
+        let (name, group) = (text(|of| of.name), text(|of| of.group));
+        let code = text(|of| of.code)
+            .or_else(|| text(|of| of.id))
+            .or_else(|| {
+                let code = format!("{}-{}", group.as_ref()?, name.as_ref()?);
+                Some(Cow::Owned(code.to_lowercase()))
+            })?;
         Some(Self {
             code,
             name,
             group,
-            top,
-            attributes,
+            status: member(|of| of.status),
+            body: member(|of| of.body),
+            times: member(|of| of.meta).map(Times::read).unwrap_or_default(),
         })
     }
 
-    pub(crate) fn body(&self) -> Option<&'a RawValue> {
-        holder(&self.top, &self.attributes, "body").get("body")
-    }
-
-    pub(crate) fn raw_status(&self) -> Option<&'a RawValue> {
-        holder(&self.top, &self.attributes, "status").get("status")
-    }
-
-    pub(crate) fn status(&self) -> Fields<'a> {
-        holder(&self.top, &self.attributes, "status").object("status")
-    }
-
-    pub(crate) fn meta(&self) -> Fields<'a> {
-        holder(&self.top, &self.attributes, "meta").object("meta")
+    /// The member `value` of the status.
+    pub(crate) fn status_value(&self) -> Option<Cow<'a, str>> {
+        let mut value = "";
+        Cursor::of_valid(self.status?).object(&mut |cursor, name| {
+            if name == "value" {
+                value = cursor.value();
+            }
+        });
+        cursor::text(value)
     }
 }
 
-/// Where the member `name` is: in the attributes, in the API's form, or beside them.
-fn holder<'f, 'a>(top: &'f Fields<'a>, attributes: &'f Fields<'a>, name: &str) -> &'f Fields<'a> {
-    if attributes.get(name).is_some() {
-        attributes
-    } else {
-        top
+impl Times {
+    fn read(meta: &str) -> Self {
+        let (mut times, mut fetched_at) = (Self::default(), None);
+        Cursor::of_valid(meta).object(&mut |cursor, name| {
+            let time = match name {
+                "oemUpdatedAt" => &mut times.observed_at,
+                "retrievedAt" => &mut times.retrieved_at,
+                "fetchedAt" => &mut fetched_at,
+                "ingestedAt" => &mut times.ingested_at,
+                _ => return,
+            };
+            *time = cursor::time(cursor.value());
+        });
+        times.retrieved_at = times.retrieved_at.or(fetched_at);
+        times
     }
 }
 
@@ -187,6 +250,10 @@ impl<'de> Deserialize<'de> for Signal {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::read(&raw).ok_or_else(|| D::Error::custom("expected a signal with a code"))
     }
+}
+
+fn raw(json: &str) -> Option<&RawValue> {
+    serde_json::from_str(json).ok()
 }
 
 /// A body can hold where a vehicle stands, or its VIN.
