@@ -14,7 +14,7 @@ pub const ROWS: i64 = 500;
 const STEPS: usize = 20;
 
 /// Between two steps, so that others get the write lock.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 const LOOK: &str = "SELECT next_at FROM chore WHERE name = ?";
 

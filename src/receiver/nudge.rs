@@ -1,8 +1,8 @@
 //! Nudging the relay, after an answer, when there is something to pass on.
 
 use bytes::Bytes;
-use edge::Host;
-use smartcar::{Clock, Http, Spawn};
+use edge::{Host, chore::is_ahead};
+use smartcar::{Clock, Http, Spawn, Timestamp};
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     time::Duration,
@@ -20,7 +20,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// this. A nudge that never came is made up for by the relay's schedule.
 const REST: Duration = Duration::from_secs(10);
 
-/// Where all sinks are off or paused. No event waits for long when a pause ends.
+/// Where all sinks are off or paused.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether this instance is nudging, and whether more has come since.
@@ -35,29 +35,40 @@ const MOST_RUNS: usize = 4;
 
 /// Nudges the relay after this answer.
 pub(crate) fn soon() {
-    if Host.now().0 < NOT_BEFORE.load(Ordering::Relaxed) {
-        return;
-    }
     IS_MORE.store(true, Ordering::Relaxed);
-    if IS_NUDGING.swap(true, Ordering::Relaxed) {
+    if is_resting() || IS_NUDGING.swap(true, Ordering::Relaxed) {
         return;
     }
     Host.spawn(async {
-        while IS_MORE.load(Ordering::Relaxed) {
+        while IS_MORE.load(Ordering::Relaxed) && !is_resting() {
             if RUNS.load(Ordering::Relaxed) < MOST_RUNS {
                 IS_MORE.store(false, Ordering::Relaxed);
                 RUNS.fetch_add(1, Ordering::Relaxed);
-                Host.spawn(async {
-                    if let Some(rest) = nudge().await {
-                        NOT_BEFORE.store(Host.now().after(rest).0, Ordering::Relaxed);
-                    }
-                    RUNS.fetch_sub(1, Ordering::Relaxed);
-                });
+                Host.spawn(run());
             }
             Host.sleep(BETWEEN).await;
         }
         IS_NUDGING.store(false, Ordering::Relaxed);
     });
+}
+
+async fn run() {
+    let rest = nudge().await;
+    RUNS.fetch_sub(1, Ordering::Relaxed);
+    let Some(rest) = rest else { return };
+    NOT_BEFORE.store(Host.now().after(rest).0, Ordering::Relaxed);
+    if rest == PAUSE {
+        // What came meanwhile is passed on as soon as a sink can be sent something.
+        Host.sleep(PAUSE).await;
+        if IS_MORE.load(Ordering::Relaxed) {
+            soon();
+        }
+    }
+}
+
+fn is_resting() -> bool {
+    let until = Timestamp(NOT_BEFORE.load(Ordering::Relaxed));
+    is_ahead(until, Host.now(), REST)
 }
 
 /// Has the relay pass on what is due. For how long it need not be asked again.
