@@ -33,6 +33,7 @@ mod end_to_end {
     mod secrets;
     mod signals;
     mod sinks;
+    mod spin_commands;
     mod upgrade;
     mod wit;
 }
