@@ -58,7 +58,11 @@ fn agent() -> &'static Agent {
     })
 }
 
-pub(crate) fn try_send(
+/// Sends a request; an error where no answer comes.
+///
+/// # Errors
+/// Where nobody listens, or the answer is none.
+pub fn try_send(
     method: &str,
     url: &str,
     headers: &[(&str, &str)],

@@ -35,6 +35,7 @@ mod end_to_end {
     mod secrets;
     mod signals;
     mod sinks;
+    mod spin_commands;
     mod upgrade;
     mod wit;
 }

@@ -22,9 +22,10 @@ mod smartcar;
 mod up;
 
 pub use app::{App, KEY, Options};
-pub use client::{Answer, raw, send};
+pub use client::{Answer, raw, send, try_send};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use manifest::Composed;
+pub use process::{Process, free_address, repository};
 pub use redis::Redis;
 pub use sink::{Posted, SECRET as SINK_SECRET, Sink};
 pub use smartcar::Smartcar;

@@ -13,7 +13,10 @@ use std::{
 };
 
 /// The top folder of the repository.
-pub(crate) fn repository() -> PathBuf {
+///
+/// # Panics
+/// Never: the tests stand in a folder of it.
+pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
@@ -23,7 +26,10 @@ pub(crate) fn repository() -> PathBuf {
 /// An address that nobody listens on. Its port is none that systems give out by
 /// themselves (from 32768 on), or a connection of somebody's could have it by the
 /// time that it is taken. It is given out once.
-pub(crate) fn free_address() -> String {
+///
+/// # Panics
+/// Where another test has panicked in here.
+pub fn free_address() -> String {
     static GIVEN: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
     loop {
         let chance = RandomState::new().build_hasher().finish();
@@ -36,14 +42,18 @@ pub(crate) fn free_address() -> String {
 }
 
 /// Ends when it is dropped.
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     said: Arc<Mutex<Vec<u8>>>,
     listeners: Vec<JoinHandle<()>>,
 }
 
 impl Process {
-    pub(crate) fn start(command: &mut Command) -> Self {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// Where there is no such program.
+    pub fn start(command: &mut Command) -> Self {
         // A group of its own: Spin starts further processes.
         let mut child = command
             .process_group(0)
@@ -86,11 +96,18 @@ impl Process {
     }
 
     /// Everything said so far, on both outputs.
-    pub(crate) fn said(&self) -> String {
+    ///
+    /// # Panics
+    /// Where a listener has panicked.
+    pub fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// Where the system does not tell.
+    pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 

@@ -5,7 +5,10 @@ use super::{
     repository::{text, variables},
     runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 const APP: &str = "deploy/kubernetes/app.yaml";
 const SECRETS: &str = "deploy/kubernetes/secrets.yaml";
@@ -64,6 +67,14 @@ fn one_machine_keeps_its_state_where_it_says() {
     assert_eq!(*key_value, state.join("sqlite_key_value.db"));
     assert_eq!(*database, state.join("sqlite_db.db"));
     assert!(state.is_absolute() && config.outbound_http.connection_pooling);
+}
+
+#[test]
+fn log_files_are_not_written_on_machines() {
+    for file in ["runtime-config.toml", "runtime-config-several.toml"] {
+        let config = RuntimeConfig::parse(&text(&format!("deploy/{file}"))).unwrap();
+        assert_eq!(config.log_dir, Some(PathBuf::new()), "{file}");
+    }
 }
 
 #[test]

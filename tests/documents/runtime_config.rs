@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuntimeConfig {
     pub(crate) state_dir: Option<PathBuf>,
+    /// Empty: no files.
+    pub(crate) log_dir: Option<PathBuf>,
     /// In bytes.
     pub(crate) max_instance_memory: Option<usize>,
     pub(crate) key_value_store: BTreeMap<String, KeyValueStore>,
