@@ -14,7 +14,7 @@ use edge::{
 use serde_json::json;
 use smartcar::{Timestamp, write_time};
 
-/// The columns are those of [`shown`]. Of the signals those of the owner count.
+/// The columns are those of [`shown`]. Of signals and errors those of the owner count.
 const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, mode, delivered_at,
         (SELECT count(*) FROM signal WHERE vehicle_id = vehicle.id AND body IS NOT NULL
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
@@ -22,6 +22,7 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
         (SELECT json_group_array(json_object('type', type, 'code', nullif(code, '')))
             FROM vehicle_error WHERE vehicle_id = vehicle.id
+                AND coalesce(vehicle_error.user_id, vehicle.user_id) IS vehicle.user_id
                 AND error_at > coalesce(resolved_at, 0))
     FROM vehicle
     WHERE (?1 IS NULL OR id > ?1)
