@@ -25,7 +25,6 @@ use smartcar::{
     CATALOGUE, Clock, Signal, SignalCode, SignalInfo, Signals, Timestamp, UnitSystem, UserId,
     Vehicle, VehicleId,
     endpoints::Endpoint,
-    readable,
     report::{Report, SignalReport},
     signal_permission,
 };
@@ -214,7 +213,7 @@ impl Query<'_> {
         let body = if is_shown_whole {
             body
         } else {
-            let body = redacted::list(readable(&body).as_bytes(), self.caller);
+            let body = redacted::list(String::from_utf8_lossy(&body).as_bytes(), self.caller);
             body.ok_or_else(|| not_smartcar_s(answer.status, &answer.headers))?
         };
         let body = body.into();

@@ -19,6 +19,11 @@ fn steps() -> Vec<PathBuf> {
     steps
 }
 
+/// What [`delivery`](database_of) reports, as the receiver writes it since the sixth version.
+const REPORT: &str = r#"[1790000000000,[null,null,null,null,null],[["odometer-traveleddistance",
+    "TraveledDistance","Odometer",{"value":7,"unit":"km"},1790000000000,1790000000000,
+    "01a0c4506c0001a0c4506c0001a0c4506c00"]],[],[]]"#;
+
 /// A database as the version with so many steps left it, with a delivery in it.
 fn database_of(version: usize, folder: &TempDir, delivery: &str) -> PathBuf {
     let path = folder.path().join(format!("version-{version}.db"));
@@ -28,9 +33,16 @@ fn database_of(version: usize, folder: &TempDir, delivery: &str) -> PathBuf {
             database.execute_batch(statement).unwrap();
         }
     }
-    let insert = "INSERT INTO delivery
-        VALUES ('e-1', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 1790000000000, 1790000000000, ?1)";
-    database.execute(insert, [delivery]).unwrap();
+    // Versions after the fifth are given what a delivery reports, taken apart.
+    let (into, report) = match version {
+        ..=5 => ("delivery", ""),
+        _ => ("received", ", ?2"),
+    };
+    let insert = format!(
+        "INSERT INTO {into} SELECT 'e-1', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 1790000000000,
+            1790000000000, ?1{report} WHERE ?2 IS NOT NULL"
+    );
+    database.execute(&insert, [delivery, REPORT]).unwrap();
     let stamp = format!("PRAGMA user_version = {version}");
     database.execute_batch(&stamp).unwrap();
     path

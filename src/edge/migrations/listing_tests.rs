@@ -93,7 +93,7 @@ fn listing_of_an_earlier_version_is_not_believed_and_its_signals_stay() {
     database.execute(vehicle, []).unwrap();
     run(&database, &STEPS[before..]);
     assert_eq!(listed(&database), [] as [&str; 0]);
-    let value = "SELECT value FROM signal JOIN vehicle ON vehicle.id = vehicle_id";
+    let value = "SELECT body ->> 'value' FROM signal JOIN vehicle ON vehicle.id = vehicle_id";
     let value: i64 = database.query_row(value, [], |row| row.get(0)).unwrap();
     assert_eq!(value, 10);
 }
