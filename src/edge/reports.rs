@@ -18,8 +18,8 @@ pub const REPORT: &str = "INSERT INTO reported (vehicle_id, user_id, is_delivere
     VALUES (?1, ?2, 0, ?3)";
 
 /// The rows of a report:
-/// `[reportedAt, [make, model, year, powertrainType, mode], [value, …], [failed, …], [error, …]]`,
-/// a value as `[code, name, group, body, observedAt, retrievedAt, rank]`, a signal without
+/// `[reportedAt, [make, model, year, powertrainType, mode], [value, …], [failed, …], [error, …],
+/// receivedAt]`, a value as `[code, name, group, body, observedAt, retrievedAt, rank]`, a signal without
 /// one as `[code, name, group, error]`, a vehicle's error as `[type, code, isResolved, error]`.
 pub fn rows(report: &Report<'_>) -> String {
     let mut rows = Rows(Vec::with_capacity(2048));
@@ -70,6 +70,7 @@ pub fn rows(report: &Report<'_>) -> String {
         rows.close();
     }
     rows.close();
+    rows.time(Some(report.received_at));
     rows.close();
     // Of texts comes a text.
     String::from_utf8(rows.0).unwrap_or_default()
@@ -159,6 +160,7 @@ mod tests {
                 1,
                 {"type": "T", "code": null, "state": "RESOLVED"}
             ]],
+            1_800_000_000_000_i64,
         ]);
         assert_eq!(read, expected);
     }

@@ -114,7 +114,7 @@ mod tests {
         while is_due() {
             removed.push(database.execute(DELIVERIES, params![1200, ROWS]).unwrap());
         }
-        assert_eq!(removed, [500, 500, 200]);
+        assert_eq!(removed, [100; 12]);
         let left: i64 = database
             .query_row("SELECT received_at FROM delivery", [], |row| row.get(0))
             .unwrap();

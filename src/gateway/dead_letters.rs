@@ -69,9 +69,11 @@ pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Res
 pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     admit(caller)?;
     let sql = format!(
-        "{REPLAY} AND seq IN (SELECT seq FROM outbox
-            WHERE dead_at IS NOT NULL AND (?2 IS NULL OR sink = ?2) AND event_id IN (
-                SELECT event_id FROM delivery WHERE received_at BETWEEN ?3 AND ?4)
+        "{REPLAY} AND seq IN (SELECT seq
+            FROM outbox INDEXED BY outbox_dead
+            CROSS JOIN delivery ON delivery.event_id = outbox.event_id
+            WHERE dead_at IS NOT NULL AND (?2 IS NULL OR sink = ?2)
+                AND received_at BETWEEN ?3 AND ?4
             ORDER BY seq LIMIT 1000)
         RETURNING seq"
     );

@@ -64,6 +64,7 @@ pub(crate) const LOOK: &str = "WITH ready AS (
             SELECT seq, vehicle_id, claimed_until
             FROM ready CROSS JOIN outbox INDEXED BY outbox_due
             WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at <= 0
+                AND claimed_until <= ?2
             ORDER BY due_at LIMIT ?4
         )
         UNION ALL
@@ -71,6 +72,7 @@ pub(crate) const LOOK: &str = "WITH ready AS (
             SELECT seq, vehicle_id, claimed_until
             FROM ready CROSS JOIN outbox INDEXED BY outbox_due
             WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at BETWEEN 1 AND ?2
+                AND claimed_until <= ?2
             ORDER BY due_at LIMIT ?4
         )
     )
@@ -85,7 +87,7 @@ pub(crate) const LOOK: &str = "WITH ready AS (
 pub(crate) const CLAIM: &str = "UPDATE outbox NOT INDEXED
     SET claimed_until = ?4, due_at = ?4, attempts = attempts + 1
     WHERE seq IN (SELECT value FROM json_each(?3))
-        AND sink = ?1 AND dead_at IS NULL AND due_at <= ?2
+        AND sink = ?1 AND dead_at IS NULL AND due_at <= ?2 AND claimed_until <= ?2
         AND NOT EXISTS (
             SELECT 1 FROM outbox AS earlier INDEXED BY outbox_order
             WHERE earlier.sink = outbox.sink AND earlier.vehicle_id = outbox.vehicle_id

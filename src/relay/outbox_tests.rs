@@ -331,6 +331,17 @@ fn outbox_takes_a_row_again_when_its_lease_is_over_and_knows_that_it_was_taken()
 }
 
 #[test]
+fn outbox_takes_no_row_that_an_instance_of_the_version_before_is_sending() {
+    let database = with_sinks(&["s"]);
+    deliver(&database, "e-1", Some("v-1"), 0);
+    deliver(&database, "e-2", Some("v-2"), 0);
+    let taken = "UPDATE outbox SET claimed_until = 30000, attempts = 1 WHERE event_id = 'e-1'";
+    database.execute(taken, []).unwrap();
+    assert_eq!(events(&claim(&database, "s", 1000, 16)), ["e-2"]);
+    assert_eq!(events(&claim(&database, "s", 30_000, 16)), ["e-1"]);
+}
+
+#[test]
 fn outbox_is_not_blocked_by_what_a_clock_that_was_ahead_has_written() {
     let database = with_sinks(&["a"]);
     for event in ["1", "2", "3"] {

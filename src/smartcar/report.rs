@@ -25,6 +25,8 @@ pub struct Report<'a> {
     /// When it was reported: when Smartcar says that it delivered it, else when it was
     /// received.
     pub reported_at: Timestamp,
+    /// When it was received, as the clock of the host says.
+    pub received_at: Timestamp,
     /// What the vehicle is.
     pub vehicle: VehicleReport<'a>,
     /// Its signals. What is no signal is left out and costs no other.
@@ -82,6 +84,7 @@ impl<'a> Report<'a> {
     pub fn new(delivered_at: Option<Timestamp>, received_at: Timestamp) -> Self {
         Self {
             reported_at: usable(delivered_at, received_at).unwrap_or(received_at),
+            received_at,
             vehicle: VehicleReport::default(),
             signals: Vec::new(),
             errors: Vec::new(),

@@ -92,6 +92,19 @@ WHERE false
 -- and goes with the newest report, also where its value loses.
 CREATE TRIGGER reported_newest INSTEAD OF INSERT ON reported
 BEGIN
+    -- What a clock that was ahead has stored, beyond what clocks differ, yields to
+    -- whatever is reported by one that is right.
+    UPDATE signal SET
+        rank = CASE WHEN value_rank > printf('%012x', (NEW.report ->> 5) + 300000)
+            THEN '' ELSE rank END,
+        delivered_rank = CASE WHEN last_rank > printf('%012x', (NEW.report ->> 5) + 300000)
+            THEN '' ELSE delivered_rank END,
+        delivered_at = CASE WHEN delivered_at > (NEW.report ->> 5) + 300000
+            THEN 0 ELSE delivered_at END,
+        error_at = CASE WHEN error_at > (NEW.report ->> 5) + 300000 THEN 0 ELSE error_at END
+    WHERE vehicle_id = NEW.vehicle_id
+        AND max(coalesce(delivered_at, 0), coalesce(error_at, 0)) > (NEW.report ->> 5) + 300000;
+
     INSERT INTO signal (vehicle_id, code, name, group_name, body, observed_at, retrieved_at,
         delivered_at, user_id, rank, delivered_rank)
     SELECT
@@ -217,11 +230,20 @@ BEGIN
         powertrain_type = coalesce(excluded.powertrain_type, powertrain_type),
         mode = coalesce(excluded.mode, mode),
         delivered_at = excluded.delivered_at
-    WHERE excluded.delivered_at >= vehicle.delivered_at;
+    WHERE excluded.delivered_at >= vehicle.delivered_at
+        OR vehicle.delivered_at > NEW.received_at + 300000;
 
     INSERT INTO reported (vehicle_id, user_id, is_delivered, report)
     SELECT NEW.vehicle_id, NEW.user_id, 1, NEW.report
     WHERE NEW.report IS NOT NULL;
+
+    -- Times of a clock that was ahead are no later than now.
+    UPDATE vehicle_error SET
+        error_at = min(error_at, NEW.received_at),
+        resolved_at = min(resolved_at, NEW.received_at),
+        early_at = min(early_at, NEW.received_at)
+    WHERE vehicle_id = NEW.vehicle_id AND json_array_length(NEW.report, '$[4]') > 0
+        AND max(coalesce(error_at, 0), coalesce(resolved_at, 0)) > NEW.received_at + 300000;
 
     -- An error is open while error_at is newer than resolved_at. Both are times of attempts:
     -- an ERROR whose first attempt failed can come after its RESOLVED, by up to 220 s
@@ -250,7 +272,7 @@ BEGIN
     ON CONFLICT (vehicle_id, type, code) DO UPDATE SET
         resolved_at = excluded.resolved_at,
         user_id = excluded.user_id,
-        early_at = CASE WHEN coalesce(vehicle_error.error_at, 0) <= coalesce(vehicle_error.resolved_at, 0)
+        early_at = CASE WHEN coalesce(vehicle_error.error_at, 0) < coalesce(vehicle_error.resolved_at, 0)
             THEN excluded.early_at END
     WHERE excluded.resolved_at > coalesce(vehicle_error.resolved_at, 0);
 END

@@ -15,8 +15,6 @@ ALTER TABLE action ADD COLUMN awaits TEXT
 UPDATE action SET is_holding = 1
 WHERE outcome = 'running' AND is_exclusive = 1
 --;
-DROP INDEX action_running
---;
 CREATE UNIQUE INDEX action_held ON action (vehicle_id) WHERE is_holding = 1
 --;
 CREATE INDEX action_awaits ON action (vehicle_id, awaits) WHERE awaits IS NOT NULL
@@ -60,54 +58,33 @@ BEGIN
     WHERE claim = NEW.claim AND started_at <= NEW.started_at - 86400000;
 END
 --;
--- A later value overwrites an earlier one in its row, so each is noted as it comes.
--- A time of observation after the delivery is of a clock that is ahead.
-CREATE TRIGGER signal_inserted AFTER INSERT ON signal
-WHEN NEW.body IS NOT NULL AND EXISTS (
-    SELECT 1 FROM action WHERE vehicle_id = NEW.vehicle_id AND awaits = NEW.code)
-BEGIN
-    INSERT INTO awaited_signal (vehicle_id, code, body, user_id, observed_at)
-    VALUES (NEW.vehicle_id, NEW.code, NEW.body, NEW.user_id,
-        CASE WHEN NEW.observed_at <= NEW.delivered_at THEN NEW.observed_at
-            ELSE coalesce(NEW.retrieved_at, NEW.delivered_at) END);
-END
---;
--- A row whose value and times stay the same was not reported again: a delivery of an
--- older value moves delivered_at alone.
-CREATE TRIGGER signal_updated AFTER UPDATE OF body, observed_at, retrieved_at ON signal
-WHEN NEW.body IS NOT NULL
-    AND (NEW.body, NEW.observed_at, NEW.retrieved_at)
-        IS NOT (OLD.body, OLD.observed_at, OLD.retrieved_at)
-    AND EXISTS (
-        SELECT 1 FROM action WHERE vehicle_id = NEW.vehicle_id AND awaits = NEW.code)
-BEGIN
-    INSERT INTO awaited_signal (vehicle_id, code, body, user_id, observed_at)
-    VALUES (NEW.vehicle_id, NEW.code, NEW.body, NEW.user_id,
-        CASE WHEN NEW.observed_at <= NEW.delivered_at THEN NEW.observed_at
-            ELSE coalesce(NEW.retrieved_at, NEW.delivered_at) END);
-END
---;
--- Where both triggers bring what was reported: nothing can be read from it.
-CREATE VIEW awaited_signal AS
-SELECT
-    NULL AS vehicle_id,
-    NULL AS code,
-    NULL AS body,
-    NULL AS user_id,
-    NULL AS observed_at
-WHERE false
---;
-CREATE TRIGGER awaited_signal_noted INSTEAD OF INSERT ON awaited_signal
+-- A later value overwrites an earlier one in its row, and an earlier one that arrives
+-- second never gets there: so each is noted as it is reported. A time of observation
+-- after the report is of a clock that is ahead.
+CREATE TRIGGER reported_awaited INSTEAD OF INSERT ON reported
+WHEN EXISTS (SELECT 1 FROM action WHERE vehicle_id = NEW.vehicle_id AND awaits IS NOT NULL)
 BEGIN
     INSERT INTO action_signal (action_id, is_late, body, observed_at, user_id)
-    SELECT id, NEW.observed_at > started_at + 330000, NEW.body, NEW.observed_at, NEW.user_id
-    FROM action
-    WHERE vehicle_id = NEW.vehicle_id AND awaits = NEW.code AND started_at <= NEW.observed_at
-    ON CONFLICT DO NOTHING;
+    SELECT action.id, said.at > started_at + 330000, said.body, said.at, NEW.user_id
+    FROM (
+        SELECT value ->> 0 AS code, value -> 3 AS body,
+            CASE WHEN value ->> 4 <= NEW.report ->> 0 THEN value ->> 4
+                ELSE coalesce(value ->> 5, NEW.report ->> 0) END AS at
+        FROM json_each(NEW.report, '$[2]')
+    ) AS said
+    JOIN action ON action.vehicle_id = NEW.vehicle_id AND awaits = said.code
+        AND started_at <= said.at
+    WHERE true
+    ON CONFLICT (action_id, is_late, body) DO UPDATE SET
+        observed_at = excluded.observed_at,
+        user_id = excluded.user_id
+    WHERE excluded.observed_at < action_signal.observed_at;
 
     UPDATE action SET awaits = NULL
-    WHERE vehicle_id = NEW.vehicle_id AND awaits = NEW.code
-        AND started_at < NEW.observed_at - 330000;
+    WHERE vehicle_id = NEW.vehicle_id AND awaits IS NOT NULL AND EXISTS (
+        SELECT 1 FROM action_signal
+        WHERE action_id = action.id AND is_late = 1
+    );
 END
 --;
 -- What is known of a vehicle goes with it, as the trigger vehicle_removed says; the

@@ -218,19 +218,26 @@ fn action_takes_no_time_from_a_clock_that_is_ahead() {
 }
 
 #[test]
-fn action_does_not_take_a_later_delivery_of_the_same_value_for_a_report() {
+fn action_takes_no_observation_of_before_it_began() {
     let database = database();
     report(&database, "u-1", START - 5000, START - 5000, LOCKED);
     assert!(begin(&database, &LOCK));
-    for sql in [
-        "UPDATE signal SET delivered_at = delivered_at + 60000",
-        "UPDATE signal SET body = body, observed_at = observed_at, retrieved_at = retrieved_at,
-            delivered_at = delivered_at + 60000",
-        "UPDATE signal SET error = '{}', error_at = 1800000060000",
-    ] {
-        database.execute(sql, []).unwrap();
-        assert!(kept(&database, LOCK.id).is_empty(), "{sql}");
-    }
+    // What the vehicle said before is delivered again, as the same and as retrieved anew.
+    report(&database, "u-1", START - 5000, START - 5000, LOCKED);
+    report(&database, "u-1", START - 5000, START + 60_000, LOCKED);
+    assert!(kept(&database, LOCK.id).is_empty());
+}
+
+#[test]
+fn action_keeps_a_report_that_arrives_after_a_newer_one() {
+    let database = database();
+    assert!(begin(&database, &LOCK));
+    report(&database, "u-1", START + 55_000, START + 56_000, OPEN);
+    // An attempt to deliver this one failed before.
+    report(&database, "u-1", START + 5000, START + 6000, LOCKED);
+    report(&database, "u-1", START + 390_000, START + 391_000, OPEN);
+    let expected = [(false, true, 5), (false, false, 55), (true, false, 390)];
+    assert_eq!(kept(&database, LOCK.id), expected);
 }
 
 #[test]

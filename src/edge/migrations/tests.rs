@@ -639,3 +639,71 @@ fn arrival_of_the_version_before_is_kept() {
         ])
     );
 }
+
+#[test]
+fn reports_of_a_clock_that_was_ahead_yield_to_those_of_one_that_is_right() {
+    let database = database();
+    let month = 30 * 24 * 3600 * 1000_i64;
+    let signal = |code: &str, value: i64, retrieved: Option<i64>| json!({"code": code, "body": {"value": value}, "meta": {"retrievedAt": retrieved}});
+    let failed = |why: &str| json!({"code": "c", "status": {"value": "ERROR", "error": why}});
+    let fetch_at = |now: i64, signals: Value| {
+        let texts: Vec<Box<RawValue>> = signals
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|signal| serde_json::value::to_raw_value(signal).unwrap())
+            .collect();
+        let at = Timestamp(now);
+        let mut report = Report::new(None, at);
+        let signals = texts.iter();
+        report.signals = signals
+            .filter_map(|json| SignalReport::read(json, at, at))
+            .collect();
+        database
+            .execute(REPORT, params!["v-1", "u-1", rows(&report)])
+            .unwrap();
+    };
+    let ahead = json!([
+        signal("a", 1, Some(NOW)),
+        signal("b", 1, None),
+        failed("old")
+    ]);
+    fetch_at(NOW + month, ahead);
+    let now = NOW + 60_000;
+    let right = json!([
+        signal("a", 2, Some(now)),
+        signal("b", 2, None),
+        failed("new")
+    ]);
+    fetch_at(now, right);
+    let read = |sql: &str| -> Vec<(String, i64)> {
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let values = read("SELECT body, delivered_at FROM signal WHERE body IS NOT NULL ORDER BY code");
+    let two = || (r#"{"value":2}"#.to_owned(), now);
+    assert_eq!(values, [two(), two()]);
+    let errors = read("SELECT error ->> '$.status.error', error_at FROM signal WHERE code = 'c'");
+    assert_eq!(errors, [("new".to_owned(), now)]);
+}
+
+#[test]
+fn owner_of_a_clock_that_was_ahead_yields_to_one_that_is_right() {
+    let database = database();
+    let month = 30 * 24 * 3600 * 1000_i64;
+    let sql = "INSERT INTO vehicle (id, user_id, delivered_at) VALUES ('v-1', 'u-0', ?1)";
+    database.execute(sql, [NOW + month]).unwrap();
+    let sql = "INSERT INTO vehicle_error (vehicle_id, type, code, resolved_at)
+        VALUES ('v-1', 'T', '', ?1)";
+    database.execute(sql, [NOW + month]).unwrap();
+    let errors = json!({"data": {"errors": [{"type": "T", "state": "ERROR"}]}}).to_string();
+    let about = ["e-1", "VEHICLE_ERROR", "LIVE"];
+    receive(&database, about, Some("u-1"), NOW + 1, &errors).unwrap();
+    let read = "SELECT vehicle.user_id, error_at > resolved_at FROM vehicle JOIN vehicle_error
+        ON vehicle_id = id";
+    let read: (String, bool) = database
+        .query_row(read, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(read, ("u-1".to_owned(), true));
+}
