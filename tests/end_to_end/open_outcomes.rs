@@ -440,6 +440,18 @@ fn removal_keeps_what_is_stored_for_another_user_of_the_vehicle() {
 }
 
 #[test]
+fn vehicle_stays_taken_where_a_proxy_answers_a_command_with_a_problem() {
+    let app = App::start();
+    let body = r#"{"type":"about:blank","title":"Gateway Time-out","status":504}"#;
+    let headers = json!({"Content-Type": "application/problem+json"});
+    let problem = json!({"status": 504, "body": body, "headers": headers, "times": 1});
+    app.smartcar.fault(LOCK, problem);
+    assert_eq!(send(&app, "lock", &[]).status, 504);
+    let refused = send(&app, "unlock", &[]);
+    assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"));
+}
+
+#[test]
 fn uuid_in_capitals_is_refused_and_a_delivery_of_one_is_stored() {
     let app = App::start();
     let (vehicle, user) = (FIRST_VEHICLE.to_uppercase(), FIRST_USER.to_uppercase());
