@@ -452,6 +452,20 @@ fn vehicle_stays_taken_where_a_proxy_answers_a_command_with_a_problem() {
 }
 
 #[test]
+fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
+    let app = App::start();
+    let lost = lose(&app);
+    let unlock = LOCK.replace("lock", "unlock");
+    let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
+    let limit = json!({"status": 429, "body": body, "times": 1});
+    app.smartcar.fault(&unlock, limit);
+    assert_eq!(send(&app, "unlock", &[INSIST]).status, 429);
+    report(&app, FIRST_USER, now(), true);
+    let said = attributes(&app, &id(&lost))["signal"]["indicates"].clone();
+    assert_eq!(said, "carried_out");
+}
+
+#[test]
 fn uuid_in_capitals_is_refused_and_a_delivery_of_one_is_stored() {
     let app = App::start();
     let (vehicle, user) = (FIRST_VEHICLE.to_uppercase(), FIRST_USER.to_uppercase());
