@@ -8,23 +8,18 @@ use crate::{
     callers::Caller,
     ending::{Judgement, judge, not_answered, not_smartcar_s},
     inbound::{Inbound, single},
-    invalid, owners, pass, scopes,
+    invalid, owners, pass, scopes, watch,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use edge::{Host, Response, respond::Problem};
-use futures::stream;
 use http::{HeaderMap, Method, StatusCode};
-use http_body::Frame;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use smartcar::{
-    Call, CommandKind, ConnectionId, Evidence, OpenBody, Opened, Pieces, Spawn, SubscriptionId,
-    TransportError, UserId, VehicleId,
+    Call, CommandKind, ConnectionId, Evidence, Opened, Pieces, SubscriptionId, TransportError,
+    UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
-
-/// What is kept of an answer that arrives slowly.
-const KEPT: usize = 64 * 1024;
 
 /// Whom a change is about.
 #[derive(Clone, Default)]
@@ -447,93 +442,39 @@ impl Change {
         let mut headers = kept_headers(&opened.headers);
         actions::tell(&mut headers, &self.running.id);
         let status = opened.status;
-        let watched = Watched(Some(Watch {
+        let slow = Slow {
             change: self,
             status,
             headers: opened.headers,
-            body: opened.body,
-            collected: BytesMut::new(),
-        }));
-        let pieces = stream::unfold(watched, async |mut watched| {
-            let watch = watched.0.as_mut()?;
-            match watch.next().await {
-                Some(Ok(piece)) => Some((Ok(Frame::data(piece)), watched)),
-                end => {
-                    let watch = watched.0.take()?;
-                    let error = end.and_then(Result::err);
-                    watch.end(error.as_ref()).await;
-                    Some((Err(error?), watched))
-                }
-            }
-        });
-        arriving(status, headers, pieces)
+        };
+        arriving(status, headers, watch::watched(Host, opened.body, slow))
     }
 }
 
 /// A change whose answer is on its way.
-struct Watch<B> {
+struct Slow {
     change: Change,
     status: StatusCode,
     headers: HeaderMap,
-    body: OpenBody<B>,
-    collected: BytesMut,
 }
 
-impl<B: Pieces> Watch<B> {
-    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
-        let piece = self.body.next().await;
-        if let Some(Ok(piece)) = &piece {
-            let room = KEPT.saturating_sub(self.collected.len());
-            self.collected
-                .extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        }
-        piece
-    }
-
-    /// The answer is complete, or it broke off.
-    async fn end(self, error: Option<&TransportError>) {
-        let body = self.collected.freeze();
-        let judgement = match error {
-            None => {
-                let (status, headers) = (self.status, self.headers.clone());
-                let answer = smartcar::Response {
-                    status,
-                    headers,
-                    body: body.clone(),
-                };
-                judge(self.change.endpoint, &answer)
-            }
-            Some(error) => Judgement::unknown(error.to_string()),
-        };
-        if error.is_some() {
+impl watch::Record for Slow {
+    async fn end(&self, body: Bytes, error: Option<&TransportError>) {
+        if let Some(error) = error {
+            let judgement = Judgement::unknown(error.to_string());
             let problem = actions::unknown(&self.change.running.id);
             self.change.give_up(judgement, problem).await;
-        } else {
-            self.change
-                .complete(judgement, self.status, &self.headers, &body)
-                .await;
+            return;
         }
-    }
-}
-
-/// Who waits for the answer may leave. The command goes on, and so does the watch
-/// over it.
-struct Watched<B: Pieces>(Option<Watch<B>>);
-
-impl<B: Pieces> Drop for Watched<B> {
-    fn drop(&mut self) {
-        if let Some(mut watch) = self.0.take() {
-            Host.spawn(async move {
-                let error = loop {
-                    match watch.next().await {
-                        Some(Ok(_)) => {}
-                        Some(Err(error)) => break Some(error),
-                        None => break None,
-                    }
-                };
-                watch.end(error.as_ref()).await;
-            });
-        }
+        let answer = smartcar::Response {
+            status: self.status,
+            headers: self.headers.clone(),
+            body,
+        };
+        let judgement = judge(self.change.endpoint, &answer);
+        self.change
+            .complete(judgement, answer.status, &answer.headers, &answer.body)
+            .await;
     }
 }
 
