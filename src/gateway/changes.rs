@@ -407,18 +407,13 @@ impl Change {
         headers: &HeaderMap,
         body: &Bytes,
     ) {
-        let Subject { vehicle, user } = self.subject.clone();
         let outcome = judgement.outcome;
         // An answer that was lost is not waited for: what is stored comes again if the
         // access has not ended after all.
         if outcome != Outcome::Failed || is_gone(status.as_u16()) {
-            let (vehicle, user) = (vehicle.as_ref(), user.as_ref());
-            if *self.endpoint == endpoints::DELETE_CONNECTION {
-                owners::forget(vehicle, user).await;
-            } else if *self.endpoint == endpoints::DELETE_USER {
-                owners::forget(None, user).await;
-            }
+            self.forget().await;
         }
+        let Subject { vehicle, user } = self.subject.clone();
         let ending = actions::Ending {
             vehicle,
             user,
@@ -434,6 +429,21 @@ impl Change {
         self.running
             .complete(outcome, status, &headers, body, ending)
             .await;
+    }
+
+    /// Forgets what was stored by an access that has ended.
+    async fn forget(&self) {
+        let Subject { vehicle, user } = &self.subject;
+        if *self.endpoint == endpoints::DELETE_USER {
+            if let Some(user) = user {
+                owners::forget_user(user).await;
+            }
+        } else if *self.endpoint == endpoints::DELETE_CONNECTION {
+            // Which vehicle it was is not always known.
+            if let Some(vehicle) = vehicle {
+                owners::forget_vehicle(vehicle, user.as_ref()).await;
+            }
+        }
     }
 
     /// Smartcar says 202 and keeps the connection open until it knows more. The

@@ -466,6 +466,27 @@ fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
 }
 
 #[test]
+fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
+    let app = App::start();
+    let connection = connection(&app);
+    report(&app, FIRST_USER, now(), true);
+    let at = now();
+    let other = vehicle_state("e-other", UNPLUGGED_VEHICLE, at, &[]);
+    let other = other.replace("user-of-tests", FIRST_USER);
+    assert_eq!(app.try_deliver(&other).unwrap().status, 200);
+    assert_eq!(stored(&app), (2, 1));
+    let user = json!({"data": {"id": FIRST_USER, "type": "user"}});
+    let id = connection.rsplit('/').next().unwrap();
+    let shown = json!({"data": {"id": id, "type": "connection", "relationships": {"user": user}}});
+    let shown = json!({"body": shown.to_string(), "times": 1, "method": "GET"});
+    app.smartcar.fault(CONNECTION, shown);
+    let removed = app.call("DELETE", &connection, &[], "");
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert_eq!(attributes(&app, &self::id(&removed))["userId"], FIRST_USER);
+    assert_eq!(stored(&app), (2, 1));
+}
+
+#[test]
 fn uuid_in_capitals_is_refused_and_a_delivery_of_one_is_stored() {
     let app = App::start();
     let (vehicle, user) = (FIRST_VEHICLE.to_uppercase(), FIRST_USER.to_uppercase());
