@@ -487,6 +487,70 @@ fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
 }
 
 #[test]
+fn removal_leaves_nothing_of_a_user_who_shared_a_vehicle() {
+    for is_whole_user in [false, true] {
+        let app = App::start();
+        let connection = connection(&app);
+        let theirs = vehicle_state("e-theirs", FIRST_VEHICLE, now(), &[]);
+        let theirs = theirs.replace("user-of-tests", SECOND_USER);
+        assert_eq!(app.try_deliver(&theirs).unwrap().status, 200);
+        let rows = format!(
+            r#"INSERT INTO signal (vehicle_id, code, body, delivered_at, rank, user_id, error, error_at, error_user_id)
+            VALUES
+                ('{FIRST_VEHICLE}', 'a', '{{"value":1}}', 1, '1', '{SECOND_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'b', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{SECOND_USER}'),
+                ('{FIRST_VEHICLE}', 'c', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'd', NULL, NULL, NULL, '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'e', '{{"value":1}}', 1, '1', '{SECOND_USER}', NULL, NULL, NULL);
+            INSERT INTO vehicle_error (vehicle_id, type, code, error_at, user_id) VALUES
+                ('{FIRST_VEHICLE}', 'T', 'MINE', 1, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'T', 'THEIRS', 1, '{SECOND_USER}');
+            INSERT INTO action (id, kind, path, caller, vehicle_id, user_id, fingerprint, is_exclusive, started_at, outcome)
+            VALUES
+                ('act_mine', 'k', '/', 'c', '{FIRST_VEHICLE}', '{FIRST_USER}', 'f', 0, 1, 'unknown'),
+                ('act_theirs', 'k', '/', 'c', '{FIRST_VEHICLE}', '{SECOND_USER}', 'f', 0, 1, 'unknown');
+            INSERT INTO action_signal (action_id, is_late, body, observed_at, user_id) VALUES
+                ('act_mine', 0, '1', 1, NULL), ('act_mine', 0, '2', 1, '{SECOND_USER}'),
+                ('act_theirs', 0, '3', 1, '{FIRST_USER}'), ('act_theirs', 0, '4', 1, NULL);"#
+        );
+        app.database().execute_batch(&rows).unwrap();
+        let path = if is_whole_user {
+            format!("/v3/users/{FIRST_USER}")
+        } else {
+            connection
+        };
+        let removed = app.call("DELETE", &path, &[], "");
+        assert_eq!(removed.status, 204, "{removed:?}");
+        let left = |sql: &str| -> String {
+            let all = format!("SELECT json_group_array(x) FROM ({sql})");
+            app.database()
+                .query_row(&all, [], |row| row.get(0))
+                .unwrap()
+        };
+        let signals = left(
+            "SELECT code || ' ' || coalesce(body, '-') || ' ' || coalesce(error, '-') || ' '
+                || coalesce(value_rank, '-') || ' ' || coalesce(error_at, '-') AS x
+            FROM signal ORDER BY code",
+        );
+        let expected = json!([
+            r#"a {"value":1} - 1 -"#,
+            r#"b - {"old":1} - 2"#,
+            r#"e {"value":1} - 1 -"#
+        ]);
+        assert_eq!(signals, expected.to_string());
+        let users = "SELECT DISTINCT coalesce(user_id, '-') || coalesce(error_user_id, '-') AS x
+            FROM signal WHERE instr(user_id, ?1) OR instr(error_user_id, ?1)";
+        let users = left(&users.replace("?1", &format!("'{FIRST_USER}'")));
+        assert_eq!(users, "[]");
+        let errors = left("SELECT code AS x FROM vehicle_error");
+        assert_eq!(errors, r#"["THEIRS"]"#);
+        let reports = left("SELECT body AS x FROM action_signal ORDER BY body");
+        assert_eq!(reports, r#"["2","4"]"#);
+        assert_eq!(stored(&app), (1, 3));
+    }
+}
+
+#[test]
 fn uuid_in_capitals_is_refused_and_a_delivery_of_one_is_stored() {
     let app = App::start();
     let (vehicle, user) = (FIRST_VEHICLE.to_uppercase(), FIRST_USER.to_uppercase());
