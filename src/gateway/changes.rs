@@ -26,6 +26,9 @@ use smartcar::{
 struct Subject {
     vehicle: Option<VehicleId>,
     user: Option<UserId>,
+    /// The connection to be removed is gone already, and a newer one of the vehicle has
+    /// reported since.
+    is_outlived: bool,
 }
 
 /// Makes the change that a request asks for, once.
@@ -166,6 +169,7 @@ fn subject(
         return Ok(Subject {
             vehicle: Some(vehicle),
             user,
+            is_outlived: false,
         });
     }
     if *endpoint == endpoints::DELETE_USER {
@@ -177,8 +181,8 @@ fn subject(
         }
         caller.require_user(&user)?;
         return Ok(Subject {
-            vehicle: None,
             user: Some(user),
+            ..Subject::default()
         });
     }
     if *endpoint == endpoints::CREATE_SUBSCRIPTION {
@@ -261,6 +265,7 @@ fn subscriber(body: &[u8]) -> Result<Subject, Problem> {
     Ok(Subject {
         vehicle: Some(VehicleId::from_caller(&vehicle_id).map_err(bad)?),
         user: Some(UserId::from_caller(&user_id).map_err(bad)?),
+        is_outlived: false,
     })
 }
 
@@ -296,6 +301,7 @@ async fn looked_up(
         found.map(|found| Subject {
             vehicle: found.value.vehicle_id,
             user: found.value.user_id,
+            is_outlived: false,
         })
     } else if *endpoint == endpoints::DELETE_SUBSCRIPTION {
         let id = SubscriptionId::parse(inbound.parts.get("subscriptionId")).map_err(bad)?;
@@ -303,6 +309,7 @@ async fn looked_up(
         found.map(|found| Subject {
             vehicle: found.value.vehicle_id,
             user: found.value.user_id,
+            is_outlived: false,
         })
     } else {
         return Ok(subject);
@@ -311,8 +318,12 @@ async fn looked_up(
         Ok(subject) => subject,
         Err(smartcar::Error::Api(error)) if is_connection && is_gone(error.status) => {
             let path = pass::call(endpoint, inbound, None)?.path().to_owned();
-            let (vehicle, user) = actions::removed(&path).await?;
-            Subject { vehicle, user }
+            let removed = actions::removed(&path).await?;
+            Subject {
+                vehicle: removed.vehicle,
+                user: removed.user,
+                is_outlived: removed.is_outlived,
+            }
         }
         Err(smartcar::Error::Api(error)) if error.status == 403 || is_gone(error.status) => {
             Subject::default()
@@ -413,7 +424,7 @@ impl Change {
         if outcome != Outcome::Failed || is_gone(status.as_u16()) {
             self.forget().await;
         }
-        let Subject { vehicle, user } = self.subject.clone();
+        let Subject { vehicle, user, .. } = self.subject.clone();
         let ending = actions::Ending {
             vehicle,
             user,
@@ -433,14 +444,20 @@ impl Change {
 
     /// Forgets what was stored by an access that has ended.
     async fn forget(&self) {
-        let Subject { vehicle, user } = &self.subject;
+        let Subject {
+            vehicle,
+            user,
+            is_outlived,
+        } = &self.subject;
         if *self.endpoint == endpoints::DELETE_USER {
             if let Some(user) = user {
                 owners::forget_user(user).await;
             }
         } else if *self.endpoint == endpoints::DELETE_CONNECTION {
             // Which vehicle it was is not always known.
-            if let Some(vehicle) = vehicle {
+            if let Some(vehicle) = vehicle
+                && !is_outlived
+            {
                 owners::forget_vehicle(vehicle, user.as_ref()).await;
             }
         }

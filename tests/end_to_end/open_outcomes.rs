@@ -385,7 +385,8 @@ fn removal_of_what_is_gone_forgets_the_vehicle() {
 
     // An instance that ended in the middle has forgotten nothing; the record knows
     // whose it was.
-    let crash = "UPDATE action SET outcome = 'running', status = NULL WHERE status = 204";
+    let crash = "UPDATE action SET outcome = 'running', status = NULL, completed_at = NULL
+        WHERE status IN (204, 410)";
     app.database().execute(crash, []).unwrap();
     report(&app, FIRST_USER, now(), true);
     assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
@@ -440,32 +441,6 @@ fn removal_keeps_what_is_stored_for_another_user_of_the_vehicle() {
 }
 
 #[test]
-fn vehicle_stays_taken_where_a_proxy_answers_a_command_with_a_problem() {
-    let app = App::start();
-    let body = r#"{"type":"about:blank","title":"Gateway Time-out","status":504}"#;
-    let headers = json!({"Content-Type": "application/problem+json"});
-    let problem = json!({"status": 504, "body": body, "headers": headers, "times": 1});
-    app.smartcar.fault(LOCK, problem);
-    assert_eq!(send(&app, "lock", &[]).status, 504);
-    let refused = send(&app, "unlock", &[]);
-    assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"));
-}
-
-#[test]
-fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
-    let app = App::start();
-    let lost = lose(&app);
-    let unlock = LOCK.replace("lock", "unlock");
-    let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
-    let limit = json!({"status": 429, "body": body, "times": 1});
-    app.smartcar.fault(&unlock, limit);
-    assert_eq!(send(&app, "unlock", &[INSIST]).status, 429);
-    report(&app, FIRST_USER, now(), true);
-    let said = attributes(&app, &id(&lost))["signal"]["indicates"].clone();
-    assert_eq!(said, "carried_out");
-}
-
-#[test]
 fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
     let app = App::start();
     let connection = connection(&app);
@@ -484,6 +459,32 @@ fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
     assert_eq!(removed.status, 204, "{removed:?}");
     assert_eq!(attributes(&app, &self::id(&removed))["userId"], FIRST_USER);
     assert_eq!(stored(&app), (2, 1));
+}
+
+#[test]
+fn removal_of_an_old_connection_keeps_what_a_newer_one_has_reported() {
+    let app = App::start();
+    let connection = connection(&app);
+    report(&app, FIRST_USER, now(), true);
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 204);
+    assert_eq!(stored(&app), (0, 0));
+    report(&app, FIRST_USER, now() + 1, true);
+    // The second attempt finds the first removal, and the third one both.
+    for _ in 0..2 {
+        assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+        assert_eq!(stored(&app), (1, 1));
+    }
+    // A report of another user's is no newer connection of this one.
+    let owner = "UPDATE vehicle SET user_id = ?1";
+    app.database().execute(owner, [SECOND_USER]).unwrap();
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+    assert_eq!(stored(&app), (1, 0));
+    report(&app, FIRST_USER, now() + 2, true);
+    // What was reported until then was the old connection's.
+    let earlier = "UPDATE vehicle SET delivered_at = delivered_at - 60000";
+    app.database().execute(earlier, []).unwrap();
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+    assert_eq!(stored(&app), (0, 0));
 }
 
 #[test]
@@ -548,6 +549,32 @@ fn removal_leaves_nothing_of_a_user_who_shared_a_vehicle() {
         assert_eq!(reports, r#"["2","4"]"#);
         assert_eq!(stored(&app), (1, 3));
     }
+}
+
+#[test]
+fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
+    let app = App::start();
+    let lost = lose(&app);
+    let unlock = LOCK.replace("lock", "unlock");
+    let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
+    let limit = json!({"status": 429, "body": body, "times": 1});
+    app.smartcar.fault(&unlock, limit);
+    assert_eq!(send(&app, "unlock", &[INSIST]).status, 429);
+    report(&app, FIRST_USER, now(), true);
+    let said = attributes(&app, &id(&lost))["signal"]["indicates"].clone();
+    assert_eq!(said, "carried_out");
+}
+
+#[test]
+fn vehicle_stays_taken_where_a_proxy_answers_a_command_with_a_problem() {
+    let app = App::start();
+    let body = r#"{"type":"about:blank","title":"Gateway Time-out","status":504}"#;
+    let headers = json!({"Content-Type": "application/problem+json"});
+    let problem = json!({"status": 504, "body": body, "headers": headers, "times": 1});
+    app.smartcar.fault(LOCK, problem);
+    assert_eq!(send(&app, "lock", &[]).status, 504);
+    let refused = send(&app, "unlock", &[]);
+    assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"));
 }
 
 #[test]
