@@ -140,8 +140,17 @@ const COMPLETE: &str = "UPDATE action SET
 
 const ABOUT: &str = "UPDATE action SET vehicle_id = ?2, user_id = ?3 WHERE id = ?1";
 
-const REMOVED: &str = "SELECT vehicle_id, user_id FROM action
-    WHERE kind = 'remove-connection' AND path = ?1 AND vehicle_id IS NOT NULL
+/// Whose connection the path `?1` named, and whether that user's vehicle has been
+/// reported since the connection was certainly removed: a newer connection did that.
+/// After a removal whose outcome is unknown, the old one can have.
+const REMOVED: &str = "SELECT vehicle_id, user_id, EXISTS (
+        SELECT 1 FROM vehicle JOIN action AS removal
+            ON removal.kind = 'remove-connection' AND removal.path = ?1
+            AND (removal.outcome = 'succeeded' OR removal.status IN (404, 410))
+        WHERE vehicle.id = action.vehicle_id
+            AND vehicle.user_id IS coalesce(action.user_id, vehicle.user_id)
+            AND vehicle.delivered_at > removal.completed_at)
+    FROM action WHERE kind = 'remove-connection' AND path = ?1 AND vehicle_id IS NOT NULL
     ORDER BY id DESC LIMIT 1";
 
 /// Begins an action, unless it was begun before or another one is in the way.
@@ -398,12 +407,26 @@ pub(crate) async fn recorded(
     Ok(response)
 }
 
-/// Whose connection it was that this path named and that was removed before.
-pub(crate) async fn removed(path: &str) -> Result<(Option<VehicleId>, Option<UserId>), Problem> {
+/// A connection that was removed before.
+#[derive(Default)]
+pub(crate) struct Removed {
+    pub(crate) vehicle: Option<VehicleId>,
+    pub(crate) user: Option<UserId>,
+    /// A newer connection has reported the vehicle since.
+    pub(crate) is_outlived: bool,
+}
+
+/// What the record says of the connection that this path names.
+pub(crate) async fn removed(path: &str) -> Result<Removed, Problem> {
     let row = store::first(REMOVED, [Value::from(path)]).await?;
-    let text = |column| row.as_ref().and_then(|row| row.text(column));
-    let vehicle = text(0).and_then(|id| VehicleId::parse(id).ok());
-    Ok((vehicle, text(1).and_then(|id| UserId::parse(id).ok())))
+    let Some(row) = row else {
+        return Ok(Removed::default());
+    };
+    Ok(Removed {
+        vehicle: row.text(0).and_then(|id| VehicleId::parse(id).ok()),
+        user: row.text(1).and_then(|id| UserId::parse(id).ok()),
+        is_outlived: row.integer(2) == Some(1),
+    })
 }
 
 impl Running {

@@ -8,29 +8,27 @@ use crate::{
     callers::Caller,
     ending::{Judgement, judge, not_answered, not_smartcar_s},
     inbound::{Inbound, single},
-    invalid, owners, pass, scopes,
+    invalid, owners, pass, scopes, watch,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use edge::{Host, Response, respond::Problem};
-use futures::stream;
 use http::{HeaderMap, Method, StatusCode};
-use http_body::Frame;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use smartcar::{
-    Call, CommandKind, ConnectionId, Evidence, OpenBody, Opened, Pieces, Spawn, SubscriptionId,
-    TransportError, UserId, VehicleId,
+    Call, CommandKind, ConnectionId, Evidence, Opened, Pieces, SubscriptionId, TransportError,
+    UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
-
-/// What is kept of an answer that arrives slowly.
-const KEPT: usize = 64 * 1024;
 
 /// Whom a change is about.
 #[derive(Clone, Default)]
 struct Subject {
     vehicle: Option<VehicleId>,
     user: Option<UserId>,
+    /// The connection to be removed is gone already, and a newer one of the vehicle has
+    /// reported since.
+    is_outlived: bool,
 }
 
 /// Makes the change that a request asks for, once.
@@ -171,6 +169,7 @@ fn subject(
         return Ok(Subject {
             vehicle: Some(vehicle),
             user,
+            is_outlived: false,
         });
     }
     if *endpoint == endpoints::DELETE_USER {
@@ -182,8 +181,8 @@ fn subject(
         }
         caller.require_user(&user)?;
         return Ok(Subject {
-            vehicle: None,
             user: Some(user),
+            ..Subject::default()
         });
     }
     if *endpoint == endpoints::CREATE_SUBSCRIPTION {
@@ -266,6 +265,7 @@ fn subscriber(body: &[u8]) -> Result<Subject, Problem> {
     Ok(Subject {
         vehicle: Some(VehicleId::from_caller(&vehicle_id).map_err(bad)?),
         user: Some(UserId::from_caller(&user_id).map_err(bad)?),
+        is_outlived: false,
     })
 }
 
@@ -301,6 +301,7 @@ async fn looked_up(
         found.map(|found| Subject {
             vehicle: found.value.vehicle_id,
             user: found.value.user_id,
+            is_outlived: false,
         })
     } else if *endpoint == endpoints::DELETE_SUBSCRIPTION {
         let id = SubscriptionId::parse(inbound.parts.get("subscriptionId")).map_err(bad)?;
@@ -308,6 +309,7 @@ async fn looked_up(
         found.map(|found| Subject {
             vehicle: found.value.vehicle_id,
             user: found.value.user_id,
+            is_outlived: false,
         })
     } else {
         return Ok(subject);
@@ -316,8 +318,12 @@ async fn looked_up(
         Ok(subject) => subject,
         Err(smartcar::Error::Api(error)) if is_connection && is_gone(error.status) => {
             let path = pass::call(endpoint, inbound, None)?.path().to_owned();
-            let (vehicle, user) = actions::removed(&path).await?;
-            Subject { vehicle, user }
+            let removed = actions::removed(&path).await?;
+            Subject {
+                vehicle: removed.vehicle,
+                user: removed.user,
+                is_outlived: removed.is_outlived,
+            }
         }
         Err(smartcar::Error::Api(error)) if error.status == 403 || is_gone(error.status) => {
             Subject::default()
@@ -412,18 +418,13 @@ impl Change {
         headers: &HeaderMap,
         body: &Bytes,
     ) {
-        let Subject { vehicle, user } = self.subject.clone();
         let outcome = judgement.outcome;
         // An answer that was lost is not waited for: what is stored comes again if the
         // access has not ended after all.
         if outcome != Outcome::Failed || is_gone(status.as_u16()) {
-            let (vehicle, user) = (vehicle.as_ref(), user.as_ref());
-            if *self.endpoint == endpoints::DELETE_CONNECTION {
-                owners::forget(vehicle, user).await;
-            } else if *self.endpoint == endpoints::DELETE_USER {
-                owners::forget(None, user).await;
-            }
+            self.forget().await;
         }
+        let Subject { vehicle, user, .. } = self.subject.clone();
         let ending = actions::Ending {
             vehicle,
             user,
@@ -441,99 +442,66 @@ impl Change {
             .await;
     }
 
+    /// Forgets what was stored by an access that has ended.
+    async fn forget(&self) {
+        let Subject {
+            vehicle,
+            user,
+            is_outlived,
+        } = &self.subject;
+        if *self.endpoint == endpoints::DELETE_USER {
+            if let Some(user) = user {
+                owners::forget_user(user).await;
+            }
+        } else if *self.endpoint == endpoints::DELETE_CONNECTION {
+            // Which vehicle it was is not always known.
+            if let Some(vehicle) = vehicle
+                && !is_outlived
+            {
+                owners::forget_vehicle(vehicle, user.as_ref()).await;
+            }
+        }
+    }
+
     /// Smartcar says 202 and keeps the connection open until it knows more. The
     /// caller sees what Smartcar sends as it comes; the outcome is in it.
     fn stream_on<B: Pieces>(self, opened: Opened<B>) -> Answer {
         let mut headers = kept_headers(&opened.headers);
         actions::tell(&mut headers, &self.running.id);
         let status = opened.status;
-        let watched = Watched(Some(Watch {
+        let slow = Slow {
             change: self,
             status,
             headers: opened.headers,
-            body: opened.body,
-            collected: BytesMut::new(),
-        }));
-        let pieces = stream::unfold(watched, async |mut watched| {
-            let watch = watched.0.as_mut()?;
-            match watch.next().await {
-                Some(Ok(piece)) => Some((Ok(Frame::data(piece)), watched)),
-                end => {
-                    let watch = watched.0.take()?;
-                    let error = end.and_then(Result::err);
-                    watch.end(error.as_ref()).await;
-                    Some((Err(error?), watched))
-                }
-            }
-        });
-        arriving(status, headers, pieces)
+        };
+        arriving(status, headers, watch::watched(Host, opened.body, slow))
     }
 }
 
 /// A change whose answer is on its way.
-struct Watch<B> {
+struct Slow {
     change: Change,
     status: StatusCode,
     headers: HeaderMap,
-    body: OpenBody<B>,
-    collected: BytesMut,
 }
 
-impl<B: Pieces> Watch<B> {
-    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
-        let piece = self.body.next().await;
-        if let Some(Ok(piece)) = &piece {
-            let room = KEPT.saturating_sub(self.collected.len());
-            self.collected
-                .extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        }
-        piece
-    }
-
-    /// The answer is complete, or it broke off.
-    async fn end(self, error: Option<&TransportError>) {
-        let body = self.collected.freeze();
-        let judgement = match error {
-            None => {
-                let (status, headers) = (self.status, self.headers.clone());
-                let answer = smartcar::Response {
-                    status,
-                    headers,
-                    body: body.clone(),
-                };
-                judge(self.change.endpoint, &answer)
-            }
-            Some(error) => Judgement::unknown(error.to_string()),
-        };
-        if error.is_some() {
+impl watch::Record for Slow {
+    async fn end(&self, body: Bytes, error: Option<&TransportError>) {
+        if let Some(error) = error {
+            let judgement = Judgement::unknown(error.to_string());
             let problem = actions::unknown(&self.change.running.id);
             self.change.give_up(judgement, problem).await;
-        } else {
-            self.change
-                .complete(judgement, self.status, &self.headers, &body)
-                .await;
+            return;
         }
-    }
-}
-
-/// Who waits for the answer may leave. The command goes on, and so does the watch
-/// over it.
-struct Watched<B: Pieces>(Option<Watch<B>>);
-
-impl<B: Pieces> Drop for Watched<B> {
-    fn drop(&mut self) {
-        if let Some(mut watch) = self.0.take() {
-            Host.spawn(async move {
-                let error = loop {
-                    match watch.next().await {
-                        Some(Ok(_)) => {}
-                        Some(Err(error)) => break Some(error),
-                        None => break None,
-                    }
-                };
-                watch.end(error.as_ref()).await;
-            });
-        }
+        let answer = smartcar::Response {
+            status: self.status,
+            headers: self.headers.clone(),
+            body,
+        };
+        let judgement = judge(self.change.endpoint, &answer);
+        self.change
+            .complete(judgement, answer.status, &answer.headers, &answer.body)
+            .await;
     }
 }
 

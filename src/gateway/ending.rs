@@ -120,8 +120,8 @@ fn not_done(error: &Error) -> Judgement {
     } else {
         Outcome::Failed
     };
-    // An error with a type is Smartcar's own, and the last that it says.
-    let is_ended = matches!(error, Error::Api(api) if !api.kind.is_empty());
+    // Smartcar's own error is the last that it says.
+    let is_ended = matches!(error, Error::Api(api) if is_smartcar_s(&api.kind));
     Judgement {
         error: Some(text),
         request_id,
@@ -130,6 +130,12 @@ fn not_done(error: &Error) -> Judgement {
         is_open: outcome == Outcome::Unknown && !is_ended,
         ..Judgement::of(outcome)
     }
+}
+
+/// Whether Smartcar writes the type of an error like this: in capitals. Those that a
+/// proxy answers (RFC 9457) are URIs.
+fn is_smartcar_s(kind: &str) -> bool {
+    !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
 #[cfg(test)]
@@ -240,6 +246,16 @@ mod tests {
             (202, execution("FAILURE"), false),
             // Something in between, in the shape of none of Smartcar's errors.
             (504, r#"{"message":"timed out"}"#.to_owned(), true),
+            (
+                504,
+                r#"{"type":"about:blank","title":"Gateway Time-out","status":504}"#.to_owned(),
+                true,
+            ),
+            (
+                504,
+                r#"{"type":"https://cdn.example/timeout","status":504}"#.to_owned(),
+                true,
+            ),
             (
                 502,
                 r#"{"errors":[{"type":"UPSTREAM","code":"NO_RESPONSE"}]}"#.to_owned(),

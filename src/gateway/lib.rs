@@ -40,6 +40,7 @@ mod stored;
 mod sweep;
 mod tally;
 mod vehicles;
+mod watch;
 
 use answer::{Answer, whole};
 use bytes::Bytes;

@@ -207,39 +207,65 @@ pub(crate) async fn require_connection(
     Err(Problem::new(status, "VEHICLE_NOT_FOUND", detail))
 }
 
-/// Where a user's connections have reported signals. A look holds up no delivery, as
+/// Where a user's connections have reported something. A look holds up no delivery, as
 /// a DELETE that has to look would.
-const REPORTED: &str = "SELECT json_group_array(DISTINCT vehicle_id) FROM signal
-    WHERE user_id = ?1";
+const REPORTED: &str = "SELECT json_group_array(vehicle_id) FROM (
+    SELECT vehicle_id FROM signal WHERE ?1 IN (user_id, error_user_id)
+    UNION SELECT vehicle_id FROM vehicle_error WHERE user_id = ?1
+    UNION SELECT vehicle_id FROM action_signal JOIN action ON id = action_id
+        WHERE coalesce(action_signal.user_id, action.user_id) = ?1)";
 
-const FORGET_SIGNALS: &str = "DELETE FROM signal
-    WHERE vehicle_id IN (SELECT value FROM json_each(?1)) AND user_id = ?2";
+/// What the connections of the user `?2` have reported of the vehicles `?1`. A value and
+/// an error of one signal can be of different users: the other's stays.
+const FORGET_REPORTS: [&str; 5] = [
+    "DELETE FROM signal WHERE vehicle_id IN (SELECT value FROM json_each(?1))
+        AND ?2 IN (user_id, error_user_id)
+        AND (body IS NULL OR user_id = ?2) AND (error IS NULL OR error_user_id = ?2)",
+    "UPDATE signal SET error = NULL, error_at = NULL, error_user_id = NULL
+        WHERE vehicle_id IN (SELECT value FROM json_each(?1)) AND error_user_id = ?2",
+    "UPDATE signal SET body = NULL, observed_at = NULL, retrieved_at = NULL,
+            delivered_at = NULL, rank = NULL, delivered_rank = NULL, delivered_body = NULL,
+            user_id = error_user_id
+        WHERE vehicle_id IN (SELECT value FROM json_each(?1)) AND user_id = ?2",
+    "DELETE FROM vehicle_error
+        WHERE vehicle_id IN (SELECT value FROM json_each(?1)) AND user_id = ?2",
+    "DELETE FROM action_signal WHERE EXISTS (
+        SELECT 1 FROM action WHERE id = action_id
+            AND vehicle_id IN (SELECT value FROM json_each(?1))
+            AND coalesce(action_signal.user_id, action.user_id) = ?2)",
+];
 
 /// The signals of a vehicle go with it.
-const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE (?1 IS NULL OR id = ?1)
-    AND (?2 IS NULL OR user_id IS NULL AND id = ?1 OR user_id = ?2)";
+const FORGET_VEHICLE: &str = "DELETE FROM vehicle
+    WHERE id = ?1 AND (?2 IS NULL OR user_id IS NULL OR user_id = ?2)";
 
-/// Forgets what is known of a user's vehicle, or of all vehicles of a user, to which
-/// access has ended. What is stored of the vehicle for another user, its owner, stays.
-/// A failure is in the log.
-pub(crate) async fn forget(vehicle: Option<&VehicleId>, user: Option<&UserId>) {
-    if vehicle.is_none() && user.is_none() {
-        return;
-    }
-    let vehicle = vehicle.map(VehicleId::as_str);
-    let user = user.map(UserId::as_str);
+const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE user_id = ?1";
+
+/// Forgets what is known of a vehicle to which a user's access has ended. What is stored
+/// of it for another user, its owner, stays. A failure is in the log.
+pub(crate) async fn forget_vehicle(vehicle: &VehicleId, user: Option<&UserId>) {
     if let Some(user) = user {
-        let vehicles = match vehicle {
-            Some(vehicle) => Some(json!([vehicle]).to_string()),
-            None => {
-                let reported = store::first(REPORTED, [Value::from(user)]).await;
-                let row = reported.ok().flatten();
-                row.and_then(|row| row.text(0).map(str::to_owned))
-            }
-        };
-        let parameters = [Value::from(vehicles.as_deref()), Value::from(user)];
-        let _ = store::execute(FORGET_SIGNALS, parameters).await;
+        let vehicles = json!([vehicle.as_str()]).to_string();
+        forget_reports(&vehicles, user).await;
     }
-    let parameters = [Value::from(vehicle), Value::from(user)];
-    let _ = store::execute(FORGET_VEHICLES, parameters).await;
+    let user = user.map(UserId::as_str);
+    let parameters = [Value::from(vehicle.as_str()), Value::from(user)];
+    let _ = store::execute(FORGET_VEHICLE, parameters).await;
+}
+
+/// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.
+pub(crate) async fn forget_user(user: &UserId) {
+    let reported = store::first(REPORTED, [Value::from(user.as_str())]).await;
+    let row = reported.ok().flatten();
+    if let Some(vehicles) = row.as_ref().and_then(|row| row.text(0)) {
+        forget_reports(vehicles, user).await;
+    }
+    let _ = store::execute(FORGET_VEHICLES, [Value::from(user.as_str())]).await;
+}
+
+async fn forget_reports(vehicles: &str, user: &UserId) {
+    for statement in FORGET_REPORTS {
+        let parameters = [Value::from(vehicles), Value::from(user.as_str())];
+        let _ = store::execute(statement, parameters).await;
+    }
 }

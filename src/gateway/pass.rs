@@ -81,6 +81,9 @@ async fn answer(
             Err(_) => again(app, call, until).await,
         };
         let answer = answer.map_err(|error| problem(&error))?;
+        if !is_smartcar_s(&answer.headers) {
+            return Err(not_smartcar_s(answer.status, &answer.headers));
+        }
         let body = links.rewrite(&answer.body).into();
         return Ok(whole(hand_on(smartcar::Response { body, ..answer })));
     }

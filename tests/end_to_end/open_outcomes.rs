@@ -385,7 +385,8 @@ fn removal_of_what_is_gone_forgets_the_vehicle() {
 
     // An instance that ended in the middle has forgotten nothing; the record knows
     // whose it was.
-    let crash = "UPDATE action SET outcome = 'running', status = NULL WHERE status = 204";
+    let crash = "UPDATE action SET outcome = 'running', status = NULL, completed_at = NULL
+        WHERE status IN (204, 410)";
     app.database().execute(crash, []).unwrap();
     report(&app, FIRST_USER, now(), true);
     assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
@@ -437,6 +438,143 @@ fn removal_keeps_what_is_stored_for_another_user_of_the_vehicle() {
     let removed = app.call("DELETE", &format!("/v3/users/{FIRST_USER}"), &[], "");
     assert_eq!(removed.status, 204, "{removed:?}");
     assert_eq!(stored(&app), (1, 1));
+}
+
+#[test]
+fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
+    let app = App::start();
+    let connection = connection(&app);
+    report(&app, FIRST_USER, now(), true);
+    let at = now();
+    let other = vehicle_state("e-other", UNPLUGGED_VEHICLE, at, &[]);
+    let other = other.replace("user-of-tests", FIRST_USER);
+    assert_eq!(app.try_deliver(&other).unwrap().status, 200);
+    assert_eq!(stored(&app), (2, 1));
+    let user = json!({"data": {"id": FIRST_USER, "type": "user"}});
+    let id = connection.rsplit('/').next().unwrap();
+    let shown = json!({"data": {"id": id, "type": "connection", "relationships": {"user": user}}});
+    let shown = json!({"body": shown.to_string(), "times": 1, "method": "GET"});
+    app.smartcar.fault(CONNECTION, shown);
+    let removed = app.call("DELETE", &connection, &[], "");
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert_eq!(attributes(&app, &self::id(&removed))["userId"], FIRST_USER);
+    assert_eq!(stored(&app), (2, 1));
+}
+
+#[test]
+fn removal_of_an_old_connection_keeps_what_a_newer_one_has_reported() {
+    let app = App::start();
+    let connection = connection(&app);
+    report(&app, FIRST_USER, now(), true);
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 204);
+    assert_eq!(stored(&app), (0, 0));
+    report(&app, FIRST_USER, now() + 1, true);
+    // The second attempt finds the first removal, and the third one both.
+    for _ in 0..2 {
+        assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+        assert_eq!(stored(&app), (1, 1));
+    }
+    // A report of another user's is no newer connection of this one.
+    let owner = "UPDATE vehicle SET user_id = ?1";
+    app.database().execute(owner, [SECOND_USER]).unwrap();
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+    assert_eq!(stored(&app), (1, 0));
+    report(&app, FIRST_USER, now() + 2, true);
+    // What was reported until then was the old connection's.
+    let earlier = "UPDATE vehicle SET delivered_at = delivered_at - 60000";
+    app.database().execute(earlier, []).unwrap();
+    assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
+    assert_eq!(stored(&app), (0, 0));
+}
+
+#[test]
+fn removal_leaves_nothing_of_a_user_who_shared_a_vehicle() {
+    for is_whole_user in [false, true] {
+        let app = App::start();
+        let connection = connection(&app);
+        let theirs = vehicle_state("e-theirs", FIRST_VEHICLE, now(), &[]);
+        let theirs = theirs.replace("user-of-tests", SECOND_USER);
+        assert_eq!(app.try_deliver(&theirs).unwrap().status, 200);
+        let rows = format!(
+            r#"INSERT INTO signal (vehicle_id, code, body, delivered_at, rank, user_id, error, error_at, error_user_id)
+            VALUES
+                ('{FIRST_VEHICLE}', 'a', '{{"value":1}}', 1, '1', '{SECOND_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'b', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{SECOND_USER}'),
+                ('{FIRST_VEHICLE}', 'c', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'd', NULL, NULL, NULL, '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'e', '{{"value":1}}', 1, '1', '{SECOND_USER}', NULL, NULL, NULL);
+            INSERT INTO vehicle_error (vehicle_id, type, code, error_at, user_id) VALUES
+                ('{FIRST_VEHICLE}', 'T', 'MINE', 1, '{FIRST_USER}'),
+                ('{FIRST_VEHICLE}', 'T', 'THEIRS', 1, '{SECOND_USER}');
+            INSERT INTO action (id, kind, path, caller, vehicle_id, user_id, fingerprint, is_exclusive, started_at, outcome)
+            VALUES
+                ('act_mine', 'k', '/', 'c', '{FIRST_VEHICLE}', '{FIRST_USER}', 'f', 0, 1, 'unknown'),
+                ('act_theirs', 'k', '/', 'c', '{FIRST_VEHICLE}', '{SECOND_USER}', 'f', 0, 1, 'unknown');
+            INSERT INTO action_signal (action_id, is_late, body, observed_at, user_id) VALUES
+                ('act_mine', 0, '1', 1, NULL), ('act_mine', 0, '2', 1, '{SECOND_USER}'),
+                ('act_theirs', 0, '3', 1, '{FIRST_USER}'), ('act_theirs', 0, '4', 1, NULL);"#
+        );
+        app.database().execute_batch(&rows).unwrap();
+        let path = if is_whole_user {
+            format!("/v3/users/{FIRST_USER}")
+        } else {
+            connection
+        };
+        let removed = app.call("DELETE", &path, &[], "");
+        assert_eq!(removed.status, 204, "{removed:?}");
+        let left = |sql: &str| -> String {
+            let all = format!("SELECT json_group_array(x) FROM ({sql})");
+            app.database()
+                .query_row(&all, [], |row| row.get(0))
+                .unwrap()
+        };
+        let signals = left(
+            "SELECT code || ' ' || coalesce(body, '-') || ' ' || coalesce(error, '-') || ' '
+                || coalesce(value_rank, '-') || ' ' || coalesce(error_at, '-') AS x
+            FROM signal ORDER BY code",
+        );
+        let expected = json!([
+            r#"a {"value":1} - 1 -"#,
+            r#"b - {"old":1} - 2"#,
+            r#"e {"value":1} - 1 -"#
+        ]);
+        assert_eq!(signals, expected.to_string());
+        let users = "SELECT DISTINCT coalesce(user_id, '-') || coalesce(error_user_id, '-') AS x
+            FROM signal WHERE instr(user_id, ?1) OR instr(error_user_id, ?1)";
+        let users = left(&users.replace("?1", &format!("'{FIRST_USER}'")));
+        assert_eq!(users, "[]");
+        let errors = left("SELECT code AS x FROM vehicle_error");
+        assert_eq!(errors, r#"["THEIRS"]"#);
+        let reports = left("SELECT body AS x FROM action_signal ORDER BY body");
+        assert_eq!(reports, r#"["2","4"]"#);
+        assert_eq!(stored(&app), (1, 3));
+    }
+}
+
+#[test]
+fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
+    let app = App::start();
+    let lost = lose(&app);
+    let unlock = LOCK.replace("lock", "unlock");
+    let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
+    let limit = json!({"status": 429, "body": body, "times": 1});
+    app.smartcar.fault(&unlock, limit);
+    assert_eq!(send(&app, "unlock", &[INSIST]).status, 429);
+    report(&app, FIRST_USER, now(), true);
+    let said = attributes(&app, &id(&lost))["signal"]["indicates"].clone();
+    assert_eq!(said, "carried_out");
+}
+
+#[test]
+fn vehicle_stays_taken_where_a_proxy_answers_a_command_with_a_problem() {
+    let app = App::start();
+    let body = r#"{"type":"about:blank","title":"Gateway Time-out","status":504}"#;
+    let headers = json!({"Content-Type": "application/problem+json"});
+    let problem = json!({"status": 504, "body": body, "headers": headers, "times": 1});
+    app.smartcar.fault(LOCK, problem);
+    assert_eq!(send(&app, "lock", &[]).status, 504);
+    let refused = send(&app, "unlock", &[]);
+    assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"));
 }
 
 #[test]

@@ -316,6 +316,19 @@ fn a_long_answer_or_one_of_no_length_is_handed_on_piece_by_piece() {
 }
 
 #[test]
+fn second_answer_to_a_read_is_checked_like_the_first() {
+    let app = App::start();
+    let headers = json!({"Content-Type": "text/html"});
+    let page =
+        json!({"route": VEHICLE, "status": 502, "headers": headers, "body": "<html>no</html>"});
+    // A client repeats a read that failed.
+    let faults = json!([{"route": VEHICLE, "cutAfterBytes": 7, "times": 1}, page]);
+    app.smartcar.control("PUT", "/faults", &faults);
+    let answer = app.call("GET", &first_vehicle(), &[], "");
+    assert_eq!(answer.error(), edge(502, "UNREADABLE_ANSWER"));
+}
+
+#[test]
 fn a_token_that_was_revoked_on_the_way_is_replaced_for_a_read() {
     let app = App::start();
     let path = first_vehicle();

@@ -12,6 +12,9 @@ ALTER TABLE action ADD COLUMN insisted INTEGER NOT NULL DEFAULT 0
 -- has not been reported late enough to settle that. NULL also in rows from before.
 ALTER TABLE action ADD COLUMN awaits TEXT
 --;
+-- The later action that ended this wait, since its evidence could be taken for this one's.
+ALTER TABLE action ADD COLUMN wait_ended_by TEXT
+--;
 UPDATE action SET is_holding = 1
 WHERE outcome = 'running' AND is_exclusive = 1
 --;
@@ -51,11 +54,19 @@ BEGIN
         AND (started_at <= NEW.started_at - 330000 OR started_at > NEW.started_at + 300000
             OR (NEW.insisted = 1 AND outcome = 'unknown'));
 
-    UPDATE action SET awaits = NULL
+    UPDATE action SET awaits = NULL, wait_ended_by = NEW.id
     WHERE vehicle_id = NEW.vehicle_id AND awaits = NEW.awaits AND evidence <> NEW.evidence;
 
     UPDATE action SET claim = NULL, answer_headers = NULL, answer = NULL
     WHERE claim = NEW.claim AND started_at <= NEW.started_at - 86400000;
+END
+--;
+-- What was not carried out brought nothing about: the earlier command waits again.
+CREATE TRIGGER action_failed AFTER UPDATE OF outcome ON action
+WHEN NEW.outcome = 'failed' AND NEW.awaits IS NOT NULL
+BEGIN
+    UPDATE action SET awaits = NEW.awaits, wait_ended_by = NULL
+    WHERE vehicle_id = NEW.vehicle_id AND wait_ended_by = NEW.id;
 END
 --;
 -- A later value overwrites an earlier one in its row, and an earlier one that arrives

@@ -287,6 +287,51 @@ fn action_waits_no_longer_once_the_vehicle_is_asked_for_something_else() {
 }
 
 #[test]
+fn action_waits_again_where_the_later_one_was_not_carried_out() {
+    let unlock = Action {
+        id: "act_2",
+        at: START + 10_000,
+        evidence: "closure-islocked=false",
+        ..LOCK
+    };
+    for (outcome, expected) in [
+        ("failed", vec![(false, true, 20)]),
+        ("succeeded", vec![]),
+        ("unknown", vec![]),
+    ] {
+        let database = database();
+        assert!(begin(&database, &LOCK));
+        complete(&database, LOCK.id, "unknown", false);
+        assert!(begin(&database, &unlock));
+        // It is not known yet what brings this about.
+        report(&database, "u-1", START + 15_000, START + 15_000, OPEN);
+        complete(&database, unlock.id, outcome, false);
+        report(&database, "u-1", START + 20_000, START + 20_000, LOCKED);
+        assert_eq!(kept(&database, LOCK.id), expected, "{outcome}");
+    }
+}
+
+#[test]
+fn action_that_failed_brings_no_wait_back_that_another_one_ended() {
+    let database = database();
+    assert!(begin(&database, &LOCK));
+    complete(&database, LOCK.id, "unknown", false);
+    for (id, outcome) in [("act_2", "succeeded"), ("act_3", "failed")] {
+        let unlock = Action {
+            id,
+            at: START + 10_000,
+            evidence: "closure-islocked=false",
+            ..LOCK
+        };
+        assert!(begin(&database, &unlock));
+        complete(&database, id, outcome, false);
+    }
+    report(&database, "u-1", START + 20_000, START + 20_000, LOCKED);
+    assert!(kept(&database, LOCK.id).is_empty());
+    assert_eq!(kept(&database, "act_2"), [(false, true, 20)]);
+}
+
+#[test]
 fn action_keeps_its_record_and_loses_its_signals_with_the_vehicle() {
     let database = database();
     database
