@@ -650,6 +650,43 @@ fn errors_of_connect_are_stored_sixty_times_an_hour() {
 }
 
 #[test]
+fn error_of_a_state_is_stored_and_logged_once() {
+    let mut app = subscribing();
+    let browser = Browser::start(&app, "");
+    for number in 0..5 {
+        let page = browser.come_back(&app, &format!("error=planted-{number}"));
+        let shown = format!("Smartcar says: planted-{number}");
+        assert!(page.body.contains(&shown), "{page:?}");
+    }
+    let errors = "SELECT group_concat(error) FROM arrival";
+    let errors: String = app
+        .database()
+        .query_row(errors, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(errors, "planted-0");
+    // Whoever comes back with a user has no error any more, and gets none again.
+    browser.come_back(&app, "user_id=made-up");
+    browser.come_back(&app, "error=planted-again");
+    let begun = (Some("made-up".to_owned()), None, false, None);
+    assert_eq!(arrivals(&app), [begun]);
+    let other = Browser::start(&app, "");
+    let odd = format!("error=%E2%80%AE%22planted%5C%0A%7F{}", "x".repeat(100));
+    other.come_back(&app, &odd);
+    app.kill();
+    let said = app.said();
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("planted"))
+        .collect();
+    let [first, second] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert!(first.contains("\"planted-0\""), "{first}");
+    let kept = format!("\"planted{}\"", "x".repeat(64 - "planted".len()));
+    assert!(second.contains(&kept), "{second}");
+}
+
+#[test]
 fn connect_is_not_stepped_through_by_head() {
     let app = subscribing();
     let looked = app.send("HEAD", "/connect/start", &[], b"");
