@@ -140,6 +140,38 @@ fn listing_says_for_a_day_which_signals_there_are() {
 }
 
 #[test]
+fn list_has_no_signal_that_smartcar_lists_no_more() {
+    let app = app();
+    let path = list(FIRST_VEHICLE);
+    let listed = get(&app, "all", &path, &[]).json();
+    let has = |list: &Value| {
+        let signals = list["data"].as_array().unwrap();
+        let ids = signals.iter().map(|signal| signal["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    assert!(has(&listed).contains(&json!(LOCATION)), "{listed}");
+    // The owner has withdrawn all permissions but one.
+    let odometer = listed["data"].as_array().unwrap().iter();
+    let odometer: Vec<_> = odometer.filter(|s| s["id"] == ODOMETER).collect();
+    let body = json!({"data": odometer, "meta": {"totalCount": 1}, "links": {"next": null}});
+    let fault = json!({"status": 200, "body": body.to_string()});
+    app.smartcar.fault(SIGNALS, fault);
+    let asked = get(&app, "all", &path, &[("cache-control", "no-cache")]);
+    assert_eq!(source(&asked), "smartcar-edge; fwd=request");
+    let stored = get(&app, "all", &path, &[]);
+    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(has(&stored.json()), [ODOMETER]);
+    assert_eq!(stored.json()["meta"]["totalCount"], 1);
+    // What is delivered after the list is in it.
+    let at = now();
+    let place = signal(LOCATION, 1, at, at);
+    deliver(&app, "e-1", FIRST_VEHICLE, FIRST_USER, &[place]);
+    let stored = get(&app, "all", &path, &[]);
+    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(has(&stored.json()), [LOCATION, ODOMETER]);
+}
+
+#[test]
 fn page_of_signals_is_nobody_else_s_list() {
     let page = |total: i64, next: Value| {
         let odometer = json!({
