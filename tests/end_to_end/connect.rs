@@ -624,6 +624,32 @@ fn vehicle_that_was_connected_again_is_subscribed_again() {
 }
 
 #[test]
+fn vehicle_whose_subscription_was_removed_is_subscribed_again() {
+    let app = subscribing();
+    let connect = || {
+        let browser = Browser::start(&app, "");
+        let page = browser.visit(&app, &browser.way_back(&app));
+        assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+        app.smartcar.count(SUBSCRIPTIONS, 202)
+    };
+    assert_eq!([connect(), connect()], [2, 2]);
+    let list = app.call("GET", SUBSCRIPTIONS, &[], "").json();
+    let id = list["data"][0]["id"].as_str().unwrap();
+    let path = format!("{SUBSCRIPTIONS}/{id}");
+    // A removal that failed has ended nothing.
+    let refusal = json!({"status": 500, "body": "{}", "times": 1});
+    app.smartcar
+        .fault("/v3/subscriptions/{subscriptionId}", refusal);
+    let failed = app.call("DELETE", &path, &[], "");
+    assert_eq!(failed.status, 502, "{failed:?}");
+    assert_eq!(connect(), 2);
+    let removed = app.call("DELETE", &path, &[], "");
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert_eq!([connect(), connect()], [3, 3]);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 0);
+}
+
+#[test]
 fn errors_of_connect_are_stored_sixty_times_an_hour() {
     let mut app = subscribing();
     for _ in 0..65 {
