@@ -315,7 +315,7 @@ fn read_on_behalf_of_another_user_leaves_the_owner_as_it_is() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(owner(&app), FIRST_USER);
     let past = get(&app, "second-user", &one(FIRST_VEHICLE, ODOMETER), &NEVER);
-    assert_eq!(past.error(), edge(403, "USER_NOT_ALLOWED"));
+    assert_eq!(past.error(), edge(504, "NOT_STORED"));
 }
 
 #[test]
@@ -508,6 +508,26 @@ fn key_of_one_user_looks_up_no_vehicle() {
     let own = get(&app, "user", &one(FIRST_VEHICLE, ODOMETER), &[]);
     assert_eq!(own.status, 200, "{own:?}");
     assert_eq!(count(&app, CONNECTIONS), 0);
+}
+
+#[test]
+fn key_of_one_user_reads_for_that_user_whoever_the_owner_is() {
+    let app = app();
+    let at = now();
+    let signals = [signal(ODOMETER, 7, at, at), signal(LOCATION, 7, at, at)];
+    deliver(&app, "e-1", FIRST_VEHICLE, SECOND_USER, &signals);
+    let others = get(&app, "user", &one(FIRST_VEHICLE, ODOMETER), &NEVER);
+    assert_eq!(others.error(), edge(504, "NOT_STORED"));
+    for path in [one(FIRST_VEHICLE, ODOMETER), list(FIRST_VEHICLE)] {
+        let own = get(&app, "user", &path, &[]);
+        assert_eq!(source(&own), "smartcar-edge; fwd=miss");
+        let named = get(&app, "user", &path, &[("sc-user-id", FIRST_USER)]);
+        assert_eq!(named.status, 200, "{named:?}");
+    }
+    assert_eq!(count(&app, CONNECTIONS), 0);
+    // What the owner's connection reported later stays the owner's.
+    let owner = get(&app, "all", &one(FIRST_VEHICLE, LOCATION), &NEVER).json();
+    assert_eq!(owner["data"]["attributes"]["body"]["value"], 7, "{owner}");
 }
 
 #[test]
