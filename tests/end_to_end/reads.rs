@@ -497,6 +497,25 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
 }
 
 #[test]
+fn lookup_counts_where_the_clock_of_its_host_is_ahead() {
+    let app = app();
+    let look_up = || {
+        let unknown = get(&app, "all", &list("nobody-s"), &[]);
+        assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
+        count(&app, CONNECTIONS)
+    };
+    assert_eq!(look_up(), 2);
+    let ahead = |by: i64| {
+        let sql = "UPDATE fruitless_lookup SET at = at + ?1";
+        app.database().execute(sql, [by]).unwrap();
+    };
+    ahead(240_000);
+    assert_eq!(look_up(), 2);
+    ahead(86_400_000);
+    assert_eq!(look_up(), 4, "what is further ahead is not believed");
+}
+
+#[test]
 fn key_of_one_user_looks_up_no_vehicle() {
     let app = app();
     for path in [list("nobody-s"), one("nobody-s", ODOMETER)] {
