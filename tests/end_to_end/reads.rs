@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
@@ -597,6 +597,16 @@ fn owner_is_looked_up_where_the_store_is_down() {
     }
     let vehicle = get(&app, "user", &format!("/v3/vehicles/{FIRST_VEHICLE}"), &[]);
     assert_eq!(vehicle.status, 200, "{vehicle:?}");
+    let before = Instant::now();
+    for _ in 0..50 {
+        get(&app, "all", &one(FIRST_VEHICLE, ODOMETER), &[]);
+    }
+    let seconds = before.elapsed().as_secs();
+    app.kill();
+    let said = app.said();
+    let lines = said.lines().filter(|line| line.contains("version 999"));
+    let lines = u64::try_from(lines.count()).unwrap();
+    assert!((1..50 + seconds).contains(&lines), "{lines} in {seconds} s");
 }
 
 #[test]

@@ -346,8 +346,10 @@ fn unset_secrets_close_the_door() {
             ],
             ..Options::default()
         });
-        let answer = app.call("GET", "/status", &[], "");
-        assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"), "{keys}");
+        for _ in 0..20 {
+            let answer = app.call("GET", "/status", &[], "");
+            assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"), "{keys}");
+        }
         let answer = app.deliver(&"0".repeat(64), b"{}");
         assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
         assert!(answer.headers.contains_key("retry-after"));
@@ -357,6 +359,10 @@ fn unset_secrets_close_the_door() {
             said.contains("the variable management_tokens is not set"),
             "{said}"
         );
-        assert!(said.contains("the variable api_keys"), "{said}");
+        let lines = said
+            .lines()
+            .filter(|line| line.contains("the variable api_keys"));
+        // One a minute of each instance.
+        assert!((1..5).contains(&lines.count()), "{said}");
     }
 }
