@@ -5,13 +5,13 @@ use crate::{callers::Callers, connect_settings::ConnectSettings};
 use edge::{
     Host, Once,
     client::ConfigurationError,
-    log::{self, Level},
+    log::{self, Level, Rarely},
     respond::Problem,
     variables::{self, VariableError},
 };
 use http::StatusCode;
 use secrecy::ExposeSecret;
-use smartcar::Client;
+use smartcar::{Client, Clock};
 use std::time::Duration;
 
 /// The gateway's configuration and its client.
@@ -126,11 +126,15 @@ impl App {
     }
 }
 
-/// Tells the operator what is missing, and the caller that something is.
+/// Tells the operator what is missing, once a minute, and the caller that something is.
 pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
-    log::line(Level::Error, "not_configured")
-        .with("reason", reason.into())
-        .write();
+    // Anybody can ask, and nobody needs to be told each time.
+    static LINE: Rarely = Rarely::new();
+    if LINE.is_due(Host.now()) {
+        log::line(Level::Error, "not_configured")
+            .with("reason", reason.into())
+            .write();
+    }
     let detail = "this gateway is not configured yet; its log says what is missing";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
 }

@@ -56,15 +56,13 @@ const OF_ONE: i64 = 5;
 const ERRORS: i64 = 60;
 const ERRORS_WHILE: Duration = Duration::from_secs(60 * 60);
 
+/// One error of a state is enough: whoever holds one can come back with it any number of
+/// times.
 const FAIL: &str = "INSERT INTO arrival (nonce, arrived_at, error, description)
     SELECT ?1, ?2, ?3, ?4
     WHERE (SELECT count(*) FROM arrival
             WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND error IS NOT NULL) < ?6
-        OR EXISTS (SELECT 1 FROM arrival WHERE nonce = ?1)
-    ON CONFLICT (nonce) DO UPDATE SET
-        arrived_at = excluded.arrived_at, error = excluded.error,
-        description = excluded.description
-    WHERE user_id IS NULL
+    ON CONFLICT (nonce) DO NOTHING
     RETURNING 1";
 
 const COMPLETE: &str = "UPDATE arrival SET completed_at = ?2, vehicles = ?3
@@ -140,7 +138,7 @@ fn begun_for(state: &ConnectState) -> Option<String> {
 }
 
 /// Somebody has come back with an error. False where that is not stored: enough
-/// others are, or it comes too late to change anything.
+/// others are, or the state has been here before.
 pub(crate) async fn fail(
     nonce: &str,
     error: &str,

@@ -140,7 +140,8 @@ fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<Evidence>, Probl
     Ok(None)
 }
 
-/// What makes two changes the same.
+/// What makes two changes the same. A user whom only the key names is no part of it, so
+/// that a key may be held to other users meanwhile: see [`connect`].
 fn fingerprint(endpoint: &Endpoint, call: &Call, inbound: &Inbound) -> Result<String, Problem> {
     let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
     Ok(actions::fingerprint(&[
@@ -152,8 +153,8 @@ fn fingerprint(endpoint: &Endpoint, call: &Call, inbound: &Inbound) -> Result<St
     ]))
 }
 
-/// Whom the request itself says that it is about; refuses a key that is not for
-/// them.
+/// Whom the request itself, or else its key, says that it is about; refuses a key that is
+/// not for them.
 fn subject(
     caller: &Caller,
     endpoint: &'static Endpoint,
@@ -162,10 +163,7 @@ fn subject(
     if endpoint.path.starts_with("/v3/vehicles/") {
         let vehicle = inbound.vehicle()?;
         caller.require_vehicle(&vehicle)?;
-        let user = inbound.user()?;
-        if let Some(user) = &user {
-            caller.require_user(user)?;
-        }
+        let user = owners::named(caller, inbound)?;
         return Ok(Subject {
             vehicle: Some(vehicle),
             user,
@@ -193,11 +191,13 @@ fn subject(
     Ok(Subject::default())
 }
 
-/// Finds the owner of a vehicle where the request names no user, and makes sure that
-/// a user whom it names is connected to the vehicle where the key is restricted to
+/// Finds the owner of a vehicle where neither the request nor its key names a user, and
+/// makes sure that a user is connected to the vehicle where the key is restricted to
 /// users: a vehicle is claimed only by those who may use it. Where Smartcar would have
 /// to be asked, a request that was answered before is answered the same way: the
-/// connection can be gone by now.
+/// connection can be gone by now. Under a key that is restricted to users it always is
+/// looked for first: a request that names no user can be another one's than it was when
+/// it was answered.
 async fn connect(
     app: &App,
     caller: &Caller,
@@ -216,7 +216,7 @@ async fn connect(
         Some(user) => owner.as_ref() == Some(user),
         None => owner.is_some(),
     };
-    if !is_known {
+    if !is_known || !caller.is_for_all_users() {
         let before = actions::replay(caller, key, fingerprint).await?;
         if before.is_some() {
             return Ok(before);

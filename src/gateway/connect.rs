@@ -121,14 +121,9 @@ async fn back(app: &'static App, inbound: &Inbound) -> Result<Response, Problem>
     match returned.outcome {
         ConnectOutcome::User(user) => arrived(app, state, user).await,
         ConnectOutcome::Failed { error, description } => {
-            let description = description.map(|text| cut(&text, DESCRIPTION));
-            failed(
-                settings,
-                &state,
-                &cut(&error, ERROR),
-                description.as_deref(),
-            )
-            .await
+            let error = cut(&error, ERROR, is_of_an_error);
+            let description = description.map(|text| cut(&text, DESCRIPTION, is_shown));
+            failed(settings, &state, &error, description.as_deref()).await
         }
     }
 }
@@ -174,10 +169,20 @@ fn refused(why: &str) {
         .write();
 }
 
-/// At most so many characters, none of which controls anything.
-fn cut(text: &str, most: usize) -> String {
-    let plain = text.chars().filter(|c| !c.is_control());
-    plain.take(most).collect()
+/// At most so many characters, all of them such as these.
+fn cut(text: &str, most: usize, is_kept: fn(char) -> bool) -> String {
+    let kept = text.chars().filter(|c| is_kept(*c));
+    kept.take(most).collect()
+}
+
+/// What the code of an error is made of (RFC 6749, 4.1.2.1). It is logged.
+fn is_of_an_error(c: char) -> bool {
+    matches!(c, ' '..='~') && !matches!(c, '"' | '\\')
+}
+
+/// What controls nothing.
+fn is_shown(c: char) -> bool {
+    !c.is_control()
 }
 
 /// Connect said that it came to nothing.
@@ -317,7 +322,10 @@ mod tests {
 
     #[test]
     fn what_connect_says_is_cut() {
-        assert_eq!(cut("a\u{0}b\r\nc", 10), "abc");
-        assert_eq!(cut("äöüß", 3), "äöü");
+        assert_eq!(cut("a\u{0}b\r\nc", 10, is_shown), "abc");
+        assert_eq!(cut("äöüß", 3, is_shown), "äöü");
+        let odd = "a\u{202e} ä\"\\\u{7f}\n~";
+        assert_eq!(cut(odd, 10, is_of_an_error), "a ~");
+        assert_eq!(cut("access_denied", 6, is_of_an_error), "access");
     }
 }

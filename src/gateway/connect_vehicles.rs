@@ -32,10 +32,18 @@ const CLOCKS: Duration = Duration::from_secs(5 * 60);
 /// For how long a subscription that was made is not asked for again.
 const SUBSCRIBED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A vehicle that was connected anew since then may have lost its subscription.
-const IS_SUBSCRIBED: &str = "SELECT 1 FROM action
+/// A vehicle that was connected again since then may have lost its subscription, and so
+/// may one of which something was removed afterwards, or is just being removed.
+const IS_SUBSCRIBED: &str = "SELECT 1 FROM action AS made
     WHERE vehicle_id = ?1 AND id >= ?2 AND kind = 'create-subscription'
         AND fingerprint = ?3 AND outcome = 'succeeded'
+        AND NOT EXISTS (
+            SELECT 1 FROM action
+            WHERE vehicle_id = ?1 AND id >= ?2
+                AND kind IN ('remove-subscription', 'remove-connection')
+                AND outcome <> 'failed'
+                AND (completed_at IS NULL OR completed_at >= made.started_at)
+        )
     LIMIT 1";
 
 /// Takes in every vehicle that the user connected by this way through Connect, and

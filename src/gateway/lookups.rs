@@ -7,6 +7,7 @@
 use crate::{callers::Caller, store};
 use edge::{
     Host,
+    migrations::CLOCKS_DIFFER,
     respond::Problem,
     sqlite::{Row, Value},
 };
@@ -26,7 +27,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 const MOST: i64 = 10;
 
 /// What is known of the vehicle `?1` since `?5`, and of the look-ups of the key `?2`
-/// since `?3`, both up to now, `?4`.
+/// since `?3`, both up to `?4`: now, and as much as clocks of hosts differ.
 const KNOWN: &str = "SELECT
         (SELECT reason FROM fruitless_lookup
             WHERE vehicle_id = ?1 AND at BETWEEN ?5 AND ?4 AND reason <> 'other user' ORDER BY at DESC LIMIT 1),
@@ -104,7 +105,7 @@ async fn known(caller: &Caller, vehicle: &VehicleId) -> Option<Row> {
         Value::from(vehicle.as_str()),
         Value::from(caller.name()),
         Value::from(now.before(WINDOW).0),
-        Value::from(now.0),
+        Value::from(now.after(CLOCKS_DIFFER).0),
         Value::from(now.before(LIFE).0),
     ];
     store::first(KNOWN, parameters).await.ok().flatten()

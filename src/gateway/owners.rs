@@ -29,24 +29,32 @@ const REMEMBER: &str = "INSERT INTO vehicle
         powertrain_type = coalesce(powertrain_type, excluded.powertrain_type),
         mode = coalesce(mode, excluded.mode)";
 
-/// The user whom the caller names, else the vehicle's owner. Refuses a caller
-/// whose key is not for that user.
+/// The user on whose behalf a request is made without a look at the vehicle's owner: the
+/// one whom it names, else the only one whom the key is for. Refuses a caller whose key is
+/// not for that user.
+pub(crate) fn named(caller: &Caller, inbound: &Inbound) -> Result<Option<UserId>, Problem> {
+    let user = inbound.user()?.or_else(|| caller.only_user());
+    if let Some(user) = &user {
+        caller.require_user(user)?;
+    }
+    Ok(user)
+}
+
+/// The user whom the caller names or whom alone the key is for, else the vehicle's owner.
+/// Refuses a caller whose key is not for that user.
 pub(crate) async fn behalf(
     app: &App,
     caller: &Caller,
     vehicle: &VehicleId,
     inbound: &Inbound,
 ) -> Result<UserId, Problem> {
-    let user = match inbound.user()? {
-        Some(user) => user,
-        None => match known(vehicle).await {
-            Some(owner) => owner,
-            // The call can be for nobody else, and Smartcar says whether it may be.
-            None => match caller.only_user() {
-                Some(user) => user,
-                None => ask(app, caller, vehicle).await?,
-            },
-        },
+    // For a user, Smartcar says whether the call may be made.
+    if let Some(user) = named(caller, inbound)? {
+        return Ok(user);
+    }
+    let user = match known(vehicle).await {
+        Some(owner) => owner,
+        None => ask(app, caller, vehicle).await?,
     };
     caller.require_user(&user)?;
     Ok(user)

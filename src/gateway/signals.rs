@@ -50,7 +50,7 @@ struct Query<'a> {
     caller: &'a Caller,
     vehicle: VehicleId,
     code: Option<SignalCode>,
-    /// Whom the caller names.
+    /// Whom the caller names, or whom alone the key is for.
     user: Option<UserId>,
     wanted: Wanted,
     /// Whether it is what is stored: metric, and without parameters. Smartcar
@@ -77,18 +77,16 @@ pub(crate) async fn read(
         Some(code) => caller.require(signal_permission(code.as_str()))?,
         None => caller.require_any("read_")?,
     }
+    let vehicle = inbound.vehicle()?;
+    caller.require_vehicle(&vehicle)?;
     let query = Query {
         caller,
-        vehicle: inbound.vehicle()?,
+        vehicle,
         code,
-        user: inbound.user()?,
+        user: owners::named(caller, inbound)?,
         wanted: Wanted::of(&inbound.headers, app.signals_max_age()),
         is_plain: inbound.units()? != Some(UnitSystem::Imperial) && inbound.query.is_empty(),
     };
-    caller.require_vehicle(&query.vehicle)?;
-    if let Some(user) = &query.user {
-        caller.require_user(user)?;
-    }
     // Where the store is down, Smartcar is there still.
     let stored = stored::load(&query.vehicle, query.user.as_ref(), query.code.as_ref()).await;
     let stored = stored.ok().flatten();

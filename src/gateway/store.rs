@@ -1,11 +1,13 @@
 //! The database, or saying that it is not there.
 
+use crate::seldom::Seldom;
 use edge::{
     log::{self, Level},
     respond::Problem,
     sqlite::{self, Row, StoreError, Value},
 };
 use http::StatusCode;
+use std::time::Duration;
 
 /// The rows of a statement.
 pub(crate) async fn query(
@@ -41,9 +43,13 @@ pub(crate) async fn insert(sql: &str, parameters: impl Into<Vec<Value>>) -> Resu
 }
 
 fn unavailable(error: &StoreError) -> Problem {
-    log::line(Level::Error, "store")
-        .with("error", error.to_string())
-        .write();
+    // While the database is down, each request fails several times over.
+    static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
+    if SELDOM.is_due() {
+        log::line(Level::Error, "store")
+            .with("error", error.to_string())
+            .write();
+    }
     let detail = "the database could not be read: try again";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)

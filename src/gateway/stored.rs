@@ -4,12 +4,13 @@
 
 use crate::{callers::Caller, scopes, store};
 use edge::{
+    Host,
     respond::Problem,
     sqlite::{Row, Value},
 };
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use smartcar::{SignalCode, Timestamp, UserId, VehicleId, write_time};
+use smartcar::{Clock, SignalCode, Timestamp, UserId, VehicleId, write_time};
 use std::{fmt, time::Duration};
 
 /// For how long a list of Smartcar's says which signals a vehicle has. Smartcar fills
@@ -48,8 +49,8 @@ const SIGNALS: &str = "SELECT code, name, group_name,
     )
     WHERE (is_value OR is_error)";
 
-/// A listing of the codes `?4`. Where another user's word of one of them is the newest,
-/// what is stored is not this user's whole list.
+/// A listing of the codes `?4`, at `?3`. Where another user's word of one of them is the
+/// newest, or one was not stored then, what is stored is not this user's whole list.
 const LISTED: &str = "INSERT INTO listing (vehicle_id, user_id, listed_at)
     SELECT ?1, ?2, ?3
     WHERE NOT EXISTS (
@@ -57,6 +58,7 @@ const LISTED: &str = "INSERT INTO listing (vehicle_id, user_id, listed_at)
             SELECT 1 FROM signal LEFT JOIN vehicle ON vehicle.id = vehicle_id
             WHERE vehicle_id = ?1 AND code = listed.value
                 AND coalesce(signal.user_id, vehicle.user_id) = ?2
+                AND max(coalesce(signal.delivered_at, 0), coalesce(error_at, 0)) >= ?3
         )
     )
     ON CONFLICT (vehicle_id, user_id) DO UPDATE SET listed_at = excluded.listed_at";
@@ -101,7 +103,13 @@ pub(crate) async fn load(
     let vehicle_id = Value::from(vehicle.as_str());
     let user = Value::from(user.map(UserId::as_str));
     let rows = match code {
-        None => store::query(&format!("{SIGNALS} ORDER BY code"), [vehicle_id, user]).await?,
+        None => {
+            let sql = format!("{SIGNALS} ORDER BY code");
+            let mut rows = store::query(&sql, [vehicle_id, user]).await?;
+            let now = Host.now();
+            rows.retain(|row| is_in_the_list(row, now));
+            rows
+        }
         Some(code) => {
             let sql = format!("{SIGNALS} AND code = ?3");
             let parameters = [vehicle_id, user, Value::from(code.as_str())];
@@ -115,6 +123,16 @@ pub(crate) async fn load(
     };
     let is_there = !stored.rows.is_empty() && (!stored.is_list || stored.listed_at().is_some());
     Ok(is_there.then_some(stored))
+}
+
+/// Whether a signal was in the list that Smartcar gave last, or was reported since. One
+/// that Smartcar lists no more has no place beside the others: the owner can have
+/// withdrawn the permission for it. A list by a clock that was ahead says nothing.
+fn is_in_the_list(row: &Row, now: Timestamp) -> bool {
+    let value = time(row, column::DELIVERED_AT);
+    let reported_at = value.max(time(row, column::ERROR_AT));
+    let listed_at = time(row, column::LISTED_AT);
+    reported_at >= listed_at.filter(|at| *at <= now.after(CLOCKS_DIFFER))
 }
 
 /// Remembers that all signals of a vehicle were listed on behalf of a user, and are
@@ -445,5 +463,31 @@ impl fmt::Display for Path<'_> {
 impl Serialize for Path<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signal_is_in_the_list_where_it_was_reported_then_or_since() {
+        let is_in = |value: Option<i64>, error: Option<i64>, listed: Option<i64>| {
+            let mut row = vec![Value::Null; column::LISTED_AT + 1];
+            for (column, at) in [
+                (column::DELIVERED_AT, value),
+                (column::ERROR_AT, error),
+                (column::LISTED_AT, listed),
+            ] {
+                row[column] = Value::from(at);
+            }
+            is_in_the_list(&Row::from(row), Timestamp(5))
+        };
+        assert!(is_in(Some(5), None, Some(5)) && is_in(Some(6), None, Some(5)));
+        assert!(is_in(None, Some(5), Some(5)) && is_in(Some(1), Some(5), Some(5)));
+        assert!(!is_in(Some(4), None, Some(5)) && !is_in(None, Some(4), Some(5)));
+        assert!(!is_in(Some(4), Some(3), Some(5)) && !is_in(None, None, Some(5)));
+        assert!(is_in(Some(4), None, None) && is_in(None, None, None));
+        assert!(is_in(Some(4), None, Some(300_006)) && !is_in(Some(4), None, Some(300_005)));
     }
 }

@@ -624,6 +624,32 @@ fn vehicle_that_was_connected_again_is_subscribed_again() {
 }
 
 #[test]
+fn vehicle_whose_subscription_was_removed_is_subscribed_again() {
+    let app = subscribing();
+    let connect = || {
+        let browser = Browser::start(&app, "");
+        let page = browser.visit(&app, &browser.way_back(&app));
+        assert!(page.body.contains("2 vehicles are connected"), "{page:?}");
+        app.smartcar.count(SUBSCRIPTIONS, 202)
+    };
+    assert_eq!([connect(), connect()], [2, 2]);
+    let list = app.call("GET", SUBSCRIPTIONS, &[], "").json();
+    let id = list["data"][0]["id"].as_str().unwrap();
+    let path = format!("{SUBSCRIPTIONS}/{id}");
+    // A removal that failed has ended nothing.
+    let refusal = json!({"status": 500, "body": "{}", "times": 1});
+    app.smartcar
+        .fault("/v3/subscriptions/{subscriptionId}", refusal);
+    let failed = app.call("DELETE", &path, &[], "");
+    assert_eq!(failed.status, 502, "{failed:?}");
+    assert_eq!(connect(), 2);
+    let removed = app.call("DELETE", &path, &[], "");
+    assert_eq!(removed.status, 204, "{removed:?}");
+    assert_eq!([connect(), connect()], [3, 3]);
+    assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 409), 0);
+}
+
+#[test]
 fn errors_of_connect_are_stored_sixty_times_an_hour() {
     let mut app = subscribing();
     for _ in 0..65 {
@@ -647,6 +673,43 @@ fn errors_of_connect_are_stored_sixty_times_an_hour() {
         .lines()
         .filter(|line| line.contains("\"access_denied\""));
     assert_eq!(lines.count(), 61);
+}
+
+#[test]
+fn error_of_a_state_is_stored_and_logged_once() {
+    let mut app = subscribing();
+    let browser = Browser::start(&app, "");
+    for number in 0..5 {
+        let page = browser.come_back(&app, &format!("error=planted-{number}"));
+        let shown = format!("Smartcar says: planted-{number}");
+        assert!(page.body.contains(&shown), "{page:?}");
+    }
+    let errors = "SELECT group_concat(error) FROM arrival";
+    let errors: String = app
+        .database()
+        .query_row(errors, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(errors, "planted-0");
+    // Whoever comes back with a user has no error any more, and gets none again.
+    browser.come_back(&app, "user_id=made-up");
+    browser.come_back(&app, "error=planted-again");
+    let begun = (Some("made-up".to_owned()), None, false, None);
+    assert_eq!(arrivals(&app), [begun]);
+    let other = Browser::start(&app, "");
+    let odd = format!("error=%E2%80%AE%22planted%5C%0A%7F{}", "x".repeat(100));
+    other.come_back(&app, &odd);
+    app.kill();
+    let said = app.said();
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("planted"))
+        .collect();
+    let [first, second] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert!(first.contains("\"planted-0\""), "{first}");
+    let kept = format!("\"planted{}\"", "x".repeat(64 - "planted".len()));
+    assert!(second.contains(&kept), "{second}");
 }
 
 #[test]

@@ -114,9 +114,13 @@ fn signals_have_the_shape_of_smartcar_s_api() {
     let app = App::start();
     let (signature, body) = fixture!("vehicle-state-observed.json");
     app.deliver(signature, body);
-    // As if Smartcar had listed no others.
-    let listing = "INSERT INTO listing SELECT id, user_id, unixepoch() * 1000 FROM vehicle";
-    assert_eq!(app.database().execute(listing, []).unwrap(), 1);
+    // As if it had been delivered now, and Smartcar had listed no others.
+    let listing = "INSERT INTO listing SELECT id, user_id, unixepoch() * 1000 FROM vehicle;
+        UPDATE signal SET (delivered_at, error_at) = (
+            SELECT signal.delivered_at + listing.listed_at - vehicle.delivered_at,
+                error_at + listing.listed_at - vehicle.delivered_at
+            FROM listing JOIN vehicle ON vehicle_id = id)";
+    app.database().execute_batch(listing).unwrap();
     let list = app
         .call("GET", &format!("/v3/vehicles/{VEHICLE}/signals"), &[], "")
         .json();

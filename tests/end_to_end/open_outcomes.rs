@@ -274,6 +274,57 @@ fn key_for_a_user_claims_no_vehicle_of_another_user() {
 }
 
 #[test]
+fn key_of_one_user_commands_for_that_user_whoever_the_owner_is() {
+    let app = with_keys();
+    report(&app, SECOND_USER, now(), true);
+    let lock = |vehicle: &str| {
+        let path = LOCK.replace("{vehicleId}", vehicle);
+        call_as(&app, "user", "POST", &path, &[])
+    };
+    let own = lock(FIRST_VEHICLE);
+    assert_eq!(own.status, 200, "{own:?}");
+    let user = "SELECT user_id FROM action WHERE id = ?1";
+    let user: String = app
+        .database()
+        .query_row(user, [id(&own)], |row| row.get(0))
+        .unwrap();
+    assert_eq!(user, FIRST_USER);
+    // As where the user is named, the user has to be connected to the vehicle.
+    for _ in 0..2 {
+        let refused = lock(UNPLUGGED_VEHICLE);
+        assert_eq!(refused.error(), edge(404, "VEHICLE_NOT_FOUND"));
+    }
+    let actions = "SELECT count(*) FROM action";
+    let actions: i64 = app
+        .database()
+        .query_row(actions, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(actions, 1);
+}
+
+#[test]
+fn idempotency_key_replays_no_answer_of_another_user() {
+    let mut app = with_keys();
+    let lock = |app: &App| {
+        let headers = [("idempotency-key", "k-1")];
+        call_as(app, "user", "POST", &path("lock"), &headers)
+    };
+    assert_eq!(lock(&app).status, 200);
+    let again = lock(&app);
+    assert_eq!(again.headers["idempotent-replayed"], "true", "{again:?}");
+    // The vehicle changes hands, and so does the key.
+    report(&app, SECOND_USER, now(), true);
+    let again = lock(&app);
+    assert_eq!(again.headers["idempotent-replayed"], "true", "{again:?}");
+    app.kill();
+    let keys = json!([{"name": "user", "scopes": ["*"], "users": [SECOND_USER],
+        "sha256": "0845e3658edc1c91bfc9d172eeae3e60417056b1b7fe9909c00e05023adb7f1d"}]);
+    app.set("API_KEYS", &keys.to_string());
+    app.run();
+    assert_eq!(lock(&app).error(), edge(403, "USER_NOT_ALLOWED"));
+}
+
+#[test]
 fn action_that_a_crash_left_behind_counts_as_unknown_without_another_one() {
     let app = App::start();
     assert_eq!(send(&app, "lock", &[]).status, 200);

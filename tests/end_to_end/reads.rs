@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
@@ -137,6 +137,38 @@ fn listing_says_for_a_day_which_signals_there_are() {
     app.database().execute(ahead, []).unwrap();
     let stale = get(&app, "all", &path, &any_age);
     assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
+}
+
+#[test]
+fn list_has_no_signal_that_smartcar_lists_no_more() {
+    let app = app();
+    let path = list(FIRST_VEHICLE);
+    let listed = get(&app, "all", &path, &[]).json();
+    let has = |list: &Value| {
+        let signals = list["data"].as_array().unwrap();
+        let ids = signals.iter().map(|signal| signal["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    assert!(has(&listed).contains(&json!(LOCATION)), "{listed}");
+    // The owner has withdrawn all permissions but one.
+    let odometer = listed["data"].as_array().unwrap().iter();
+    let odometer: Vec<_> = odometer.filter(|s| s["id"] == ODOMETER).collect();
+    let body = json!({"data": odometer, "meta": {"totalCount": 1}, "links": {"next": null}});
+    let fault = json!({"status": 200, "body": body.to_string()});
+    app.smartcar.fault(SIGNALS, fault);
+    let asked = get(&app, "all", &path, &[("cache-control", "no-cache")]);
+    assert_eq!(source(&asked), "smartcar-edge; fwd=request");
+    let stored = get(&app, "all", &path, &[]);
+    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(has(&stored.json()), [ODOMETER]);
+    assert_eq!(stored.json()["meta"]["totalCount"], 1);
+    // What is delivered after the list is in it.
+    let at = now();
+    let place = signal(LOCATION, 1, at, at);
+    deliver(&app, "e-1", FIRST_VEHICLE, FIRST_USER, &[place]);
+    let stored = get(&app, "all", &path, &[]);
+    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(has(&stored.json()), [LOCATION, ODOMETER]);
 }
 
 #[test]
@@ -283,7 +315,7 @@ fn read_on_behalf_of_another_user_leaves_the_owner_as_it_is() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(owner(&app), FIRST_USER);
     let past = get(&app, "second-user", &one(FIRST_VEHICLE, ODOMETER), &NEVER);
-    assert_eq!(past.error(), edge(403, "USER_NOT_ALLOWED"));
+    assert_eq!(past.error(), edge(504, "NOT_STORED"));
 }
 
 #[test]
@@ -465,6 +497,25 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
 }
 
 #[test]
+fn lookup_counts_where_the_clock_of_its_host_is_ahead() {
+    let app = app();
+    let look_up = || {
+        let unknown = get(&app, "all", &list("nobody-s"), &[]);
+        assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
+        count(&app, CONNECTIONS)
+    };
+    assert_eq!(look_up(), 2);
+    let ahead = |by: i64| {
+        let sql = "UPDATE fruitless_lookup SET at = at + ?1";
+        app.database().execute(sql, [by]).unwrap();
+    };
+    ahead(240_000);
+    assert_eq!(look_up(), 2);
+    ahead(86_400_000);
+    assert_eq!(look_up(), 4, "what is further ahead is not believed");
+}
+
+#[test]
 fn key_of_one_user_looks_up_no_vehicle() {
     let app = app();
     for path in [list("nobody-s"), one("nobody-s", ODOMETER)] {
@@ -476,6 +527,26 @@ fn key_of_one_user_looks_up_no_vehicle() {
     let own = get(&app, "user", &one(FIRST_VEHICLE, ODOMETER), &[]);
     assert_eq!(own.status, 200, "{own:?}");
     assert_eq!(count(&app, CONNECTIONS), 0);
+}
+
+#[test]
+fn key_of_one_user_reads_for_that_user_whoever_the_owner_is() {
+    let app = app();
+    let at = now();
+    let signals = [signal(ODOMETER, 7, at, at), signal(LOCATION, 7, at, at)];
+    deliver(&app, "e-1", FIRST_VEHICLE, SECOND_USER, &signals);
+    let others = get(&app, "user", &one(FIRST_VEHICLE, ODOMETER), &NEVER);
+    assert_eq!(others.error(), edge(504, "NOT_STORED"));
+    for path in [one(FIRST_VEHICLE, ODOMETER), list(FIRST_VEHICLE)] {
+        let own = get(&app, "user", &path, &[]);
+        assert_eq!(source(&own), "smartcar-edge; fwd=miss");
+        let named = get(&app, "user", &path, &[("sc-user-id", FIRST_USER)]);
+        assert_eq!(named.status, 200, "{named:?}");
+    }
+    assert_eq!(count(&app, CONNECTIONS), 0);
+    // What the owner's connection reported later stays the owner's.
+    let owner = get(&app, "all", &one(FIRST_VEHICLE, LOCATION), &NEVER).json();
+    assert_eq!(owner["data"]["attributes"]["body"]["value"], 7, "{owner}");
 }
 
 #[test]
@@ -526,6 +597,16 @@ fn owner_is_looked_up_where_the_store_is_down() {
     }
     let vehicle = get(&app, "user", &format!("/v3/vehicles/{FIRST_VEHICLE}"), &[]);
     assert_eq!(vehicle.status, 200, "{vehicle:?}");
+    let before = Instant::now();
+    for _ in 0..50 {
+        get(&app, "all", &one(FIRST_VEHICLE, ODOMETER), &[]);
+    }
+    let seconds = before.elapsed().as_secs();
+    app.kill();
+    let said = app.said();
+    let lines = said.lines().filter(|line| line.contains("version 999"));
+    let lines = u64::try_from(lines.count()).unwrap();
+    assert!((1..50 + seconds).contains(&lines), "{lines} in {seconds} s");
 }
 
 #[test]

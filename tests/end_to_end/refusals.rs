@@ -214,7 +214,8 @@ fn a_key_opens_what_its_scopes_vehicles_and_users_name() {
     assert_eq!(other.error(), edge(403, "VEHICLE_NOT_ALLOWED"));
     let other = send("one-key", "POST", &lock(FIRST_VEHICLE), "other-user");
     assert_eq!(other.error(), edge(403, "USER_NOT_ALLOWED"));
-    // Nor are the signals of a car that is somebody else's.
+    // Nor are the signals of a car that is somebody else's: they are asked for on behalf
+    // of the user of the key, and Smartcar refuses.
     app.try_deliver(&vehicle_state(
         "e-1",
         "other-vehicle",
@@ -223,7 +224,7 @@ fn a_key_opens_what_its_scopes_vehicles_and_users_name() {
     ));
     let path = "/v3/vehicles/other-vehicle/signals";
     let other = send("one-key", "GET", path, "");
-    assert_eq!(other.error(), edge(403, "USER_NOT_ALLOWED"));
+    assert_eq!(other.error().1, "RESOURCE_NOT_FOUND", "{other:?}");
 
     app.smartcar.delivered(1);
     let signals = send(
@@ -345,8 +346,10 @@ fn unset_secrets_close_the_door() {
             ],
             ..Options::default()
         });
-        let answer = app.call("GET", "/status", &[], "");
-        assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"), "{keys}");
+        for _ in 0..20 {
+            let answer = app.call("GET", "/status", &[], "");
+            assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"), "{keys}");
+        }
         let answer = app.deliver(&"0".repeat(64), b"{}");
         assert_eq!(answer.error(), edge(503, "NOT_CONFIGURED"));
         assert!(answer.headers.contains_key("retry-after"));
@@ -356,6 +359,10 @@ fn unset_secrets_close_the_door() {
             said.contains("the variable management_tokens is not set"),
             "{said}"
         );
-        assert!(said.contains("the variable api_keys"), "{said}");
+        let lines = said
+            .lines()
+            .filter(|line| line.contains("the variable api_keys"));
+        // One a minute of each instance.
+        assert!((1..5).contains(&lines.count()), "{said}");
     }
 }
