@@ -304,7 +304,7 @@ fn spin_up_with_a_runtime_config_serves_and_writes_no_log_files() {
         let command = replaced(&from, "runtime-config.toml", file);
         let up = Up::start(&command, folder.path());
         up.logs_to_its_output();
-        assert_eq!(logs(folder.path()), [PathBuf::new(); 0], "{command}");
+        assert!(logs(folder.path()).is_empty(), "{command}");
     }
 }
 

@@ -32,6 +32,24 @@ impl Drop for FakeBell {
 }
 
 impl Fake {
+    /// Stores the rows, all of them or none.
+    fn commit(&self, rows: &[&Row]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.now < state.locked_until {
+            return Err(StoreError::Locked);
+        }
+        let events: BTreeSet<String> = rows.iter().map(|row| row.event_id.clone()).collect();
+        if events.iter().any(|event| state.bad == Some(event)) {
+            return Err(StoreError::Failed("it is bad".to_owned()));
+        }
+        if events.len() < rows.len() || !events.is_disjoint(&state.stored) {
+            return Err(StoreError::Taken("event_id".to_owned()));
+        }
+        state.commits.push(rows.len());
+        state.stored.extend(events);
+        Ok(())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -89,20 +107,7 @@ impl Platform for Fake {
     async fn insert(&self, rows: &[&Row]) -> Result<(), StoreError> {
         assert!((1..=MOST).contains(&rows.len()));
         self.be_asked_twice().await;
-        let mut state = self.state();
-        if state.now < state.locked_until {
-            return Err(StoreError::Locked);
-        }
-        let events: BTreeSet<String> = rows.iter().map(|row| row.event_id.clone()).collect();
-        if events.iter().any(|event| state.bad == Some(event)) {
-            return Err(StoreError::Failed("it is bad".to_owned()));
-        }
-        if events.len() < rows.len() || !events.is_disjoint(&state.stored) {
-            return Err(StoreError::Taken("event_id".to_owned()));
-        }
-        state.commits.push(rows.len());
-        state.stored.extend(events);
-        drop(state);
+        self.commit(rows)?;
         self.be_asked_twice().await;
         Ok(())
     }
