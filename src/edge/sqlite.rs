@@ -74,6 +74,15 @@ impl Row {
             _ => None,
         }
     }
+
+    /// Makes these columns hold nothing.
+    pub fn clear(&mut self, columns: &[usize]) {
+        for column in columns {
+            if let Some(value) = self.0.values.get_mut(*column) {
+                *value = Value::Null;
+            }
+        }
+    }
 }
 
 /// A row as the host gives it, for tests of those who read rows.

@@ -21,33 +21,38 @@ const LISTING_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A time that is further ahead is of a clock that was ahead.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
-/// What is known of a vehicle and of its signals, a signal a row: those that the
-/// connection of the user `?2` reported, or of the owner where that is null. A value
-/// and an error of one signal can be of different users.
-const SIGNALS: &str = "SELECT code, name, group_name,
-        iif(is_value, body, NULL),
-        iif(is_value, observed_at, NULL),
-        iif(is_value, retrieved_at, NULL),
-        iif(is_value, delivered_at, NULL),
-        iif(is_error, json_extract(error, '$.status'), NULL),
-        iif(is_error, json_extract(error, '$.body'), NULL),
-        iif(is_error, error_at, NULL),
-        make, model, year, powertrain_type, mode, reader,
-        (SELECT listed_at FROM listing
-            WHERE listing.vehicle_id = ?1 AND listing.user_id = reader)
-    FROM (
-        SELECT signal.*, make, model, year, powertrain_type, mode,
-            coalesce(?2, vehicle.user_id) AS reader,
-            body IS NOT NULL
-                AND coalesce(signal.user_id, vehicle.user_id) IS coalesce(?2, vehicle.user_id)
-                AS is_value,
-            error IS NOT NULL
-                AND coalesce(error_user_id, vehicle.user_id) IS coalesce(?2, vehicle.user_id)
-                AS is_error
-        FROM vehicle JOIN signal ON signal.vehicle_id = vehicle.id
-        WHERE vehicle.id = ?1
-    )
-    WHERE (is_value OR is_error)";
+/// What is known of a vehicle and of its signals, a signal a row, for the user `?2` or
+/// the owner where that is null. Whose each value and error is, is looked at in
+/// [`visible`]: conditions on `?2` would have SQLite prepare the statement each time.
+macro_rules! signals {
+    ($listed_at:literal, $listing:literal, $which:literal) => {
+        concat!(
+            "SELECT code, name, group_name, body, observed_at, retrieved_at,
+                signal.delivered_at, json_extract(error, '$.status'),
+                json_extract(error, '$.body'), error_at,
+                make, model, year, powertrain_type, mode,
+                coalesce(?2, vehicle.user_id), ",
+            $listed_at,
+            ", coalesce(signal.user_id, vehicle.user_id),
+                coalesce(error_user_id, vehicle.user_id)
+            FROM vehicle JOIN signal ON signal.vehicle_id = vehicle.id ",
+            $listing,
+            " WHERE vehicle.id = ?1 ",
+            $which
+        )
+    };
+}
+
+/// All of them, and when they were listed.
+const SIGNALS: &str = signals!(
+    "listing.listed_at",
+    "LEFT JOIN listing ON listing.vehicle_id = vehicle.id
+        AND listing.user_id = coalesce(?2, vehicle.user_id)",
+    "ORDER BY code"
+);
+
+/// The one of the code `?3`.
+const SIGNAL: &str = signals!("NULL", "", "AND code = ?3");
 
 /// A listing of the codes `?4`, at `?3`. Where another user's word of one of them is the
 /// newest, or one was not stored then, what is stored is not this user's whole list.
@@ -63,7 +68,7 @@ const LISTED: &str = "INSERT INTO listing (vehicle_id, user_id, listed_at)
     )
     ON CONFLICT (vehicle_id, user_id) DO UPDATE SET listed_at = excluded.listed_at";
 
-/// The columns of [`SIGNALS`].
+/// The columns of [`SIGNALS`] and [`SIGNAL`].
 mod column {
     pub(super) const CODE: usize = 0;
     pub(super) const NAME: usize = 1;
@@ -82,6 +87,8 @@ mod column {
     pub(super) const MODE: usize = 14;
     pub(super) const READER: usize = 15;
     pub(super) const LISTED_AT: usize = 16;
+    pub(super) const REPORTER: usize = 17;
+    pub(super) const ERROR_REPORTER: usize = 18;
 }
 
 /// What is stored of a vehicle's signals, or of one of them: a row at least.
@@ -104,16 +111,15 @@ pub(crate) async fn load(
     let user = Value::from(user.map(UserId::as_str));
     let rows = match code {
         None => {
-            let sql = format!("{SIGNALS} ORDER BY code");
-            let mut rows = store::query(&sql, [vehicle_id, user]).await?;
+            let rows = store::query(SIGNALS, [vehicle_id, user]).await?;
             let now = Host.now();
-            rows.retain(|row| is_in_the_list(row, now));
-            rows
+            let rows = rows.into_iter().filter_map(visible);
+            rows.filter(|row| is_in_the_list(row, now)).collect()
         }
         Some(code) => {
-            let sql = format!("{SIGNALS} AND code = ?3");
             let parameters = [vehicle_id, user, Value::from(code.as_str())];
-            store::first(&sql, parameters).await?.into_iter().collect()
+            let row = store::first(SIGNAL, parameters).await?;
+            row.and_then(visible).into_iter().collect()
         }
     };
     let stored = Stored {
@@ -123,6 +129,25 @@ pub(crate) async fn load(
     };
     let is_there = !stored.rows.is_empty() && (!stored.is_list || stored.listed_at().is_some());
     Ok(is_there.then_some(stored))
+}
+
+/// What the reader's own connection reported of a signal: a value and an error can be of
+/// different users. None where that is nothing.
+fn visible(mut row: Row) -> Option<Row> {
+    use column::{
+        BODY, DELIVERED_AT, ERROR_AT, ERROR_BODY, ERROR_REPORTER, ERROR_STATUS, OBSERVED_AT,
+        READER, REPORTER, RETRIEVED_AT,
+    };
+    let is_of_reader = |reporter| row.text(reporter) == row.text(READER);
+    let has_value = row.text(BODY).is_some() && is_of_reader(REPORTER);
+    let has_error = row.integer(ERROR_AT).is_some() && is_of_reader(ERROR_REPORTER);
+    if !has_value {
+        row.clear(&[BODY, OBSERVED_AT, RETRIEVED_AT, DELIVERED_AT]);
+    }
+    if !has_error {
+        row.clear(&[ERROR_STATUS, ERROR_BODY, ERROR_AT]);
+    }
+    (has_value || has_error).then_some(row)
 }
 
 /// Whether a signal was in the list that Smartcar gave last, or was reported since. One
@@ -489,5 +514,30 @@ mod tests {
         assert!(!is_in(Some(4), Some(3), Some(5)) && !is_in(None, None, Some(5)));
         assert!(is_in(Some(4), None, None) && is_in(None, None, None));
         assert!(is_in(Some(4), None, Some(300_006)) && !is_in(Some(4), None, Some(300_005)));
+    }
+
+    #[test]
+    fn signal_shows_the_value_and_the_error_of_the_reader_s_own_connection() {
+        let shown = |reader: Option<&str>, reporter: Option<&str>, error_reporter: Option<&str>| {
+            let mut row = vec![Value::Null; column::ERROR_REPORTER + 1];
+            row[column::BODY] = Value::from("{}");
+            row[column::ERROR_AT] = Value::from(1);
+            row[column::READER] = Value::from(reader);
+            row[column::REPORTER] = Value::from(reporter);
+            row[column::ERROR_REPORTER] = Value::from(error_reporter);
+            let row = visible(Row::from(row))?;
+            Some((
+                row.text(column::BODY).is_some(),
+                row.integer(column::ERROR_AT).is_some(),
+            ))
+        };
+        let (a, b) = (Some("a"), Some("b"));
+        assert_eq!(shown(a, a, a), Some((true, true)));
+        assert_eq!(shown(a, a, b), Some((true, false)));
+        assert_eq!(shown(a, b, a), Some((false, true)));
+        assert_eq!(shown(a, b, b), None);
+        // A vehicle without an owner shows what nobody's connection reported.
+        assert_eq!(shown(None, None, None), Some((true, true)));
+        assert_eq!(shown(None, a, a), None);
     }
 }
