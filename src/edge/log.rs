@@ -66,27 +66,36 @@ impl Line {
     }
 }
 
-/// Lets a line through once a minute, for what a stranger can cause: a flood of
+/// Lets a line through once in a while, for what a stranger can cause: a flood of
 /// requests must not become a flood of lines.
-#[derive(Debug, Default)]
-pub struct Rarely(AtomicI64);
+#[derive(Debug)]
+pub struct Seldom {
+    every: Duration,
+    next: AtomicI64,
+}
 
-impl Rarely {
-    const EVERY: Duration = Duration::from_secs(60);
-
-    /// No line yet.
-    pub const fn new() -> Self {
-        Self(AtomicI64::new(0))
+impl Seldom {
+    /// No line yet; at most one in each time of this length.
+    pub const fn new(every: Duration) -> Self {
+        Self {
+            every,
+            next: AtomicI64::new(0),
+        }
     }
 
-    /// Whether a line is due; then the next one is not for a minute. A clock that is set
+    /// At most one line a minute.
+    pub const fn a_minute() -> Self {
+        Self::new(Duration::from_secs(60))
+    }
+
+    /// Whether a line is due; then the next one is not for a while. A clock that is set
     /// back makes one due.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        let due = Timestamp(self.0.load(Ordering::Relaxed));
-        if now < due && due <= now.after(Self::EVERY) {
+        let next = Timestamp(self.next.load(Ordering::Relaxed));
+        if now < next && next <= now.after(self.every) {
             return false;
         }
-        self.0.store(now.after(Self::EVERY).0, Ordering::Relaxed);
+        self.next.store(now.after(self.every).0, Ordering::Relaxed);
         true
     }
 }
@@ -97,10 +106,20 @@ mod tests {
 
     #[test]
     fn line_is_due_once_a_minute_and_when_the_clock_was_set_back() {
-        let rarely = Rarely::new();
-        let due = |now| rarely.is_due(Timestamp(now));
+        let seldom = Seldom::a_minute();
+        let due = |now| seldom.is_due(Timestamp(now));
         assert!(due(1_000_000) && !due(1_000_000) && !due(1_059_999));
         assert!(due(1_060_000) && !due(1_060_001));
         assert!(due(500_000) && !due(500_001));
+    }
+
+    #[test]
+    fn line_is_due_once_a_while_and_at_once_where_the_clock_was_ahead() {
+        let seldom = Seldom::new(Duration::from_millis(100));
+        let due = |at| seldom.is_due(Timestamp(at));
+        assert_eq!([due(1000), due(1001), due(1099)], [true, false, false]);
+        assert_eq!([due(1100), due(1150)], [true, false]);
+        assert_eq!([due(500), due(550)], [true, false]);
+        assert!(due(i64::MAX));
     }
 }

@@ -24,7 +24,7 @@ pub const LOST_AFTER: Duration = Duration::from_secs(330);
 /// By how much the clocks of hosts differ at most. An action that began later than
 /// this from now began by a clock that has been corrected since. The trigger
 /// `action_before` goes by the same number.
-pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+pub const CLOCKS_DIFFER: Duration = smartcar::report::SKEW;
 
 /// How long an idempotency key is honoured and its answer kept. The trigger
 /// `action_before` goes by the same number.

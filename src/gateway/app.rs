@@ -5,7 +5,7 @@ use crate::{callers::Callers, connect_settings::ConnectSettings};
 use edge::{
     Host, Once,
     client::ConfigurationError,
-    log::{self, Level, Rarely},
+    log::{self, Level, Seldom},
     respond::Problem,
     variables::{self, VariableError},
 };
@@ -129,7 +129,7 @@ impl App {
 /// Tells the operator what is missing, once a minute, and the caller that something is.
 pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
     // Anybody can ask, and nobody needs to be told each time.
-    static LINE: Rarely = Rarely::new();
+    static LINE: Seldom = Seldom::a_minute();
     if LINE.is_due(Host.now()) {
         log::line(Level::Error, "not_configured")
             .with("reason", reason.into())

@@ -31,11 +31,10 @@ use crate::{
     connect_vehicles::take_in,
     inbound::Inbound,
     invalid,
-    seldom::Seldom,
 };
 use edge::{
     Host, Response,
-    log::{self, Level},
+    log::{self, Level, Seldom},
     respond::Problem,
 };
 use futures::future::{Either, select};
@@ -160,7 +159,7 @@ fn start_again(why: &str) -> Problem {
 
 fn refused(why: &str) {
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
-    if !SELDOM.is_due() {
+    if !SELDOM.is_due(Host.now()) {
         return;
     }
     log::line(Level::Warn, "connect")
@@ -244,7 +243,7 @@ async fn arrived(
 /// Smartcar was asked often enough for now.
 fn busy() -> Problem {
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(60));
-    if SELDOM.is_due() {
+    if SELDOM.is_due(Host.now()) {
         log::line(Level::Warn, "connect")
             .with("outcome", "busy")
             .write();

@@ -1,16 +1,15 @@
 //! How this application stands to Smartcar Connect, as its variables say.
 
-use crate::{
-    app::{Flaw, switch},
-    seldom::Seldom,
-};
+use crate::app::{Flaw, switch};
 use edge::{
+    Host,
     client::origin,
-    log::{self, Level},
+    log::{self, Level, Seldom},
     respond::Problem,
     variables,
 };
 use http::StatusCode;
+use smartcar::Clock;
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
 use std::time::Duration;
 
@@ -91,7 +90,7 @@ impl ConnectSettings {
 /// would take: anybody can ask for it, and there may be nothing to do.
 fn not_set_up(reason: &str) -> Problem {
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(60 * 60));
-    if SELDOM.is_due() {
+    if SELDOM.is_due(Host.now()) {
         log::line(Level::Warn, "connect")
             .with("outcome", "not_configured")
             .with("reason", reason)

@@ -32,7 +32,6 @@ mod redacted;
 mod relay;
 mod routes;
 mod scopes;
-mod seldom;
 mod signals;
 mod status;
 mod store;

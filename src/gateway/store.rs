@@ -1,12 +1,13 @@
 //! The database, or saying that it is not there.
 
-use crate::seldom::Seldom;
 use edge::{
-    log::{self, Level},
+    Host,
+    log::{self, Level, Seldom},
     respond::Problem,
     sqlite::{self, Row, StoreError, Value},
 };
 use http::StatusCode;
+use smartcar::Clock;
 use std::time::Duration;
 
 /// The rows of a statement.
@@ -45,7 +46,7 @@ pub(crate) async fn insert(sql: &str, parameters: impl Into<Vec<Value>>) -> Resu
 fn unavailable(error: &StoreError) -> Problem {
     // While the database is down, each request fails several times over.
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
-    if SELDOM.is_due() {
+    if SELDOM.is_due(Host.now()) {
         log::line(Level::Error, "store")
             .with("error", error.to_string())
             .write();

@@ -5,6 +5,7 @@
 use crate::{callers::Caller, scopes, store};
 use edge::{
     Host,
+    migrations::CLOCKS_DIFFER,
     respond::Problem,
     sqlite::{Row, Value},
 };
@@ -17,9 +18,6 @@ use std::{fmt, time::Duration};
 /// its own store about once a day where no webhook does
 /// (<https://smartcar.com/docs/api-reference/intro>).
 const LISTING_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A time that is further ahead is of a clock that was ahead.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 /// What is known of a vehicle and of its signals, a signal a row, for the user `?2` or
 /// the owner where that is null. Whose each value and error is, is looked at in

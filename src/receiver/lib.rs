@@ -12,7 +12,7 @@ mod tally;
 
 use edge::{
     Host, Response,
-    log::{self, Level, Rarely},
+    log::{self, Level, Seldom},
     request,
     respond::{self, Outgoing, Problem},
 };
@@ -114,7 +114,7 @@ fn prove(
     };
     tally::count(received_at, kind);
     // Anybody may post one, signed or not.
-    static LINE: Rarely = Rarely::new();
+    static LINE: Seldom = Seldom::a_minute();
     if LINE.is_due(received_at) {
         log::line(Level::Info, "verify")
             .with("outcome", "answered")

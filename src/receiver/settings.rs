@@ -2,7 +2,7 @@
 
 use edge::{
     Host, Once,
-    log::{self, Level, Rarely},
+    log::{self, Level, Seldom},
     respond::Problem,
     retention,
     variables::{self, VariableError},
@@ -28,7 +28,7 @@ static SETTINGS: Once<Settings> = Once::new();
 /// The configuration. Without a management token nothing can be verified.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
     SETTINGS.get_or_try_init(read).await.map_err(|reason| {
-        static LINE: Rarely = Rarely::new();
+        static LINE: Seldom = Seldom::a_minute();
         if LINE.is_due(Host.now()) {
             log::line(Level::Error, "not_configured")
                 .with("reason", reason)

@@ -5,17 +5,13 @@
 use crate::outbox::{LEASE, LIFE};
 use edge::{
     Host,
-    chore::{Chore, SKEW, steps},
+    chore::{Chore, ROWS, SKEW, steps},
     sqlite::{Store, StoreError, Value},
 };
 use smartcar::{Clock, Timestamp};
 use std::time::Duration;
 
 static OUTBOX: Chore = Chore::new("outbox", Duration::from_secs(60));
-
-/// How many rows a step touches at most. Each is in several indexes, in a place of its
-/// own, and while a step writes no delivery is stored.
-const ROWS: i64 = 100;
 
 const SINKS: &str = "SELECT name FROM sink";
 

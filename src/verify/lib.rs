@@ -9,7 +9,7 @@ mod settings;
 use bytes::Bytes;
 use edge::{
     Host,
-    log::{self, Level, Rarely},
+    log::{self, Level, Seldom},
     request,
     respond::{self, Outgoing, Problem},
 };
@@ -83,7 +83,7 @@ async fn receive(request: Request) -> Result<Next, Problem> {
         Posted::Verify(challenge, token) => {
             let token = settings.tokens.get(token).ok_or_else(invalid_challenge)?;
             // Anybody may post one, signed or not.
-            static LINE: Rarely = Rarely::new();
+            static LINE: Seldom = Seldom::a_minute();
             if LINE.is_due(Host.now()) {
                 log::line(Level::Info, "verify")
                     .with("outcome", "answered")

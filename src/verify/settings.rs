@@ -3,7 +3,7 @@
 
 use edge::{
     Host, Once,
-    log::{self, Level, Rarely},
+    log::{self, Level, Seldom},
     respond::Problem,
     variables,
 };
@@ -27,7 +27,7 @@ static SETTINGS: Once<Settings> = Once::new();
 /// nothing is passed on.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
     SETTINGS.get_or_try_init(read).await.map_err(|reason| {
-        static LINE: Rarely = Rarely::new();
+        static LINE: Seldom = Seldom::a_minute();
         if LINE.is_due(Host.now()) {
             log::line(Level::Error, "not_configured")
                 .with("reason", reason)

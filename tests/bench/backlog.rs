@@ -1,4 +1,4 @@
-//! A million events that wait for a sink at which nobody is.
+//! A million events that wait for a sink that does not answer.
 
 use crate::host::Host;
 use anyhow::{Result, ensure};

@@ -27,7 +27,7 @@ CREATE INDEX action_removal ON action (path) WHERE kind = 'remove-connection'
 --;
 -- What the vehicle has reported of an action's signal since the action began: each
 -- value once, at the time at which it was observed first, and the first value after
--- 330 s. What they say about the action is decided in Rust (records.rs).
+-- 330 s. What they say about the action is decided in Rust (evidence.rs).
 CREATE TABLE action_signal (
     action_id   TEXT NOT NULL,
     is_late     INTEGER NOT NULL,    -- 1: observed more than 330 s after the start

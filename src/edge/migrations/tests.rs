@@ -163,6 +163,11 @@ fn permutations(order: &mut [usize; 6], from: usize, each: &mut impl FnMut(&[usi
 
 /// Stores what was read of Smartcar's API, as the gateway does.
 pub(super) fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
+    fetch_by_a_clock(database, [heard_at, NOW], signals);
+}
+
+/// The same, at a time by a clock that says another.
+fn fetch_by_a_clock(database: &Connection, [heard_at, clock]: [i64; 2], signals: &Value) {
     let texts: Vec<Box<RawValue>> = signals
         .as_array()
         .unwrap()
@@ -173,7 +178,7 @@ pub(super) fn fetch(database: &Connection, heard_at: i64, signals: &Value) {
     let mut report = Report::new(None, at);
     report.signals = texts
         .iter()
-        .filter_map(|json| SignalReport::read(json, at, Timestamp(NOW)))
+        .filter_map(|json| SignalReport::read(json, at, Timestamp(clock)))
         .collect();
     database
         .execute(REPORT, params!["v-1", "u-1", rows(&report)])
@@ -646,36 +651,19 @@ fn reports_of_a_clock_that_was_ahead_yield_to_those_of_one_that_is_right() {
     let month = 30 * 24 * 3600 * 1000_i64;
     let signal = |code: &str, value: i64, retrieved: Option<i64>| json!({"code": code, "body": {"value": value}, "meta": {"retrievedAt": retrieved}});
     let failed = |why: &str| json!({"code": "c", "status": {"value": "ERROR", "error": why}});
-    let fetch_at = |now: i64, signals: Value| {
-        let texts: Vec<Box<RawValue>> = signals
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|signal| serde_json::value::to_raw_value(signal).unwrap())
-            .collect();
-        let at = Timestamp(now);
-        let mut report = Report::new(None, at);
-        let signals = texts.iter();
-        report.signals = signals
-            .filter_map(|json| SignalReport::read(json, at, at))
-            .collect();
-        database
-            .execute(REPORT, params!["v-1", "u-1", rows(&report)])
-            .unwrap();
-    };
     let ahead = json!([
         signal("a", 1, Some(NOW)),
         signal("b", 1, None),
         failed("old")
     ]);
-    fetch_at(NOW + month, ahead);
+    fetch_by_a_clock(&database, [NOW + month; 2], &ahead);
     let now = NOW + 60_000;
     let right = json!([
         signal("a", 2, Some(now)),
         signal("b", 2, None),
         failed("new")
     ]);
-    fetch_at(now, right);
+    fetch_by_a_clock(&database, [now; 2], &right);
     let read = |sql: &str| -> Vec<(String, i64)> {
         let mut statement = database.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
