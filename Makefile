@@ -85,7 +85,7 @@ soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writ
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge $(call packages,$(APP) $(OTHERS) $(PROBES)) -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge -p store $(call packages,$(APP) $(OTHERS) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	@sh scripts/wit.sh check

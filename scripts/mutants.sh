@@ -1,7 +1,7 @@
 #!/bin/sh
 # Changes the code in small ways, one at a time, and runs the tests of its crate:
 # a change that no test notices is a gap in them. .cargo/mutants.toml says what is
-# changed. The rules that stand in SQL (src/edge/migrations) are not; the tool
+# changed. The rules that stand in SQL (src/store/sqlite/migrations) are not; the tool
 # changes Rust only. What was found is kept under target/mutants.out.
 set -eu
 cd "$(dirname "$0")/.."

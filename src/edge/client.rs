@@ -58,26 +58,3 @@ pub async fn origin(name: &'static str) -> Result<String, ConfigurationError> {
         Err(ConfigurationError::Origin(name))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::migrations::LOST_AFTER;
-    use smartcar::{
-        Call,
-        endpoints::{ALL, Endpoint},
-    };
-    use std::time::Duration;
-
-    #[test]
-    fn command_ends_before_its_vehicle_is_free_again() {
-        let longest = |endpoint: &&'static Endpoint| {
-            let ids = vec!["x"; endpoint.path.matches('{').count()];
-            Call::at(endpoint, &ids).unwrap().longest()
-        };
-        let longest = ALL.iter().map(longest).max().unwrap();
-        // The record is written first, and a statement waits for the database up to
-        // five seconds.
-        let waits = Duration::from_secs(5);
-        assert!(waits + longest < LOST_AFTER, "{longest:?}");
-    }
-}

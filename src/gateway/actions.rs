@@ -9,19 +9,21 @@
 //! no call can be, until the vehicle reports what the command was for, or until a
 //! caller insists.
 
-use crate::{answer::hand_on, callers::Caller, evidence, inbound::single, invalid, store};
+use crate::{answer::hand_on, callers::Caller, database, evidence, inbound::single, invalid};
 use bytes::Bytes;
 use edge::{
     Host, Response,
     log::{self, Level},
-    migrations::{CLOCKS_DIFFER, KEY_LIFE, LOST_AFTER},
     respond::Problem,
-    sqlite::{Row, Value},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use smartcar::{ApiError, Clock, Evidence, Timestamp, UserId, VehicleId, write_time};
 use std::fmt::Write as _;
+use store::{
+    sqlite::schema::{CLOCKS_DIFFER, KEY_LIFE, LOST_AFTER},
+    sqlite::{Row, Value},
+};
 
 /// Says which action an answer belongs to.
 pub(crate) const ACTION_ID: &str = "edge-command-id";
@@ -179,7 +181,7 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             Value::from(awaits),
             Value::from(started_at.0),
         ];
-        if store::insert(INSERT, parameters).await? {
+        if database::insert(INSERT, parameters).await? {
             return Ok(Begun::New(Running { id }));
         }
         if let Some(claim) = &claim
@@ -189,7 +191,7 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
         }
         if let Some(holder) = Holder::find(new.vehicle).await? {
             if holder.is_unknown && holder.is_carried_out().await? {
-                store::execute(RELEASE, [Value::from(holder.id.as_str())]).await?;
+                database::execute(RELEASE, [Value::from(holder.id.as_str())]).await?;
             } else if holder.is_unknown && new.insists && !insists {
                 insists = true;
             } else {
@@ -218,7 +220,7 @@ impl Holder {
         let sql = format!("SELECT id, kind, caller, {OUTCOME}, {HOLDER}");
         let [first, last] = running_since(Host.now());
         let vehicle = Value::from(vehicle.map(VehicleId::as_str));
-        let row = store::first(&sql, [first, last, vehicle]).await?;
+        let row = database::first(&sql, [first, last, vehicle]).await?;
         Ok(row.as_ref().map(Self::read))
     }
 
@@ -282,7 +284,7 @@ async fn claimed(claim: &str) -> Result<Option<Row>, Problem> {
     let now = Host.now();
     let [first, last] = running_since(now);
     let honoured = Value::from(now.before(KEY_LIFE).0);
-    store::first(&sql, [first, last, Value::from(claim), honoured]).await
+    database::first(&sql, [first, last, Value::from(claim), honoured]).await
 }
 
 /// What was answered before under the same key, where beginning again would take
@@ -378,7 +380,7 @@ pub(crate) async fn recorded(
     if was_idle(&response) {
         let id = Value::from(running.id.as_str());
         // The failure is in the log; the record then says that nobody knows.
-        let _ = store::execute("DELETE FROM action WHERE id = ?1", [id]).await;
+        let _ = database::execute("DELETE FROM action WHERE id = ?1", [id]).await;
         return Ok(response);
     }
     let status = response.status();
@@ -418,7 +420,7 @@ pub(crate) struct Removed {
 
 /// What the record says of the connection that this path names.
 pub(crate) async fn removed(path: &str) -> Result<Removed, Problem> {
-    let row = store::first(REMOVED, [Value::from(path)]).await?;
+    let row = database::first(REMOVED, [Value::from(path)]).await?;
     let Some(row) = row else {
         return Ok(Removed::default());
     };
@@ -442,7 +444,7 @@ impl Running {
             Value::from(vehicle.map(VehicleId::as_str)),
             Value::from(user.map(UserId::as_str)),
         ];
-        store::execute(ABOUT, parameters).await
+        database::execute(ABOUT, parameters).await
     }
 
     /// Writes down how it ended and what was answered. The answer is given also
@@ -472,7 +474,7 @@ impl Running {
             Value::from(i64::from(ending.is_open)),
         ];
         // The failure is in the log; here is which action it concerns.
-        if store::execute(COMPLETE, parameters).await.is_err() {
+        if database::execute(COMPLETE, parameters).await.is_err() {
             log::line(Level::Error, "action_not_completed")
                 .with("action_id", self.id.as_str())
                 .with("outcome", outcome.as_str())

@@ -6,10 +6,11 @@
 //! refilled at 2 a minute. Each is counted, whatever comes of it, by the statement
 //! that lets it happen, so that no two instances let happen what is one too many.
 
-use crate::{actions, store};
-use edge::{Host, respond::Problem, sqlite::Value};
+use crate::{actions, database};
+use edge::{Host, respond::Problem};
 use smartcar::{Clock, ConnectState, UserId};
 use std::time::Duration;
+use store::sqlite::Value;
 
 const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = ?";
 
@@ -105,7 +106,7 @@ pub(crate) async fn arrive(
         Value::from(most / 2),
         Value::from(OF_ONE),
     ];
-    if store::first(BEGIN, parameters).await?.is_some() {
+    if database::first(BEGIN, parameters).await?.is_some() {
         return Ok(Arrival::Begun);
     }
     // Unless the same state has just come a second time.
@@ -115,7 +116,7 @@ pub(crate) async fn arrive(
 
 /// What is known of the state, where that is reason enough to look nothing up.
 async fn known(state: &ConnectState, user: &UserId) -> Result<Option<Arrival>, Problem> {
-    let row = store::first(ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
+    let row = database::first(ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
     let arrival = row.and_then(|row| {
         let of = row.text(0)?;
         if of != user.as_str() {
@@ -153,7 +154,7 @@ pub(crate) async fn fail(
         Value::from(now.before(ERRORS_WHILE).0),
         Value::from(ERRORS),
     ];
-    Ok(store::first(FAIL, parameters).await?.is_some())
+    Ok(database::first(FAIL, parameters).await?.is_some())
 }
 
 /// All vehicles of a user were taken in.
@@ -163,5 +164,5 @@ pub(crate) async fn complete(nonce: &str, vehicles: i64) -> Result<(), Problem> 
         Value::from(Host.now().0),
         Value::from(vehicles),
     ];
-    store::execute(COMPLETE, parameters).await
+    database::execute(COMPLETE, parameters).await
 }

@@ -5,10 +5,10 @@ use crate::{
     actions::{self, Begun, Ending, New, Outcome, Running},
     answer::problem,
     app::App,
-    ending, owners, store,
+    database, ending, owners,
 };
 use bytes::Bytes;
-use edge::{Host, sqlite::Value};
+use edge::Host;
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use smartcar::{
@@ -17,6 +17,7 @@ use smartcar::{
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
+use store::sqlite::Value;
 
 /// Who had a vehicle subscribed, as the record says it. No key has this name.
 pub(crate) const CALLER: &str = "connect";
@@ -162,7 +163,7 @@ async fn is_subscribed(
         Value::from(actions::least_id(since.0).as_str()),
         Value::from(fingerprint),
     ];
-    let row = store::first(IS_SUBSCRIBED, parameters).await;
+    let row = database::first(IS_SUBSCRIBED, parameters).await;
     row.map(|row| row.is_some())
         .map_err(|problem| problem.detail)
 }

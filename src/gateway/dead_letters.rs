@@ -4,19 +4,20 @@
 use crate::{
     actions,
     callers::Caller,
+    database,
     inbound::Inbound,
     invalid,
     list::{self, Window},
-    relay, store,
+    relay,
 };
 use edge::{
     Response,
     respond::{self, Problem},
-    sqlite::{Row, Value},
 };
 use http::StatusCode;
 use serde_json::{json, value::RawValue};
 use smartcar::{Timestamp, parse_time, write_time};
+use store::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`]. The newest first.
 const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,
@@ -40,7 +41,7 @@ pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response,
         Value::from(inbound.parameter("filter[sink]")?.as_deref()),
         Value::from(window.limit()),
     ];
-    let rows = store::query(DEAD, parameters).await?;
+    let rows = database::query(DEAD, parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/dead-letters", &window, data))
 }
@@ -53,7 +54,7 @@ pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Res
     let work = async {
         let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
         let parameters = [Value::from(list::now().0), Value::from(seq)];
-        let replayed = store::query(&sql, parameters).await?.len();
+        let replayed = database::query(&sql, parameters).await?.len();
         if replayed == 0 {
             let detail = "there is no dead letter of this id";
             let status = StatusCode::NOT_FOUND;
@@ -84,7 +85,7 @@ pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Re
         Value::from(time(inbound, "filter[to]")?.0),
     ];
     let path = format!("/v3/dead-letters/replay?{}", inbound.query);
-    let work = async { Ok(accepted(store::query(&sql, parameters).await?.len())) };
+    let work = async { Ok(accepted(database::query(&sql, parameters).await?.len())) };
     actions::recorded(caller, "replay-dead-letters", &path, work, |_| false).await
 }
 

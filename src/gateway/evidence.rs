@@ -6,12 +6,10 @@
 //! be from before the vehicle acted. Without one, the first report after that time
 //! decides, whatever the vehicle does later.
 
-use crate::store;
-use edge::{
-    respond::Problem,
-    sqlite::{Row, Value},
-};
+use crate::database;
+use edge::respond::Problem;
 use smartcar::{Evidence, Timestamp};
+use store::sqlite::{Row, Value};
 
 /// In the order in which they count. The columns are those of [`settle`].
 const REPORTS: &str = "SELECT is_late, body, observed_at, user_id FROM action_signal
@@ -29,7 +27,7 @@ pub(crate) struct Settled {
 
 /// What the vehicle's reports say of an action, as far as they do.
 pub(crate) async fn of(id: &str, evidence: &Evidence) -> Result<Option<Settled>, Problem> {
-    let reports = store::query(REPORTS, [Value::from(id)]).await?;
+    let reports = database::query(REPORTS, [Value::from(id)]).await?;
     Ok(settle(evidence, &reports))
 }
 

@@ -4,16 +4,15 @@
 //! are 120, refilled at 2 a minute: whoever asks for vehicles that nobody connected
 //! would use them up for everybody. All instances share what one of them found.
 
-use crate::{callers::Caller, store};
-use edge::{
-    Host,
-    migrations::CLOCKS_DIFFER,
-    respond::Problem,
-    sqlite::{Row, Value},
-};
+use crate::{callers::Caller, database};
+use edge::{Host, respond::Problem};
 use http::StatusCode;
 use smartcar::{Clock, Timestamp, VehicleId};
 use std::time::Duration;
+use store::{
+    sqlite::schema::CLOCKS_DIFFER,
+    sqlite::{Row, Value},
+};
 
 /// For how long it is believed that an owner cannot be found.
 const LIFE: Duration = Duration::from_secs(60);
@@ -108,7 +107,7 @@ async fn known(caller: &Caller, vehicle: &VehicleId) -> Option<Row> {
         Value::from(now.after(CLOCKS_DIFFER).0),
         Value::from(now.before(LIFE).0),
     ];
-    store::first(KNOWN, parameters).await.ok().flatten()
+    database::first(KNOWN, parameters).await.ok().flatten()
 }
 
 fn within_limit(row: &Row) -> Result<(), Problem> {
@@ -146,5 +145,5 @@ async fn count(caller: &Caller, vehicle: &VehicleId, reason: &str) {
         Value::from(reason),
     ];
     // The failure is in the log.
-    let _ = store::execute(NOTE, parameters).await;
+    let _ = database::execute(NOTE, parameters).await;
 }

@@ -4,14 +4,15 @@ use crate::{
     answer::problem,
     app::App,
     callers::Caller,
+    database,
     inbound::Inbound,
     lookups::{self, NoOwner},
-    store,
 };
-use edge::{respond::Problem, sqlite::Value};
+use edge::respond::Problem;
 use http::StatusCode;
 use serde_json::json;
 use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
+use store::sqlite::Value;
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
@@ -124,7 +125,7 @@ async fn look_up(
 
 /// The owner of a vehicle, as far as it is stored.
 pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Problem> {
-    let row = store::first(OWNER, [Value::from(vehicle.as_str())]).await?;
+    let row = database::first(OWNER, [Value::from(vehicle.as_str())]).await?;
     let named = row.as_ref().and_then(|row| row.text(0));
     Ok(named.and_then(|id| UserId::parse(id).ok()))
 }
@@ -163,7 +164,7 @@ async fn remember(
         Value::from(i64::from(is_owner)),
     ];
     // The failure is in the log.
-    let _ = store::execute(REMEMBER, parameters).await;
+    let _ = database::execute(REMEMBER, parameters).await;
 }
 
 /// Refuses a key that is held to users and not to the vehicle's owner.
@@ -258,22 +259,22 @@ pub(crate) async fn forget_vehicle(vehicle: &VehicleId, user: Option<&UserId>) {
     }
     let user = user.map(UserId::as_str);
     let parameters = [Value::from(vehicle.as_str()), Value::from(user)];
-    let _ = store::execute(FORGET_VEHICLE, parameters).await;
+    let _ = database::execute(FORGET_VEHICLE, parameters).await;
 }
 
 /// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.
 pub(crate) async fn forget_user(user: &UserId) {
-    let reported = store::first(REPORTED, [Value::from(user.as_str())]).await;
+    let reported = database::first(REPORTED, [Value::from(user.as_str())]).await;
     let row = reported.ok().flatten();
     if let Some(vehicles) = row.as_ref().and_then(|row| row.text(0)) {
         forget_reports(vehicles, user).await;
     }
-    let _ = store::execute(FORGET_VEHICLES, [Value::from(user.as_str())]).await;
+    let _ = database::execute(FORGET_VEHICLES, [Value::from(user.as_str())]).await;
 }
 
 async fn forget_reports(vehicles: &str, user: &UserId) {
     for statement in FORGET_REPORTS {
         let parameters = [Value::from(vehicles), Value::from(user.as_str())];
-        let _ = store::execute(statement, parameters).await;
+        let _ = database::execute(statement, parameters).await;
     }
 }

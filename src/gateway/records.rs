@@ -3,20 +3,19 @@
 use crate::{
     actions::{OUTCOME, running_since},
     callers::Caller,
-    evidence,
+    database, evidence,
     inbound::Inbound,
     invalid,
     list::{self, Window},
-    store,
 };
 use edge::{
     Response,
     respond::{self, Problem},
-    sqlite::{Row, Value},
 };
 use http::StatusCode;
 use serde_json::json;
 use smartcar::{Evidence, Timestamp, VehicleId, signal_permission, write_time};
+use store::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`], beside the outcome.
 const COLUMNS: &str = "id, kind, path, caller, vehicle_id, user_id, idempotency_key,
@@ -37,7 +36,7 @@ fn select(rest: &str) -> String {
 pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
     let id = inbound.parts.get("commandId");
     let [first, last] = running_since(list::now());
-    let row = store::first(&select(ONE), [first, last, Value::from(id)]).await?;
+    let row = database::first(&select(ONE), [first, last, Value::from(id)]).await?;
     let row = row.filter(|row| row.text(3) == Some(caller.name()) || caller.is_auditor());
     let row = row.ok_or_else(|| {
         let detail = "no command of this key has this id";
@@ -82,7 +81,7 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
         Value::from(window.limit()),
     ];
     let wanted = format!("{MANY} AND (?5 IS NULL OR {OUTCOME} = ?5) ORDER BY id DESC LIMIT ?7");
-    let rows = store::query(&select(&wanted), parameters).await?;
+    let rows = database::query(&select(&wanted), parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }

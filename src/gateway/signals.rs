@@ -6,18 +6,17 @@ use crate::{
     answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
     app::App,
     callers::Caller,
+    database,
     freshness::{Forwarded, Source, Wanted},
     inbound::Inbound,
     invalid,
     links::Links,
-    owners, pass, redacted, store,
+    owners, pass, redacted,
     stored::{self, Stored},
 };
 use edge::{
     Host, Response,
-    reports::{self, REPORT},
     respond::{self, Problem},
-    sqlite::Value,
 };
 use http::StatusCode;
 use serde::Serialize;
@@ -29,6 +28,10 @@ use smartcar::{
     signal_permission,
 };
 use std::time::Duration;
+use store::{
+    sqlite::Value,
+    sqlite::reports::{self, REPORT},
+};
 
 #[derive(Serialize)]
 struct Catalogue {
@@ -195,7 +198,7 @@ impl Query<'_> {
             Value::from(reports::rows(&report).as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
-        let is_stored = store::execute(REPORT, parameters).await.is_ok();
+        let is_stored = database::execute(REPORT, parameters).await.is_ok();
         owners::remember_attributes(&self.vehicle, &about).await;
         if is_stored && self.code.is_none() && read.is_complete {
             let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();

@@ -10,15 +10,17 @@ use crate::{
 };
 use edge::{
     Host, Response,
-    chore::is_ahead,
-    migrations,
     respond::{self, Problem},
     sinks,
-    sqlite::{self, Store, StoreError, Value as Parameter},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
 use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
+use store::{
+    chore::is_ahead,
+    sqlite::schema,
+    sqlite::{self, Store, StoreError, Value as Parameter},
+};
 
 /// From indexes alone: bodies are large, and there can be millions.
 const DELIVERIES: &str = "SELECT count(*), max(received_at) FROM delivery";
@@ -41,9 +43,9 @@ pub(crate) async fn read(app: &App, caller: &Caller) -> Result<Response, Problem
     let limits = client.limits().await;
     let key_value = Host.get("smartcar-edge").await;
     let figures = Figures::read(now).await;
-    let (store, figures) = match figures {
+    let (database, figures) = match figures {
         Ok(figures) => (
-            json!({"reachable": true, "schemaVersion": migrations::VERSION}),
+            json!({"reachable": true, "schemaVersion": schema::VERSION}),
             figures,
         ),
         Err(error) => (
@@ -54,7 +56,7 @@ pub(crate) async fn read(app: &App, caller: &Caller) -> Result<Response, Problem
     let body = json!({
         "token": show_token(&token, now),
         "limits": limits.iter().map(|limit| show_limit(limit, caller)).collect::<Value>(),
-        "store": store,
+        "store": database,
         "keyValue": {
             "reachable": key_value.is_ok(),
             "error": key_value.err().map(|error| error.to_string()),

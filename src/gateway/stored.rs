@@ -2,17 +2,16 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
-use crate::{callers::Caller, scopes, store};
-use edge::{
-    Host,
-    migrations::CLOCKS_DIFFER,
-    respond::Problem,
-    sqlite::{Row, Value},
-};
+use crate::{callers::Caller, database, scopes};
+use edge::{Host, respond::Problem};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use smartcar::{Clock, SignalCode, Timestamp, UserId, VehicleId, write_time};
 use std::{fmt, time::Duration};
+use store::{
+    sqlite::schema::CLOCKS_DIFFER,
+    sqlite::{Row, Value},
+};
 
 /// For how long a list of Smartcar's says which signals a vehicle has. Smartcar fills
 /// its own store about once a day where no webhook does
@@ -109,14 +108,14 @@ pub(crate) async fn load(
     let user = Value::from(user.map(UserId::as_str));
     let rows = match code {
         None => {
-            let rows = store::query(SIGNALS, [vehicle_id, user]).await?;
+            let rows = database::query(SIGNALS, [vehicle_id, user]).await?;
             let now = Host.now();
             let rows = rows.into_iter().filter_map(visible);
             rows.filter(|row| is_in_the_list(row, now)).collect()
         }
         Some(code) => {
             let parameters = [vehicle_id, user, Value::from(code.as_str())];
-            let row = store::first(SIGNAL, parameters).await?;
+            let row = database::first(SIGNAL, parameters).await?;
             row.and_then(visible).into_iter().collect()
         }
     };
@@ -175,7 +174,7 @@ pub(crate) async fn remember_listing(
         Value::from(codes.as_str()),
     ];
     // The failure is in the log.
-    let _ = store::execute(LISTED, parameters).await;
+    let _ = database::execute(LISTED, parameters).await;
 }
 
 impl Stored {

@@ -3,15 +3,17 @@
 use crate::app::App;
 use edge::{
     Host,
-    chore::{ROWS, is_ahead, steps},
     log::{self, Level},
-    migrations::KEY_LIFE,
-    sqlite::{self, StoreError, Value},
 };
 use smartcar::{Clock, Spawn, Timestamp};
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
+};
+use store::{
+    chore::{ROWS, is_ahead, steps},
+    sqlite::schema::KEY_LIFE,
+    sqlite::{self, StoreError, Value},
 };
 
 /// How often an instance sweeps.

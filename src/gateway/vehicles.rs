@@ -2,17 +2,14 @@
 
 use crate::{
     callers::Caller,
+    database,
     inbound::Inbound,
     list::{self, Window},
-    store,
 };
-use edge::{
-    Response,
-    respond::Problem,
-    sqlite::{Row, Value},
-};
+use edge::{Response, respond::Problem};
 use serde_json::json;
 use smartcar::{Timestamp, write_time};
+use store::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`]. Of signals and errors those of the owner count.
 const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, mode, delivered_at,
@@ -45,7 +42,7 @@ pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response,
         held_to(caller.users()),
         Value::from(window.limit()),
     ];
-    let rows = store::query(VEHICLES, parameters).await?;
+    let rows = database::query(VEHICLES, parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }

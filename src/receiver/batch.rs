@@ -6,10 +6,7 @@
 //! be stored costs no other, and neither does a request that is dropped while it
 //! waits or writes.
 
-use edge::{
-    Bell, Host, Ring,
-    sqlite::{self, StoreError, Value, Wait},
-};
+use edge::{Bell, Host, Ring};
 use smartcar::{Clock, Random};
 use std::{
     collections::VecDeque,
@@ -20,6 +17,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use store::sqlite::{self, StoreError, Value, Wait};
 
 /// The most that go out together: as many as Spin has an instance serve at the
 /// same time.

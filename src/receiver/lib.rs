@@ -4,10 +4,10 @@
 //! has no Smartcar credentials and no outbound access: the worst that a flaw
 //! here could give away is what is in the database.
 
+mod accept;
 mod batch;
 mod nudge;
 mod settings;
-mod store;
 mod tally;
 
 use edge::{
@@ -62,7 +62,7 @@ async fn receive(request: Request) -> Result<Response, Problem> {
     let signed = settings.require_signed_verify;
     match delivery::judge(&body, signatures, &settings.tokens, signed) {
         Posted::Delivery(verified) => {
-            store::delivery(settings, verified, received_at, started).await
+            accept::delivery(settings, verified, received_at, started).await
         }
         Posted::Verify(challenge, token) => {
             let token = settings.tokens.get(token);

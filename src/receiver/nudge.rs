@@ -1,12 +1,13 @@
 //! Nudging the relay, after an answer, when there is something to pass on.
 
 use bytes::Bytes;
-use edge::{Host, chore::is_ahead};
+use edge::Host;
 use smartcar::{Clock, Http, Spawn, Timestamp};
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     time::Duration,
 };
+use store::chore::is_ahead;
 
 const RELAY: &str = "http://relay.spin.internal/run";
 

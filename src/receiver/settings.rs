@@ -4,12 +4,12 @@ use edge::{
     Host, Once,
     log::{self, Level, Seldom},
     respond::Problem,
-    retention,
     variables::{self, VariableError},
 };
 use http::StatusCode;
 use smartcar::{Clock, ManagementToken};
 use std::time::Duration;
+use store::retention;
 
 /// The receiver's configuration.
 pub(crate) struct Settings {

@@ -7,7 +7,6 @@
 use edge::{
     Host,
     log::{self, Level},
-    sqlite::{self, Value},
 };
 use smartcar::{Clock, Random, Spawn, Timestamp, delivery::Mode};
 use std::{
@@ -16,6 +15,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use store::sqlite::{self, Value};
 
 /// Between two writes of an instance.
 const PAUSE: Duration = Duration::from_secs(1);

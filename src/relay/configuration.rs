@@ -6,10 +6,8 @@
 //! database can, since it has seen which one replaced the other.
 
 use edge::{
-    chore::is_ahead,
     log::{self, Level},
     sinks::Sink,
-    sqlite::{Row, Store, StoreError, Value},
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -18,6 +16,10 @@ use smartcar::Timestamp;
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
+};
+use store::{
+    chore::is_ahead,
+    sqlite::{Row, Store, StoreError, Value},
 };
 
 /// A configuration that no instance has brought for so long is no longer in use
@@ -179,8 +181,8 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edge::migrations::{STEPS, statements};
     use rusqlite::{Connection, OptionalExtension, params};
+    use store::sqlite::schema::{STEPS, statements};
 
     const SECOND: i64 = 1000;
     const MINUTE: i64 = 60 * SECOND;

@@ -16,12 +16,12 @@ use edge::{
     Once, Response,
     log::{self, Level},
     respond::{self, Outgoing, Problem},
-    retention,
     sinks::{self, Sink},
 };
 use http::{Method, StatusCode};
 use spin_sdk::{http::Request, http_service};
 use std::time::Duration;
+use store::retention;
 
 #[allow(
     missing_docs,

@@ -1,13 +1,13 @@
 //! The rows of the outbox: taken with a lease, and released or removed.
 
-use edge::{
-    chore::SKEW,
-    sinks::LONGEST_PAUSE,
-    sqlite::{Row, Store, StoreError, Value},
-};
+use edge::sinks::LONGEST_PAUSE;
 use serde_json::json;
 use smartcar::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
+use store::{
+    chore::SKEW,
+    sqlite::{Row, Store, StoreError, Value},
+};
 
 /// A row whose sender is gone can be taken again after this; longer than a sink has
 /// for its answer.

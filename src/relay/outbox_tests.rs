@@ -1,10 +1,10 @@
 //! The outbox under SQLite itself: what is due, in which order, and what a look costs.
 
 use crate::{outbox, upkeep};
-use edge::migrations::{STEPS, statements};
 use rusqlite::{Connection, Params, StatementStatus, params};
 use serde_json::json;
 use std::collections::BTreeMap;
+use store::sqlite::schema::{STEPS, statements};
 
 const NOW: i64 = 1_800_000_000_000;
 const MINUTE: i64 = 60_000;

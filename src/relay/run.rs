@@ -8,7 +8,6 @@ use edge::{
     Host,
     log::{self, Level},
     sinks::Sink,
-    sqlite::{self, Store, StoreError},
 };
 use futures::{
     StreamExt,
@@ -18,6 +17,7 @@ use futures::{
 use serde_json::json;
 use smartcar::{Clock, Timestamp};
 use std::{fmt, time::Duration};
+use store::sqlite::{self, Store, StoreError};
 
 /// How many events a sink is sent at the same time.
 const TOGETHER: usize = 16;

@@ -3,13 +3,13 @@
 //! clock that was ahead has written.
 
 use crate::outbox::{LEASE, LIFE};
-use edge::{
-    Host,
+use edge::Host;
+use smartcar::{Clock, Timestamp};
+use std::time::Duration;
+use store::{
     chore::{Chore, ROWS, SKEW, steps},
     sqlite::{Store, StoreError, Value},
 };
-use smartcar::{Clock, Timestamp};
-use std::time::Duration;
 
 static OUTBOX: Chore = Chore::new("outbox", Duration::from_secs(60));
 

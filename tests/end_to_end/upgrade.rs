@@ -8,7 +8,10 @@ use tempfile::TempDir;
 
 /// The steps of the schema, in their order.
 fn steps() -> Vec<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/edge/migrations");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../src/store/sqlite/migrations"
+    );
     let files = fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());

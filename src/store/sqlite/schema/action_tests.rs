@@ -2,7 +2,7 @@
 //! signals say about one.
 
 use super::{CLOCKS_DIFFER, LOST_AFTER, STEPS, statements};
-use crate::reports::{REPORT, rows};
+use crate::sqlite::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
 use serde_json::value::RawValue;
 use smartcar::{

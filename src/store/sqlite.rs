@@ -1,6 +1,9 @@
 //! The host's SQLite database named `default`.
 
-use crate::{Host, Once, migrations};
+pub mod reports;
+pub mod schema;
+
+use edge::{Host, Once};
 use smartcar::Clock;
 use spin_sdk::sqlite::{Error, RowResult, wit::sqlite::Connection};
 use std::time::{Duration, Instant};
@@ -106,7 +109,7 @@ pub async fn store() -> Result<&'static Store, StoreError> {
     STORE
         .get_or_try_init(async || {
             let store = Store(Connection::open_async("default".to_owned()).await?);
-            migrations::apply(&store).await?;
+            schema::apply(&store).await?;
             Ok(store)
         })
         .await

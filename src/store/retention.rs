@@ -4,10 +4,12 @@
 //! deliveries go also when no new ones come.
 
 use crate::{
-    Host,
     chore::{Chore, ROWS, steps},
-    log::{self, Level},
     sqlite::{self, StoreError, Value},
+};
+use edge::{
+    Host,
+    log::{self, Level},
     variables,
 };
 use smartcar::{Clock, Spawn};
@@ -83,7 +85,7 @@ async fn forget(retention: Duration) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrations::{STEPS, statements};
+    use crate::sqlite::schema::{STEPS, statements};
     use rusqlite::{Connection, params};
 
     #[test]

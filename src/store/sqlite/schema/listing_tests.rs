@@ -1,7 +1,7 @@
 //! When a vehicle's list is complete, and which look-ups count.
 
 use super::{STEPS, statements};
-use crate::reports::{REPORT, rows};
+use crate::sqlite::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
 use serde_json::{json, value::to_raw_value};
 use smartcar::{
@@ -10,7 +10,7 @@ use smartcar::{
 };
 
 /// The file that these tests are about.
-const LISTINGS: &str = include_str!("0008-listings.sql");
+const LISTINGS: &str = include_str!("../migrations/0008-listings.sql");
 
 fn run(database: &Connection, steps: &[&'static str]) {
     for statement in steps.iter().flat_map(|step| statements(step)) {

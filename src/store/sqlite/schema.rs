@@ -1,6 +1,6 @@
 //! The database's schema, in steps that are only ever added to.
 
-use crate::sqlite::{Store, StoreError};
+use super::{Store, StoreError};
 use std::time::Duration;
 
 /// Each step takes the schema from the version before it (its place in this
@@ -101,3 +101,25 @@ mod listing_tests;
 mod outbox_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod lost_after_tests {
+    use super::LOST_AFTER;
+    use smartcar::{
+        Call,
+        endpoints::{ALL, Endpoint},
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn command_ends_before_its_vehicle_is_free_again() {
+        let longest = |endpoint: &&'static Endpoint| {
+            let ids = vec!["x"; endpoint.path.matches('{').count()];
+            Call::at(endpoint, &ids).unwrap().longest()
+        };
+        let longest = ALL.iter().map(longest).max().unwrap();
+        // The record is written first, and a statement waits for the database up to
+        // five seconds.
+        let waits = Duration::from_secs(5);
+        assert!(waits + longest < LOST_AFTER, "{longest:?}");
+    }
+}

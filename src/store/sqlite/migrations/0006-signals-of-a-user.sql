@@ -79,7 +79,7 @@ BEGIN
 END
 --;
 -- Where signals are inserted, whoever reports them: nothing can be read from it. A report
--- is the JSON of rows() in src/edge/reports.rs.
+-- is the JSON of rows() in src/store/sqlite/reports.rs.
 CREATE VIEW reported AS
 SELECT
     NULL AS vehicle_id,

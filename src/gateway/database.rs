@@ -4,11 +4,11 @@ use edge::{
     Host,
     log::{self, Level, Seldom},
     respond::Problem,
-    sqlite::{self, Row, StoreError, Value},
 };
 use http::StatusCode;
 use smartcar::Clock;
 use std::time::Duration;
+use store::sqlite::{self, Row, StoreError, Value};
 
 /// The rows of a statement.
 pub(crate) async fn query(

@@ -10,10 +10,7 @@ use crate::{
 use edge::{
     Response,
     log::{self, Level},
-    reports,
     respond::Problem,
-    retention,
-    sqlite::Value,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -24,6 +21,7 @@ use smartcar::{
     report::{Report, SKEW},
 };
 use std::time::Instant;
+use store::{retention, sqlite::Value, sqlite::reports};
 
 /// Stores a delivery once and acknowledges it.
 pub(crate) async fn delivery(

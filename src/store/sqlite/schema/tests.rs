@@ -1,7 +1,7 @@
 //! The schema under SQLite itself: what a delivery leaves behind.
 
 use super::{KEY_LIFE, LOST_AFTER, STEPS, statements};
-use crate::reports::{REPORT, rows};
+use crate::sqlite::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json, value::RawValue};
 use smartcar::{

@@ -1,0 +1,5 @@
+//! What is kept: deliveries, vehicles, signals, actions, the outbox.
+
+pub mod chore;
+pub mod retention;
+pub mod sqlite;
