@@ -3,18 +3,18 @@
 use crate::{
     Smartcar,
     client::{Answer, open, send, try_send},
+    database::Database,
     delivery::post_delivery,
     eventually,
+    key_value::KeyValue,
     process::{Process, free_address, repository},
 };
-use rusqlite::Connection;
 use std::{
     collections::BTreeMap,
     io::Read,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
-    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -146,15 +146,13 @@ impl App {
     }
 
     /// The database, as an operator would open it.
-    pub fn database(&self) -> Connection {
-        let database = Connection::open(self.state.path().join("sqlite_db.db")).unwrap();
-        database.busy_timeout(Duration::from_secs(30)).unwrap();
-        database
+    pub fn database(&self) -> Database {
+        Database::open(&self.state.path().join("sqlite_db.db"))
     }
 
     /// The key-value store, as an operator would open it.
-    pub fn key_value(&self) -> Connection {
-        Connection::open(self.state.path().join("sqlite_key_value.db")).unwrap()
+    pub fn key_value(&self) -> KeyValue {
+        KeyValue::open(&self.state.path().join("sqlite_key_value.db"))
     }
 
     /// Puts a backup in the place of the database while the host is down.

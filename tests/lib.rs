@@ -13,7 +13,9 @@
 
 mod app;
 mod client;
+mod database;
 mod delivery;
+mod key_value;
 mod manifest;
 mod process;
 mod redis;
@@ -23,7 +25,9 @@ mod up;
 
 pub use app::{App, KEY, Options};
 pub use client::{Answer, raw, send, try_send};
+pub use database::{Action, Arrival, Database, Delivery, Lock, OutboxEvent, Signal};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
+pub use key_value::KeyValue;
 pub use manifest::Composed;
 pub use process::{Process, free_address, repository};
 pub use redis::Redis;

@@ -3,11 +3,11 @@
 use crate::{
     Smartcar,
     client::{Answer, send, try_send},
+    database::Database,
     eventually,
     process::{Process, free_address, repository},
 };
-use rusqlite::Connection;
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{fs, path::PathBuf, process::Command};
 use tempfile::TempDir;
 
 /// An application that calls a simulator of its own, with a store of its own.
@@ -105,11 +105,8 @@ impl Composed {
     }
 
     /// The database, as an operator would open it.
-    pub fn database(&self) -> Connection {
-        let file = self.folder.path().join("state/sqlite_db.db");
-        let database = Connection::open(file).unwrap();
-        database.busy_timeout(Duration::from_secs(30)).unwrap();
-        database
+    pub fn database(&self) -> Database {
+        Database::open(&self.folder.path().join("state/sqlite_db.db"))
     }
 
     /// The URL of a path.

@@ -2,8 +2,8 @@
 
 use crate::host::Host;
 use anyhow::{Result, ensure};
-use rusqlite::Connection;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use end_to_end::Database;
+use std::time::{Duration, SystemTime};
 
 /// How many events wait.
 const EVENTS: i64 = 1_000_000;
@@ -34,26 +34,19 @@ pub fn start() -> Result<Host> {
 /// Lets a million events wait for the sink, as if it had been dead for a day.
 ///
 /// # Errors
-/// The database cannot be written.
+/// Fewer wait.
 pub fn fill(host: &Host) -> Result<()> {
-    let database = Connection::open(host.file("sqlite_db.db"))?;
-    database.busy_timeout(Duration::from_secs(60))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    let step = HOURS * 60 * 60 * 1000 / EVENTS;
-    let insert = "WITH RECURSIVE number(n) AS
-            (SELECT ?1 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?2)
-        INSERT INTO delivery
-        SELECT 'waiting-' || n, 'VEHICLE_ERROR', 'LIVE', 'car-' || (n % ?3), 'user', NULL,
-            ?4 - (?5 - n) * ?6, '{}' FROM number";
+    let database = Database::open(&host.file("sqlite_db.db"));
+    let step = u64::try_from(HOURS * 60 * 60 * 1000 / EVENTS)?;
+    let step = Duration::from_millis(step);
+    let begin = SystemTime::now() - step * u32::try_from(EVENTS)?;
     // In parts, so that the log of what is written does not grow as large as the rest.
     let part = 10_000;
     for from in (0..EVENTS).step_by(10_000) {
-        let parameters = (from, from + part, CARS, i64::try_from(now)?, EVENTS, step);
-        database.execute(insert, parameters)?;
+        database.add_deliveries(from..from + part, CARS, begin, step);
     }
-    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    let waiting = "SELECT count(*) FROM outbox WHERE sink = 'dead' AND dead_at IS NULL";
-    let waiting: i64 = database.query_row(waiting, [], |row| row.get(0))?;
+    database.checkpoint();
+    let waiting = database.count_waiting_events("dead");
     ensure!(waiting >= EVENTS, "only {waiting} events wait");
     Ok(())
 }

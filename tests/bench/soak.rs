@@ -77,7 +77,7 @@ pub fn run(seconds: u64) -> Result<()> {
         while started.elapsed() < Duration::from_secs(seconds) {
             thread::sleep(Duration::from_secs(1));
             memory.push(app.memory().unwrap_or(0));
-            keys.push(stored_keys(&app));
+            keys.push(app.key_value().count_keys());
             if memory.len() % 15 == 0 {
                 println!(
                     "{} s: {} MB, {} keys, {} failures",
@@ -207,12 +207,6 @@ fn count(counts: &Counts, counter: &AtomicU64, is_good: bool) {
     if !is_good {
         counts.failures.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-fn stored_keys(app: &App) -> i64 {
-    let sql = "SELECT count(*) FROM spin_key_value";
-    let keys = app.key_value().query_row(sql, [], |row| row.get(0));
-    keys.unwrap_or(0)
 }
 
 fn median<'a>(of: impl Iterator<Item = &'a u64>) -> u64 {

@@ -1,7 +1,6 @@
 //! Backup and restore of the database, as OPERATING.md says.
 
-use end_to_end::{App, eventually, vehicle_state};
-use rusqlite::Connection;
+use end_to_end::{App, Database, eventually, vehicle_state};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
     collections::BTreeSet,
@@ -17,12 +16,6 @@ fn delivery(event: usize) -> String {
     let vehicle = format!("car-{}", event % 3);
     let at = 1_790_000_000_000 + event as i64;
     vehicle_state(&format!("event-{event}"), &vehicle, at, &[])
-}
-
-fn events(database: &Connection) -> BTreeSet<String> {
-    let mut statement = database.prepare("SELECT event_id FROM delivery").unwrap();
-    let ids = statement.query_map([], |row| row.get(0)).unwrap();
-    ids.map(Result::unwrap).collect()
 }
 
 fn locked(app: &App, key: &str) -> end_to_end::Answer {
@@ -60,20 +53,15 @@ fn a_backup_made_under_load_can_be_restored() {
             (acknowledged.lock().unwrap().len() > 50).then_some(())
         });
         let before = acknowledged.lock().unwrap().clone();
-        app.database()
-            .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
-            .unwrap();
+        app.database().back_up_to(&copy);
         let after = acknowledged.lock().unwrap().clone();
         is_done.store(true, Ordering::SeqCst);
         (before, after)
     });
     assert!(after.len() >= before.len());
-    let backup = Connection::open(&copy).unwrap();
-    let check: String = backup
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(check, "ok");
-    let held = events(&backup);
+    let backup = Database::open(&copy);
+    assert_eq!(backup.damage(), None);
+    let held = backup.events();
     for event in &before {
         assert!(held.contains(&format!("event-{event}")), "{event}");
     }
@@ -83,7 +71,7 @@ fn a_backup_made_under_load_can_be_restored() {
     app.kill();
     app.restore(&copy);
     app.run();
-    assert_eq!(events(&app.database()), held);
+    assert_eq!(app.database().events(), held);
     assert_eq!(app.stored(), held.len() as u64);
     // What it knew of commands is known again: the same key is not done anew.
     let again = locked(&app, "k-1");
@@ -95,5 +83,5 @@ fn a_backup_made_under_load_can_be_restored() {
     }
     let mut expected = held;
     expected.extend(acknowledged.iter().map(|event| format!("event-{event}")));
-    assert_eq!(events(&app.database()), expected);
+    assert_eq!(app.database().events(), expected);
 }

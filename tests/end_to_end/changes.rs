@@ -1,12 +1,16 @@
 //! Commands and removals: done once, one at a time, and on the record.
 
-use end_to_end::{App, Options, eventually, signal, vehicle_state};
+use end_to_end::{Action, App, Options, eventually, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
-use std::io::Read;
+use std::{io::Read, time::Duration};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const USER: (&str, &str) = ("sc-user-id", FIRST_USER);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// No call takes that long.
+const LOST: Duration = Duration::from_secs(330);
 
 fn lock() -> String {
     LOCK.replace("{vehicleId}", FIRST_VEHICLE)
@@ -63,23 +67,14 @@ fn a_key_survives_a_power_cut_and_lives_for_a_day() {
     assert_eq!(again.body, first.body);
     assert_eq!(app.smartcar.count(LOCK, 200), 1);
 
-    let day = 24 * 60 * 60 * 1000;
-    let earlier =
-        "UPDATE action SET started_at = started_at - ?1, completed_at = completed_at - ?1";
-    app.database().execute(earlier, [day]).unwrap();
+    app.database().age_actions(DAY);
     let anew = with_key(&app, "k-1", &lock(), "");
     assert!(!anew.headers.contains_key("idempotent-replayed"));
     assert_eq!(app.smartcar.count(LOCK, 200), 2);
     // The record of what was done under it stays, the answer does not.
-    let kept: (String, Option<Vec<u8>>) = app
-        .database()
-        .query_row(
-            "SELECT idempotency_key, answer FROM action WHERE id = ?1",
-            [id(&first)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .unwrap();
-    assert_eq!(kept, ("k-1".to_owned(), None));
+    let kept = app.database().action(&id(&first));
+    assert_eq!(kept.idempotency_key.as_deref(), Some("k-1"));
+    assert_eq!(kept.answer, None);
 }
 
 #[test]
@@ -106,16 +101,15 @@ fn what_was_done_is_answered_again_after_the_connection_is_gone() {
     assert_eq!(lock("k-2").error(), edge(404, "VEHICLE_NOT_FOUND"));
 
     // What nobody completed is unknown in the end, and forgotten after a day.
-    let age = |app: &App, by: i64| {
-        let lost = "UPDATE action SET outcome = 'running', status = NULL,
-            started_at = started_at - ?1 WHERE idempotency_key = 'k-1'";
-        app.database().execute(lost, [by]).unwrap();
+    let age = |by: Duration| {
+        app.database().interrupt_action("k-1");
+        app.database().age_action("k-1", by);
     };
-    age(&app, 0);
+    age(Duration::ZERO);
     assert_eq!(lock("k-1").error(), edge(409, "REQUEST_IN_PROGRESS"));
-    age(&app, 330_000);
+    age(LOST);
     assert_eq!(lock("k-1").error(), edge(504, "OUTCOME_UNKNOWN"));
-    age(&app, 24 * 60 * 60 * 1000);
+    age(DAY);
     assert_eq!(lock("k-1").error(), edge(404, "VEHICLE_NOT_FOUND"));
 }
 
@@ -160,12 +154,7 @@ fn a_vehicle_is_told_one_thing_at_a_time() {
     std::thread::scope(|scope| {
         let first = scope.spawn(|| with_key(&app, "k-1", &lock(), ""));
         eventually("the first one has arrived", || {
-            let running = "SELECT count(*) FROM action WHERE outcome = 'running'";
-            let running: i64 = app
-                .database()
-                .query_row(running, [], |row| row.get(0))
-                .ok()?;
-            (running == 1).then_some(())
+            (app.database().count_running_actions() == 1).then_some(())
         });
         let again = with_key(&app, "k-1", &lock(), "");
         assert_eq!(again.error(), edge(409, "REQUEST_IN_PROGRESS"));
@@ -218,12 +207,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
             end_to_end::raw(app.address(), &[request.as_bytes()])
         });
         eventually("the command runs", || {
-            let running = "SELECT count(*) FROM action WHERE outcome = 'running'";
-            let running: i64 = app
-                .database()
-                .query_row(running, [], |row| row.get(0))
-                .ok()?;
-            (running == 1).then_some(())
+            (app.database().count_running_actions() == 1).then_some(())
         });
         app.signal_host("KILL");
     });
@@ -236,9 +220,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
     let other = app.call("POST", &lock(), &[USER], "");
     assert_eq!(other.error(), edge(409, "COMMAND_IN_PROGRESS"));
 
-    // No call takes that long.
-    let earlier = "UPDATE action SET started_at = started_at - 330000";
-    app.database().execute(earlier, []).unwrap();
+    app.database().age_actions(LOST);
     let again = with_key(&app, "k-1", &lock(), "");
     assert_eq!(again.error(), edge(504, "OUTCOME_UNKNOWN"));
     assert_eq!(again.headers["idempotent-replayed"], "true");
@@ -526,20 +508,15 @@ fn where_the_store_cannot_be_written_nothing_is_sent() {
     let app = App::start();
     assert_eq!(app.call("POST", &lock(), &[USER], "").status, 200);
     let database = app.database();
-    database
-        .execute_batch(
-            "CREATE TRIGGER broken BEFORE INSERT ON action BEGIN SELECT raise(FAIL, 'disk'); END",
-        )
-        .unwrap();
+    database.fail_to_begin_actions();
     let refused = app.call("POST", &lock(), &[USER], "");
     assert_eq!(refused.error(), edge(503, "STORE_UNAVAILABLE"));
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(app.smartcar.count(LOCK, 200), 1);
 
     // Where only the outcome cannot be written, what was done is told all the same.
-    database
-        .execute_batch("DROP TRIGGER broken; CREATE TRIGGER broken BEFORE UPDATE ON action BEGIN SELECT raise(FAIL, 'disk'); END")
-        .unwrap();
+    database.recover();
+    database.fail_to_complete_actions();
     assert_eq!(app.call("POST", &lock(), &[USER], "").status, 200);
     eventually("it is logged", || {
         app.said().contains("action_not_completed").then_some(())
@@ -558,27 +535,26 @@ fn answers_are_forgotten_after_a_day_and_the_record_after_its_time() {
     assert_eq!(with_key(&app, "k-2", &path, place).status, 200);
     // What nobody can ask for again is not kept at all.
     assert_eq!(app.call("POST", &path, &[USER], place).status, 200);
-    let count = |app: &App, which: &str| -> i64 {
-        let sql = format!("SELECT count(*) FROM action WHERE {which}");
-        let row = app.database().query_row(&sql, [], |row| row.get(0));
-        row.unwrap()
+    let count = |app: &App, which: fn(&Action) -> bool| {
+        let actions = app.database().actions();
+        actions.iter().filter(|action| which(action)).count()
     };
-    assert_eq!(count(&app, "answer IS NOT NULL"), 2);
-    let day = 24 * 60 * 60 * 1000_i64;
+    assert_eq!(count(&app, |action| action.answer.is_some()), 2);
     for (key, days) in [("k-1", 1), ("k-2", 31)] {
-        let age = "UPDATE action SET started_at = started_at - ?1 WHERE idempotency_key = ?2";
-        app.database()
-            .execute(age, rusqlite::params![days * day, key])
-            .unwrap();
+        app.database().age_action(key, days * DAY);
     }
     app.kill();
     app.run();
     app.call("POST", &lock(), &[USER], "");
     eventually("it is swept", || {
-        let answers = count(&app, "answer IS NOT NULL OR claim IS NOT NULL");
-        let old = count(&app, "idempotency_key = 'k-2'");
+        let answers = count(&app, |action| action.answer.is_some() || action.is_claimed);
+        let old = count(&app, |action| {
+            action.idempotency_key.as_deref() == Some("k-2")
+        });
         (answers == 0 && old == 0).then_some(())
     });
-    assert_eq!(count(&app, "idempotency_key = 'k-1'"), 1);
-    assert_eq!(count(&app, "1"), 3);
+    let young = count(&app, |action| {
+        action.idempotency_key.as_deref() == Some("k-1")
+    });
+    assert_eq!((young, app.database().actions().len()), (1, 3));
 }

@@ -97,15 +97,7 @@ fn signals_beside_half_a_surrogate_pair_are_brought_up_to_date() {
         };
         assert_eq!(told("vehicleidentification-nickname"), "Flitzer \u{fffd}");
         assert_eq!(told("tractionbattery-stateofcharge"), 42);
-        let kept: String = app
-            .database()
-            .query_row(
-                "SELECT body FROM delivery WHERE event_id = ?1",
-                [event],
-                |row| row.get(0),
-            )
-            .unwrap();
-        assert_eq!(kept, body);
+        assert_eq!(app.database().delivery(event).body, body);
     }
 }
 
@@ -115,12 +107,7 @@ fn signals_have_the_shape_of_smartcar_s_api() {
     let (signature, body) = fixture!("vehicle-state-observed.json");
     app.deliver(signature, body);
     // As if it had been delivered now, and Smartcar had listed no others.
-    let listing = "INSERT INTO listing SELECT id, user_id, unixepoch() * 1000 FROM vehicle;
-        UPDATE signal SET (delivered_at, error_at) = (
-            SELECT signal.delivered_at + listing.listed_at - vehicle.delivered_at,
-                error_at + listing.listed_at - vehicle.delivered_at
-            FROM listing JOIN vehicle ON vehicle_id = id)";
-    app.database().execute_batch(listing).unwrap();
+    app.database().list_signals_now();
     let list = app
         .call("GET", &format!("/v3/vehicles/{VEHICLE}/signals"), &[], "")
         .json();
@@ -285,7 +272,7 @@ fn delivery_without_a_time_is_known_as_long_as_it_is_kept() {
         assert_eq!(outcome(&deliver()), (200, "stored".into()));
         assert_eq!(outcome(&deliver()), (200, "duplicate".into()));
         // As the sweep does after the retention.
-        app.database().execute("DELETE FROM delivery", []).unwrap();
+        app.database().forget_deliveries();
         assert_eq!(outcome(&deliver()), (200, "stored".into()));
     }
 }

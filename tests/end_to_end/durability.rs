@@ -1,7 +1,6 @@
 //! What is acknowledged is stored, whatever happens in between.
 
 use end_to_end::{App, Options, deliver_to, eventually, signal, vehicle_state};
-use rusqlite::TransactionBehavior;
 use serde_json::json;
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -30,27 +29,14 @@ fn numbered(count: usize) -> Vec<String> {
         .collect()
 }
 
-fn stored(app: &App) -> BTreeSet<String> {
-    let database = app.database();
-    let mut statement = database.prepare("SELECT event_id FROM delivery").unwrap();
-    let ids = statement.query_map([], |row| row.get(0)).unwrap();
-    ids.map(Result::unwrap).collect()
-}
-
 #[test]
 fn a_store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
     let app = App::start();
     let deliveries = numbered(12);
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
     for failing_from in 0..12 {
-        app.database()
-            .execute_batch(&format!(
-                "DELETE FROM delivery;
-                 CREATE TRIGGER fault BEFORE INSERT ON delivery
-                 WHEN (SELECT count(*) FROM delivery) >= {failing_from}
-                 BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
-            ))
-            .unwrap();
+        app.database().forget_deliveries();
+        app.database().fail_to_store_more_than(failing_from);
         let acknowledged = Mutex::new(BTreeSet::new());
         thread::scope(|scope| {
             for (number, body) in deliveries.iter().enumerate() {
@@ -67,8 +53,8 @@ fn a_store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
         });
         let acknowledged = acknowledged.into_inner().unwrap();
         assert_eq!(acknowledged.len(), failing_from);
-        assert_eq!(acknowledged, stored(&app));
-        app.database().execute_batch("DROP TRIGGER fault").unwrap();
+        assert_eq!(acknowledged, app.database().events());
+        app.database().recover();
     }
 }
 
@@ -76,12 +62,7 @@ fn a_store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
 fn a_row_that_cannot_be_stored_costs_no_other() {
     let app = App::start();
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
-    app.database()
-        .execute_batch(
-            "CREATE TRIGGER fault BEFORE INSERT ON delivery WHEN NEW.event_id = '13'
-             BEGIN SELECT RAISE(ABORT, 'this one'); END",
-        )
-        .unwrap();
+    app.database().fail_to_store("13");
     let deliveries = numbered(32);
     thread::scope(|scope| {
         for (number, body) in deliveries.iter().enumerate() {
@@ -92,17 +73,14 @@ fn a_row_that_cannot_be_stored_costs_no_other() {
             });
         }
     });
-    assert_eq!(stored(&app).len(), 32);
+    assert_eq!(app.database().events().len(), 32);
 }
 
 #[test]
 fn somebody_else_s_lock_holds_deliveries_up_and_loses_none() {
     let app = App::start();
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
-    let mut database = app.database();
-    let lock = database
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .unwrap();
+    let held = app.database().lock();
     thread::scope(|scope| {
         let deliveries = numbered(8);
         let posts: Vec<_> = deliveries
@@ -113,12 +91,12 @@ fn somebody_else_s_lock_holds_deliveries_up_and_loses_none() {
             })
             .collect();
         thread::sleep(Duration::from_millis(500));
-        lock.commit().unwrap();
+        drop(held);
         for post in posts {
             assert_eq!(post.join().unwrap(), 200);
         }
     });
-    assert_eq!(stored(&app).len(), 9);
+    assert_eq!(app.database().events().len(), 9);
 }
 
 #[test]
@@ -144,12 +122,8 @@ fn ten_hosts_that_start_on_one_empty_store_at_once_agree_on_its_schema() {
             });
         }
     });
-    assert_eq!(stored(&app).len(), 80);
-    let version: i64 = app
-        .database()
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .unwrap();
-    assert!(version >= 4);
+    assert_eq!(app.database().events().len(), 80);
+    assert!(app.database().version() >= 4);
 }
 
 #[test]
@@ -157,15 +131,13 @@ fn a_schema_of_a_newer_version_is_left_alone() {
     let mut app = App::start();
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
     app.kill();
-    app.database()
-        .execute_batch("PRAGMA user_version = 999")
-        .unwrap();
+    app.database().set_version(999);
     app.run();
     let answer = app.try_deliver(&vehicle_state("second", VEHICLE, AT, &[]));
     assert_eq!(answer.unwrap().status, 503);
     app.kill();
     assert!(app.said().contains("run a newer version"), "{}", app.said());
-    assert_eq!(stored(&app).len(), 1);
+    assert_eq!(app.database().events().len(), 1);
 }
 
 /// An update as the model sees it.
@@ -267,7 +239,7 @@ fn ten_thousand_deliveries_survive_five_power_cuts() {
     });
 
     let expected: BTreeSet<String> = updates.iter().map(|update| update.event.clone()).collect();
-    assert_eq!(stored(&app), expected);
+    assert_eq!(app.database().events(), expected);
     let mut model: BTreeMap<(&str, &str), &Update> = BTreeMap::new();
     for update in &updates {
         let newest = model

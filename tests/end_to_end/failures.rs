@@ -242,9 +242,7 @@ fn the_identity_server_fails() {
 fn the_key_value_store_is_down() {
     let app = App::start();
     assert_eq!(lock(&app).status, 200);
-    app.key_value()
-        .execute_batch("DROP TABLE spin_key_value")
-        .unwrap();
+    app.key_value().destroy();
     // Each instance then has a token of its own.
     for _ in 0..3 {
         assert_eq!(lock(&app).status, 200);
@@ -259,9 +257,8 @@ fn the_key_value_store_is_down() {
 fn the_database_is_locked() {
     let app = App::start();
     assert_eq!(lock(&app).status, 200);
-    let database = app.database();
     let sent = app.smartcar.count(LOCK, 200);
-    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let held = app.database().lock();
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| lock(&app));
         std::thread::sleep(Duration::from_millis(500));
@@ -269,10 +266,10 @@ fn the_database_is_locked() {
         assert_eq!(vehicle(&app).status, 200);
         assert_eq!(app.call("GET", "/v3/audit", &[], "").status, 200);
         assert_eq!(app.smartcar.count(LOCK, 200), sent);
-        database.execute_batch("COMMIT").unwrap();
+        drop(held);
         assert_eq!(patient.join().unwrap().status, 200);
     });
-    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let _held = app.database().lock();
     let answer = lock(&app);
     assert_eq!(answer.error(), edge(503, "STORE_UNAVAILABLE"));
     assert_eq!(app.smartcar.count(LOCK, 200), sent + 1, "nothing was sent");

@@ -66,10 +66,7 @@ fn forged_requests_are_counted_together() {
         let counted = deliveries(&app);
         (count(&counted, "refused", "SIGNATURE_MISMATCH") == 60).then_some(counted)
     });
-    let rows: i64 = app
-        .database()
-        .query_row("SELECT count(*) FROM tally", [], |row| row.get(0))
-        .unwrap();
+    let rows = app.database().count_tallies();
     assert!(rows <= 2, "{rows} rows: {counted}");
 }
 
@@ -92,14 +89,8 @@ fn what_is_older_than_the_retention_is_swept() {
     let mut app = App::start();
     app.try_deliver(&vehicle_state("first", "v-1", AT, &[]));
     let database = app.database();
-    database
-        .execute_batch(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600)
-             INSERT INTO delivery
-             SELECT 'old-' || i, 'X', 'LIVE', NULL, NULL, NULL, i, '{}' FROM n;
-             UPDATE chore SET next_at = 0",
-        )
-        .unwrap();
+    database.add_old_deliveries(600);
+    database.make_chores_due();
     app.kill();
     app.set("RETENTION_DAYS", "7");
     app.set("MAX_DELIVERY_AGE", "86400");

@@ -137,10 +137,7 @@ fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
     thread::scope(|scope| {
         let locked = scope.spawn(|| lock(&first, "key-1"));
         eventually("the first one is running", || {
-            let running = "SELECT count(*) FROM action WHERE outcome = 'running'";
-            let database = first.database();
-            let running: i64 = database.query_row(running, [], |row| row.get(0)).ok()?;
-            (running == 1).then_some(())
+            (first.database().count_running_actions() == 1).then_some(())
         });
         let other = second.command(FIRST_VEHICLE, FIRST_USER, "security/unlock", "");
         assert_eq!(other.error(), edge(409, "COMMAND_IN_PROGRESS"));
@@ -163,12 +160,7 @@ fn all_nodes_use_one_token() {
     thread::scope(|scope| {
         let locked = scope.spawn(|| lock(&first, "key-1"));
         eventually("it has taken the lease", || {
-            let kept = "SELECT count(*) FROM spin_key_value WHERE key LIKE '%lease%'";
-            let kept: i64 = first
-                .key_value()
-                .query_row(kept, [], |row| row.get(0))
-                .ok()?;
-            (kept == 1).then_some(())
+            (first.key_value().count_leases() == 1).then_some(())
         });
         let path = format!("/v3/vehicles/{COMBUSTION_VEHICLE}");
         assert_eq!(second.call("GET", &path, &[], "").status, 200);

@@ -4,6 +4,7 @@
 use end_to_end::{Answer, App, Options, Sink, eventually, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
+use std::time::Duration;
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const CONNECTION: &str = "/v3/connections/{connectionId}";
@@ -57,9 +58,8 @@ fn report(app: &App, user: &str, at: i64, is_locked: bool) {
 }
 
 /// As if so much time had passed since every action.
-fn pass(app: &App, millis: i64) {
-    let earlier = "UPDATE action SET started_at = started_at - ?1";
-    app.database().execute(earlier, [millis]).unwrap();
+fn pass(app: &App, seconds: u64) {
+    app.database().age_actions(Duration::from_secs(seconds));
 }
 
 #[test]
@@ -97,10 +97,10 @@ fn lost_answer_holds_the_vehicle_until_a_caller_insists() {
 fn lost_answer_holds_the_vehicle_for_330_seconds() {
     let app = App::start();
     lose(&app);
-    pass(&app, 320_000);
+    pass(&app, 320);
     let refused = send(&app, "unlock", &[]);
     assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"));
-    pass(&app, 10_000);
+    pass(&app, 10);
     assert_eq!(send(&app, "unlock", &[]).status, 200);
 }
 
@@ -126,12 +126,7 @@ fn running_command_is_not_passed_by_insisting() {
     std::thread::scope(|scope| {
         let first = scope.spawn(|| send(&app, "lock", &[]));
         eventually("the first one has arrived", || {
-            let running = "SELECT count(*) FROM action WHERE outcome = 'running'";
-            let running: i64 = app
-                .database()
-                .query_row(running, [], |row| row.get(0))
-                .ok()?;
-            (running == 1).then_some(())
+            (app.database().count_running_actions() == 1).then_some(())
         });
         let second = send(&app, "unlock", &[INSIST]);
         assert_eq!(second.error(), edge(409, "COMMAND_IN_PROGRESS"));
@@ -152,13 +147,13 @@ fn evidence_is_settled_once() {
     assert_eq!(said(&app), "carried_out");
     // What somebody does with the car later is another story.
     report(&app, FIRST_USER, at + 1, false);
-    pass(&app, 400_000);
+    pass(&app, 400);
     report(&app, FIRST_USER, at + 2, false);
     assert_eq!(said(&app), "carried_out");
 
     let lost = id(&lose(&app));
     let said = |app: &App| attributes(app, &lost)["signal"]["indicates"].clone();
-    pass(&app, 400_000);
+    pass(&app, 400);
     report(&app, FIRST_USER, now(), false);
     assert_eq!(said(&app), "not_carried_out");
     report(&app, FIRST_USER, now() + 1, true);
@@ -244,12 +239,7 @@ fn command_of_another_caller_is_not_named() {
 fn key_for_a_user_claims_no_vehicle_of_another_user() {
     let app = with_keys();
     let lock = LOCK.replace("{vehicleId}", UNPLUGGED_VEHICLE);
-    let actions = |app: &App| -> i64 {
-        let count = "SELECT count(*) FROM action";
-        app.database()
-            .query_row(count, [], |row| row.get(0))
-            .unwrap()
-    };
+    let actions = |app: &App| app.database().actions().len();
     for _ in 0..2 {
         let refused = call_as(&app, "user", "POST", &lock, &[USER]);
         assert_eq!(refused.error(), edge(404, "VEHICLE_NOT_FOUND"));
@@ -283,23 +273,14 @@ fn key_of_one_user_commands_for_that_user_whoever_the_owner_is() {
     };
     let own = lock(FIRST_VEHICLE);
     assert_eq!(own.status, 200, "{own:?}");
-    let user = "SELECT user_id FROM action WHERE id = ?1";
-    let user: String = app
-        .database()
-        .query_row(user, [id(&own)], |row| row.get(0))
-        .unwrap();
-    assert_eq!(user, FIRST_USER);
+    let action = app.database().action(&id(&own));
+    assert_eq!(action.user_id.as_deref(), Some(FIRST_USER));
     // As where the user is named, the user has to be connected to the vehicle.
     for _ in 0..2 {
         let refused = lock(UNPLUGGED_VEHICLE);
         assert_eq!(refused.error(), edge(404, "VEHICLE_NOT_FOUND"));
     }
-    let actions = "SELECT count(*) FROM action";
-    let actions: i64 = app
-        .database()
-        .query_row(actions, [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(actions, 1);
+    assert_eq!(app.database().actions().len(), 1);
 }
 
 #[test]
@@ -328,8 +309,6 @@ fn idempotency_key_replays_no_answer_of_another_user() {
 fn action_that_a_crash_left_behind_counts_as_unknown_without_another_one() {
     let app = App::start();
     assert_eq!(send(&app, "lock", &[]).status, 200);
-    let crash = "UPDATE action SET outcome = 'running', status = NULL, completed_at = NULL,
-        started_at = started_at - ?1";
     let found = |app: &App| {
         let of = |outcome: &str| {
             let list = format!("/v3/audit?filter[outcome]={outcome}");
@@ -340,12 +319,15 @@ fn action_that_a_crash_left_behind_counts_as_unknown_without_another_one() {
         let counted = status["commands"]["lastDay"][0]["outcome"].clone();
         (of("running"), of("unknown"), counted)
     };
-    app.database().execute(crash, [0]).unwrap();
+    app.database().interrupt_actions();
     assert_eq!(found(&app), (1, 0, json!("running")));
-    app.database().execute(crash, [330_000]).unwrap();
+    app.database().interrupt_actions();
+    pass(&app, 330);
     assert_eq!(found(&app), (0, 1, json!("unknown")));
     // Nor has anything begun tomorrow.
-    app.database().execute(crash, [-86_400_000]).unwrap();
+    let day = Duration::from_secs(24 * 60 * 60);
+    app.database().interrupt_actions();
+    app.database().advance_actions(day);
     assert_eq!(found(&app), (0, 1, json!("unknown")));
 }
 
@@ -392,14 +374,9 @@ fn connection(app: &App) -> String {
 }
 
 /// Which of the vehicle and its signals are stored.
-fn stored(app: &App) -> (i64, i64) {
-    let count = |table: &str| {
-        let sql = format!("SELECT count(*) FROM {table}");
-        app.database()
-            .query_row(&sql, [], |row| row.get(0))
-            .unwrap()
-    };
-    (count("vehicle"), count("signal"))
+fn stored(app: &App) -> (i64, usize) {
+    let database = app.database();
+    (database.count_vehicles(), database.signals().len())
 }
 
 #[test]
@@ -436,9 +413,7 @@ fn removal_of_what_is_gone_forgets_the_vehicle() {
 
     // An instance that ended in the middle has forgotten nothing; the record knows
     // whose it was.
-    let crash = "UPDATE action SET outcome = 'running', status = NULL, completed_at = NULL
-        WHERE status IN (204, 410)";
-    app.database().execute(crash, []).unwrap();
+    app.database().interrupt_actions();
     report(&app, FIRST_USER, now(), true);
     assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
     assert_eq!(stored(&app), (0, 0));
@@ -476,15 +451,11 @@ fn removal_keeps_what_is_stored_for_another_user_of_the_vehicle() {
     let known = app.call("GET", "/v3/vehicles", &[], "").json();
     let owner = &known["data"][0]["relationships"]["user"]["data"]["id"];
     assert_eq!(*owner, SECOND_USER);
-    let left: String = app
-        .database()
-        .query_row("SELECT code FROM signal", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(left, "odometer-traveleddistance");
+    let left = &app.database().signals()[0];
+    assert_eq!(left.code, "odometer-traveleddistance");
     // Nor does the removal of a whole user.
     report(&app, FIRST_USER, now() + 2, true);
-    let owner = "UPDATE vehicle SET user_id = ?1";
-    app.database().execute(owner, [SECOND_USER]).unwrap();
+    app.database().give_vehicles_to(SECOND_USER);
     assert_eq!(stored(&app), (1, 2));
     let removed = app.call("DELETE", &format!("/v3/users/{FIRST_USER}"), &[], "");
     assert_eq!(removed.status, 204, "{removed:?}");
@@ -526,14 +497,12 @@ fn removal_of_an_old_connection_keeps_what_a_newer_one_has_reported() {
         assert_eq!(stored(&app), (1, 1));
     }
     // A report of another user's is no newer connection of this one.
-    let owner = "UPDATE vehicle SET user_id = ?1";
-    app.database().execute(owner, [SECOND_USER]).unwrap();
+    app.database().give_vehicles_to(SECOND_USER);
     assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
     assert_eq!(stored(&app), (1, 0));
     report(&app, FIRST_USER, now() + 2, true);
     // What was reported until then was the old connection's.
-    let earlier = "UPDATE vehicle SET delivered_at = delivered_at - 60000";
-    app.database().execute(earlier, []).unwrap();
+    app.database().age_vehicles(Duration::from_secs(60));
     assert_eq!(app.call("DELETE", &connection, &[], "").status, 404);
     assert_eq!(stored(&app), (0, 0));
 }
@@ -546,26 +515,29 @@ fn removal_leaves_nothing_of_a_user_who_shared_a_vehicle() {
         let theirs = vehicle_state("e-theirs", FIRST_VEHICLE, now(), &[]);
         let theirs = theirs.replace("user-of-tests", SECOND_USER);
         assert_eq!(app.try_deliver(&theirs).unwrap().status, 200);
-        let rows = format!(
-            r#"INSERT INTO signal (vehicle_id, code, body, delivered_at, rank, user_id, error, error_at, error_user_id)
-            VALUES
-                ('{FIRST_VEHICLE}', 'a', '{{"value":1}}', 1, '1', '{SECOND_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
-                ('{FIRST_VEHICLE}', 'b', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{SECOND_USER}'),
-                ('{FIRST_VEHICLE}', 'c', '{{"value":1}}', 1, '1', '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
-                ('{FIRST_VEHICLE}', 'd', NULL, NULL, NULL, '{FIRST_USER}', '{{"old":1}}', 2, '{FIRST_USER}'),
-                ('{FIRST_VEHICLE}', 'e', '{{"value":1}}', 1, '1', '{SECOND_USER}', NULL, NULL, NULL);
-            INSERT INTO vehicle_error (vehicle_id, type, code, error_at, user_id) VALUES
-                ('{FIRST_VEHICLE}', 'T', 'MINE', 1, '{FIRST_USER}'),
-                ('{FIRST_VEHICLE}', 'T', 'THEIRS', 1, '{SECOND_USER}');
-            INSERT INTO action (id, kind, path, caller, vehicle_id, user_id, fingerprint, is_exclusive, started_at, outcome)
-            VALUES
-                ('act_mine', 'k', '/', 'c', '{FIRST_VEHICLE}', '{FIRST_USER}', 'f', 0, 1, 'unknown'),
-                ('act_theirs', 'k', '/', 'c', '{FIRST_VEHICLE}', '{SECOND_USER}', 'f', 0, 1, 'unknown');
-            INSERT INTO action_signal (action_id, is_late, body, observed_at, user_id) VALUES
-                ('act_mine', 0, '1', 1, NULL), ('act_mine', 0, '2', 1, '{SECOND_USER}'),
-                ('act_theirs', 0, '3', 1, '{FIRST_USER}'), ('act_theirs', 0, '4', 1, NULL);"#
-        );
-        app.database().execute_batch(&rows).unwrap();
+        let database = app.database();
+        let (mine, shared) = (Some(FIRST_USER), Some(SECOND_USER));
+        for (code, value_of, error_of) in [
+            ("a", shared, mine),
+            ("b", mine, shared),
+            ("c", mine, mine),
+            ("d", None, mine),
+            ("e", shared, None),
+        ] {
+            database.add_signal(FIRST_VEHICLE, code, value_of, error_of);
+        }
+        database.add_vehicle_error(FIRST_VEHICLE, "MINE", FIRST_USER);
+        database.add_vehicle_error(FIRST_VEHICLE, "THEIRS", SECOND_USER);
+        database.add_unknown_action("act_mine", FIRST_VEHICLE, FIRST_USER);
+        database.add_unknown_action("act_theirs", FIRST_VEHICLE, SECOND_USER);
+        for (action, body, user) in [
+            ("act_mine", "1", None),
+            ("act_mine", "2", shared),
+            ("act_theirs", "3", mine),
+            ("act_theirs", "4", None),
+        ] {
+            database.add_evidence(action, body, user);
+        }
         let path = if is_whole_user {
             format!("/v3/users/{FIRST_USER}")
         } else {
@@ -573,31 +545,34 @@ fn removal_leaves_nothing_of_a_user_who_shared_a_vehicle() {
         };
         let removed = app.call("DELETE", &path, &[], "");
         assert_eq!(removed.status, 204, "{removed:?}");
-        let left = |sql: &str| -> String {
-            let all = format!("SELECT json_group_array(x) FROM ({sql})");
-            app.database()
-                .query_row(&all, [], |row| row.get(0))
-                .unwrap()
-        };
-        let signals = left(
-            "SELECT code || ' ' || coalesce(body, '-') || ' ' || coalesce(error, '-') || ' '
-                || coalesce(value_rank, '-') || ' ' || coalesce(error_at, '-') AS x
-            FROM signal ORDER BY code",
-        );
-        let expected = json!([
-            r#"a {"value":1} - 1 -"#,
-            r#"b - {"old":1} - 2"#,
-            r#"e {"value":1} - 1 -"#
-        ]);
-        assert_eq!(signals, expected.to_string());
-        let users = "SELECT DISTINCT coalesce(user_id, '-') || coalesce(error_user_id, '-') AS x
-            FROM signal WHERE instr(user_id, ?1) OR instr(error_user_id, ?1)";
-        let users = left(&users.replace("?1", &format!("'{FIRST_USER}'")));
-        assert_eq!(users, "[]");
-        let errors = left("SELECT code AS x FROM vehicle_error");
-        assert_eq!(errors, r#"["THEIRS"]"#);
-        let reports = left("SELECT body AS x FROM action_signal ORDER BY body");
-        assert_eq!(reports, r#"["2","4"]"#);
+        let signals = database.signals();
+        let left: Vec<_> = signals
+            .iter()
+            .map(|signal| {
+                (
+                    signal.code.as_str(),
+                    signal.body.as_deref(),
+                    signal.error.as_deref(),
+                    signal.rank.as_deref(),
+                    signal.error_at,
+                )
+            })
+            .collect();
+        let value = Some(r#"{"value":1}"#);
+        let error = Some(r#"{"old":1}"#);
+        let expected = [
+            ("a", value, None, Some("1"), None),
+            ("b", None, error, None, Some(2)),
+            ("e", value, None, Some("1"), None),
+        ];
+        assert_eq!(left, expected);
+        for signal in &signals {
+            let users = [&signal.user_id, &signal.error_user_id];
+            let is_mine = |user: &&Option<String>| user.as_deref() == mine;
+            assert!(!users.iter().any(is_mine), "{signal:?}");
+        }
+        assert_eq!(database.vehicle_errors(), ["THEIRS"]);
+        assert_eq!(database.evidence(), ["2", "4"]);
         assert_eq!(stored(&app), (1, 3));
     }
 }
@@ -715,12 +690,9 @@ fn audit_names_replays_and_runs_that_passed_something_on() {
     assert_eq!(app.try_deliver(&state).unwrap().status, 200);
     eventually("it was tried", || (!sink.posted().is_empty()).then_some(()));
     eventually("it is not being tried", || {
-        let busy = "SELECT count(*) FROM outbox WHERE claimed_until > 0";
-        let busy: i64 = app.database().query_row(busy, [], |row| row.get(0)).ok()?;
-        (busy == 0).then_some(())
+        (app.database().count_claimed_events() == 0).then_some(())
     });
-    let kill = "UPDATE outbox SET dead_at = 1, error = 'x'";
-    app.database().execute(kill, []).unwrap();
+    app.database().make_dead_letters();
     sink.answer(|_| (200, String::new()));
     let letters = app.call("GET", "/v3/dead-letters", &[], "").json();
     let letter = letters["data"][0]["id"].as_str().unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use simulator::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
@@ -120,12 +120,12 @@ fn listing_says_for_a_day_which_signals_there_are() {
     get(&app, "all", &path, &[]);
     assert_eq!(source(&get(&app, "all", &path, &[])), "smartcar-edge; hit");
     // Its signals are as fresh as before.
-    let sql = "UPDATE listing SET listed_at = listed_at - 90000000";
-    app.database().execute(sql, []).unwrap();
+    let over_a_day = Duration::from_secs(25 * 60 * 60);
+    app.database().age_listings(over_a_day);
     let any_age = [("cache-control", "max-age=1000000000")];
     let stale = get(&app, "all", &path, &any_age);
     assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
-    app.database().execute(sql, []).unwrap();
+    app.database().age_listings(over_a_day);
     app.smartcar
         .fault(SIGNALS, json!({"status": 502, "body": "{}"}));
     let fallback = get(&app, "all", &path, &any_age);
@@ -133,8 +133,7 @@ fn listing_says_for_a_day_which_signals_there_are() {
     assert_eq!(source(&fallback), expected);
     app.smartcar.control("PUT", "/faults", &json!([]));
     // What would come from a clock that was ahead is no listing.
-    let ahead = "UPDATE listing SET listed_at = listed_at + 900000000";
-    app.database().execute(ahead, []).unwrap();
+    app.database().advance_listings(10 * over_a_day);
     let stale = get(&app, "all", &path, &any_age);
     assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
 }
@@ -489,8 +488,8 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
     let lock = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
     assert_eq!(app.call("POST", &lock, &[], "").status, 200);
     // After a while it is asked again: somebody may have connected it.
-    let sql = "UPDATE fruitless_lookup SET at = at - 600000";
-    app.database().execute(sql, []).unwrap();
+    let a_while = Duration::from_secs(600);
+    app.database().age_fruitless_lookups(a_while);
     let before = count(&app, CONNECTIONS);
     get(&app, "all", &list("nobody-s"), &[]);
     assert_eq!(count(&app, CONNECTIONS), before + 2);
@@ -505,13 +504,13 @@ fn lookup_counts_where_the_clock_of_its_host_is_ahead() {
         count(&app, CONNECTIONS)
     };
     assert_eq!(look_up(), 2);
-    let ahead = |by: i64| {
-        let sql = "UPDATE fruitless_lookup SET at = at + ?1";
-        app.database().execute(sql, [by]).unwrap();
+    let ahead = |seconds: u64| {
+        let by = Duration::from_secs(seconds);
+        app.database().advance_fruitless_lookups(by);
     };
-    ahead(240_000);
+    ahead(240);
     assert_eq!(look_up(), 2);
-    ahead(86_400_000);
+    ahead(86_400);
     assert_eq!(look_up(), 4, "what is further ahead is not believed");
 }
 
@@ -588,8 +587,7 @@ fn users_of_a_shared_vehicle_are_looked_up_once() {
 fn owner_is_looked_up_where_the_store_is_down() {
     let mut app = app();
     app.kill();
-    let newer = "PRAGMA user_version = 999";
-    app.database().execute_batch(newer).unwrap();
+    app.database().set_version(999);
     app.run();
     for path in [list(FIRST_VEHICLE), one(FIRST_VEHICLE, ODOMETER)] {
         let answer = get(&app, "all", &path, &[]);
@@ -620,8 +618,7 @@ fn fresh_signal_that_the_caller_does_not_want_is_asked_for_at_its_request() {
         FIRST_USER,
         &[signal(ODOMETER, 1, at, at)],
     );
-    let sql = "UPDATE signal SET delivered_at = delivered_at - ?1";
-    app.database().execute(sql, [100_000]).unwrap();
+    app.database().age_signals(Duration::from_secs(100));
     let path = one(FIRST_VEHICLE, ODOMETER);
     for wanted in ["max-age=0", "max-age=50"] {
         app.smartcar
@@ -630,7 +627,7 @@ fn fresh_signal_that_the_caller_does_not_want_is_asked_for_at_its_request() {
         let expected = "smartcar-edge; fwd=request; fwd-status=500; detail=stale-if-error";
         assert_eq!(source(&answer), expected, "{wanted}");
     }
-    app.database().execute(sql, [300_000]).unwrap();
+    app.database().age_signals(Duration::from_secs(300));
     let answer = get(&app, "all", &path, &[("cache-control", "max-age=0")]);
     let expected = "smartcar-edge; fwd=stale; fwd-status=500; detail=stale-if-error";
     assert_eq!(source(&answer), expected);

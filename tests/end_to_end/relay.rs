@@ -52,21 +52,16 @@ fn outbox(app: &App, sink: &str) -> Value {
 
 /// Waits until nobody is sending anything.
 fn settled(app: &App) {
-    let busy = "SELECT count(*) FROM outbox WHERE claimed_until > 0";
     eventually("everything was tried", || {
-        let busy: i64 = app
-            .database()
-            .query_row(busy, [], |row| row.get(0))
-            .unwrap();
-        (busy == 0).then_some(())
+        (app.database().count_claimed_events() == 0).then_some(())
     });
 }
 
 /// Makes everything due that waits.
 fn due(app: &App) {
     settled(app);
-    let now = "UPDATE outbox SET due_at = 0; UPDATE sink SET paused_until = 0";
-    app.database().execute_batch(now).unwrap();
+    app.database().make_outbox_due();
+    app.database().end_pauses();
 }
 
 #[test]
@@ -133,16 +128,8 @@ fn sink_that_has_too_much_is_sent_nothing_else_until_it_said_so() {
         sink.answer(|_| (429, answer.into()));
         let app = app(&[sink.configuration("mine")]);
         deliver(&app, "e-1", "v-1", 1);
-        let until = eventually("it is paused", || {
-            let until = "SELECT paused_until FROM sink";
-            let until: i64 = app.database().query_row(until, [], |row| row.get(0)).ok()?;
-            (until > 0).then_some(until)
-        });
-        let first = "SELECT received_at FROM delivery";
-        let first: i64 = app
-            .database()
-            .query_row(first, [], |row| row.get(0))
-            .unwrap();
+        let until = eventually("it is paused", || app.database().paused_until("mine"));
+        let first = app.database().delivery("e-1").received_at;
         assert!(until - first >= seconds * 1000, "{answer:?}");
         // Another vehicle's event is not for it either.
         if seconds > 5 {
@@ -204,9 +191,8 @@ fn retention_runs_from_the_schedule_when_nothing_is_delivered() {
     });
     run(&app);
     app.kill();
-    let old = "INSERT INTO delivery VALUES ('e-1', 'TOMORROW', 'LIVE', NULL, NULL, NULL, 1, '{}');
-        UPDATE chore SET next_at = 0";
-    app.database().execute_batch(old).unwrap();
+    app.database().add_old_deliveries(1);
+    app.database().make_chores_due();
     app.run();
     assert_eq!(app.stored(), 1);
     run(&app);
@@ -222,11 +208,8 @@ fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
     eventually("it was tried", || (!sink.posted().is_empty()).then_some(()));
     settled(&app);
     // Nobody puts it off for longer than an event is tried.
-    let waits = "SELECT due_at - created_at FROM outbox";
-    let waits: i64 = app
-        .database()
-        .query_row(waits, [], |row| row.get(0))
-        .unwrap();
+    let event = &app.database().outbox()[0];
+    let waits = event.due_at - event.created_at;
     let day = 24 * 60 * 60 * 1000;
     assert!((day..day + 60_000).contains(&waits), "{waits} ms");
 }
@@ -272,8 +255,7 @@ fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     });
     // Nobody noted it. Its lease has still to end.
     assert_eq!(run(&app)["delivered"], 0);
-    let ended = "UPDATE outbox SET claimed_until = 1, due_at = 1";
-    app.database().execute(ended, []).unwrap();
+    app.database().end_claims();
     assert_eq!(run(&app)["delivered"], 1);
     assert_eq!(sink.taken(), ["e-1", "e-1"]);
 }
@@ -315,7 +297,6 @@ fn what_was_never_taken_is_a_dead_letter_and_can_be_sent_again() {
     let mut app = app(&[sink.configuration("mine")]);
     deliver(&app, "e-1", "v-1", 1);
     deliver(&app, "e-2", "v-2", 2);
-    let attempts = "UPDATE outbox SET attempts = 19 WHERE event_id = 'e-1'";
     eventually("both were tried", || {
         (sink.posted().len() >= 2).then_some(())
     });
@@ -323,9 +304,9 @@ fn what_was_never_taken_is_a_dead_letter_and_can_be_sent_again() {
     // The run that tried them could take them again.
     app.kill();
     app.run();
-    app.database().execute(attempts, []).unwrap();
-    let day = "UPDATE outbox SET created_at = created_at - 86400000 WHERE event_id = 'e-2'";
-    app.database().execute(day, []).unwrap();
+    app.database().set_attempts("e-1", 19);
+    let day = Duration::from_secs(24 * 60 * 60);
+    app.database().age_event("e-2", day);
     due(&app);
     run(&app);
     // Another run may have taken one of them first.
@@ -441,8 +422,7 @@ fn a_sink_that_fails_whatever_it_is_sent_is_left_alone_for_a_while() {
     });
     settled(&app);
     let posted = sink.posted().len();
-    let now = "UPDATE outbox SET due_at = 0";
-    app.database().execute(now, []).unwrap();
+    app.database().make_outbox_due();
     assert_eq!(run(&app)["kept"], 0);
     assert_eq!(sink.posted().len(), posted);
 

@@ -3,6 +3,7 @@
 use end_to_end::{Answer, App, Options, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER};
+use std::time::Duration;
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
@@ -39,13 +40,10 @@ fn age(answer: &Answer) -> u64 {
 }
 
 /// Makes everything that is stored older.
-fn pass(app: &App, seconds: i64) {
-    let by = seconds * 1000;
-    let database = app.database();
-    let signals = "UPDATE signal SET delivered_at = delivered_at - ?1, error_at = error_at - ?1";
-    database.execute(signals, [by]).unwrap();
-    let listings = "UPDATE listing SET listed_at = listed_at - ?1";
-    database.execute(listings, [by]).unwrap();
+fn pass(app: &App, seconds: u64) {
+    let by = Duration::from_secs(seconds);
+    app.database().age_signals(by);
+    app.database().age_listings(by);
 }
 
 fn deliver(app: &App) {

@@ -1,8 +1,6 @@
 //! A sink of one's own in the place of the one that posts.
 
-use end_to_end::{Composed, eventually, eventually_within, vehicle_state};
-use rusqlite::Connection;
-use serde_json::{Value, json};
+use end_to_end::{Composed, Database, eventually, eventually_within, vehicle_state};
 use std::time::Duration;
 
 const SINKS: &str = r#"[{"name":"log","url":"http://127.0.0.1:9","secret":"whsec_YQ=="}]"#;
@@ -66,15 +64,12 @@ fn sink_that_traps_repeats_no_event_that_it_had_taken_and_takes_none_with_it() {
         app.said().contains("trapped").then_some(())
     });
     let database = app.database();
-    let waiting = |database: &Connection| -> Vec<String> {
-        let mut rows = database
-            .prepare("SELECT event_id FROM outbox WHERE dead_at IS NULL ORDER BY seq")
-            .unwrap();
-        let rows = rows.query_map([], |row| row.get(0)).unwrap();
-        rows.map(Result::unwrap).collect()
+    let waiting = |database: &Database| -> Vec<String> {
+        let outbox = database.outbox().into_iter();
+        let waiting = outbox.filter(|event| !event.is_dead);
+        waiting.map(|event| event.event_id).collect()
     };
-    let over = "UPDATE outbox SET claimed_until = 1, due_at = 1";
-    database.execute(over, []).unwrap();
+    database.end_claims();
     // It is sent alone, and ends the relay again.
     for event in ["good-1", "good-2", "good-3"] {
         deliver(&app, event, event);
@@ -87,20 +82,15 @@ fn sink_that_traps_repeats_no_event_that_it_had_taken_and_takes_none_with_it() {
         assert_eq!(sent(&app, event), 1, "{event}");
     }
     // After twenty times nobody tries again.
-    let last = "UPDATE outbox SET attempts = 20, claimed_until = 1, due_at = 1";
     eventually("it is a dead letter", || {
-        database.execute(last, []).unwrap();
+        database.end_claims_after(20);
         run(&app);
         waiting(&database).is_empty().then_some(())
     });
-    let error: String = database
-        .query_row(
-            "SELECT error FROM outbox WHERE event_id = 'trap-1'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(error, "it was sent 20 times, and no attempt came to an end");
+    let outbox = database.outbox();
+    let letter = outbox.iter().find(|event| event.event_id == "trap-1");
+    let error = "it was sent 20 times, and no attempt came to an end";
+    assert_eq!(letter.unwrap().error.as_deref(), Some(error));
 }
 
 #[test]
@@ -109,12 +99,7 @@ fn sink_that_does_not_answer_is_given_up_before_its_lease_ends() {
     deliver(&app, "hang-1", "v-1");
     let database = app.database();
     let error = eventually_within(Duration::from_secs(90), "it is given up", || {
-        let error: Value = database
-            .query_row("SELECT error FROM outbox", [], |row| {
-                row.get::<_, Option<String>>(0).map(|error| json!(error))
-            })
-            .ok()?;
-        (!error.is_null()).then_some(error)
+        database.outbox().first()?.error.clone()
     });
     assert_eq!(error, "the sink did not answer in 45 s");
     assert!(!app.said().contains("trapped"), "{}", app.said());
