@@ -9,6 +9,8 @@ use crate::{
     key_value::KeyValue,
     process::{Process, free_address, repository},
 };
+use serde_json::Value;
+use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
     collections::BTreeMap,
     io::Read,
@@ -20,6 +22,11 @@ use tempfile::TempDir;
 
 /// A key with every scope.
 pub const KEY: &str = "key-for-everything";
+
+/// The variable `API_KEYS` with that key alone.
+// printf '%s' key-for-everything | openssl dgst -sha256
+pub const KEYS: &str = r#"[{"name":"all","scopes":["*"],
+    "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
 
 /// What an application is started with.
 #[derive(Default)]
@@ -57,9 +64,6 @@ impl App {
     pub fn start_with(options: Options) -> Self {
         let smartcar = Smartcar::start(options.simulator);
         let address = free_address();
-        // printf '%s' key-for-everything | openssl dgst -sha256
-        let keys = r#"[{"name":"all","scopes":["*"],
-            "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
         let mut variables = BTreeMap::from([
             ("SMARTCAR_CLIENT_ID", simulator::CLIENT_ID.to_owned()),
             (
@@ -77,7 +81,7 @@ impl App {
                 format!("http://{address}/connect/callback"),
             ),
             ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
-            ("API_KEYS", keys.to_owned()),
+            ("API_KEYS", KEYS.to_owned()),
             // Fixtures are as old as they are.
             ("SIGNALS_MAX_AGE", "1000000000".to_owned()),
             ("MAX_DELIVERY_AGE", "1000000000".to_owned()),
@@ -254,6 +258,24 @@ impl App {
     pub fn command(&self, vehicle: &str, user: &str, command: &str, body: &str) -> Answer {
         let path = format!("/v3/vehicles/{vehicle}/commands/{command}");
         self.call("POST", &path, &[("sc-user-id", user)], body)
+    }
+
+    /// Locks the first vehicle.
+    pub fn lock(&self) -> Answer {
+        self.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
+    }
+
+    /// Locks the first vehicle under an idempotency key.
+    pub fn lock_with_key(&self, key: &str) -> Answer {
+        let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
+        let headers = [("sc-user-id", FIRST_USER), ("idempotency-key", key)];
+        self.call("POST", &path, &headers, "")
+    }
+
+    /// What is recorded of a command or a removal.
+    pub fn record(&self, id: &str) -> Value {
+        let path = format!("/v3/commands/{id}");
+        self.call("GET", &path, &[], "").json()["data"].clone()
     }
 
     /// A signal of a vehicle, as the gateway tells it.

@@ -32,6 +32,11 @@ impl Answer {
         outcome.map_or("", |outcome| outcome.to_str().unwrap())
     }
 
+    /// The id under which the gateway has recorded what was asked for.
+    pub fn command_id(&self) -> String {
+        self.headers["edge-command-id"].to_str().unwrap().to_owned()
+    }
+
     /// Status, type and code of an error in Smartcar's shape.
     pub fn error(&self) -> (u16, String, String) {
         let json = self.json();
@@ -41,6 +46,20 @@ impl Answer {
         assert!(!text("detail").is_empty(), "{self:?}");
         (self.status, text("type"), text("code"))
     }
+}
+
+/// What [`Answer::error`] says of an error of the gateway's own.
+pub fn edge(status: u16, code: &str) -> (u16, String, String) {
+    (status, "EDGE".to_owned(), code.to_owned())
+}
+
+/// Where an answer comes from, which succeeds: the store or Smartcar.
+///
+/// # Panics
+/// Where it does not succeed, or does not say so.
+pub fn cache_status(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.headers["cache-status"].to_str().unwrap()
 }
 
 fn agent() -> &'static Agent {

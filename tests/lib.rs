@@ -23,8 +23,8 @@ mod sink;
 mod smartcar;
 mod up;
 
-pub use app::{App, KEY, Options};
-pub use client::{Answer, raw, send, try_send};
+pub use app::{App, KEY, KEYS, Options};
+pub use client::{Answer, cache_status, edge, raw, send, try_send};
 pub use database::{Action, Arrival, Database, Delivery, Lock, OutboxEvent, Signal};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use key_value::KeyValue;
@@ -35,7 +35,16 @@ pub use sink::{Posted, SECRET as SINK_SECRET, Sink};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The time, in milliseconds since 1970.
+///
+/// # Panics
+/// Before 1970.
+pub fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    i64::try_from(now.unwrap().as_millis()).unwrap()
+}
 
 /// Tries until there is something to return. The wait is generous: it only runs
 /// out where what was waited for does not come.

@@ -1,7 +1,6 @@
 //! Backup and restore of the database, as OPERATING.md says.
 
 use end_to_end::{App, Database, eventually, vehicle_state};
-use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -18,18 +17,12 @@ fn delivery(event: usize) -> String {
     vehicle_state(&format!("event-{event}"), &vehicle, at, &[])
 }
 
-fn locked(app: &App, key: &str) -> end_to_end::Answer {
-    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
-    let headers = [("sc-user-id", FIRST_USER), ("idempotency-key", key)];
-    app.call("POST", &path, &headers, "")
-}
-
 #[test]
 fn a_backup_made_under_load_can_be_restored() {
     let mut app = App::start();
     let place = TempDir::new().unwrap();
     let copy = place.path().join("backup.db");
-    assert_eq!(locked(&app, "k-1").status, 200);
+    assert_eq!(app.lock_with_key("k-1").status, 200);
 
     // Deliveries come in all the while.
     let (acknowledged, is_done) = (Mutex::new(BTreeSet::new()), AtomicBool::new(false));
@@ -74,7 +67,7 @@ fn a_backup_made_under_load_can_be_restored() {
     assert_eq!(app.database().events(), held);
     assert_eq!(app.stored(), held.len() as u64);
     // What it knew of commands is known again: the same key is not done anew.
-    let again = locked(&app, "k-1");
+    let again = app.lock_with_key("k-1");
     assert_eq!(again.headers["idempotent-replayed"], "true");
     // What came after it can be delivered again, and what came before is a duplicate.
     let acknowledged = acknowledged.into_inner().unwrap();

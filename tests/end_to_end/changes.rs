@@ -1,6 +1,6 @@
 //! Commands and removals: done once, one at a time, and on the record.
 
-use end_to_end::{Action, App, Options, eventually, signal, vehicle_state};
+use end_to_end::{Action, App, Options, edge, eventually, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
 use std::{io::Read, time::Duration};
@@ -16,24 +16,8 @@ fn lock() -> String {
     LOCK.replace("{vehicleId}", FIRST_VEHICLE)
 }
 
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
-
 fn with_key(app: &App, key: &str, path: &str, body: &str) -> end_to_end::Answer {
     app.call("POST", path, &[USER, ("idempotency-key", key)], body)
-}
-
-fn record(app: &App, id: &str) -> Value {
-    let path = format!("/v3/commands/{id}");
-    app.call("GET", &path, &[], "").json()["data"].clone()
-}
-
-fn id(answer: &end_to_end::Answer) -> String {
-    answer.headers["edge-command-id"]
-        .to_str()
-        .unwrap()
-        .to_owned()
 }
 
 #[test]
@@ -49,7 +33,7 @@ fn the_same_key_and_request_is_done_once_and_answered_the_same() {
         assert_eq!(again.headers["idempotent-replayed"], "true");
         let name = "sc-request-id";
         assert_eq!(again.headers[name], first.headers[name]);
-        assert_eq!(id(&again), id(&first));
+        assert_eq!(again.command_id(), first.command_id());
     }
     assert_eq!(app.smartcar.count(LOCK, 200), 1);
     // Another key is another command.
@@ -72,7 +56,7 @@ fn a_key_survives_a_power_cut_and_lives_for_a_day() {
     assert!(!anew.headers.contains_key("idempotent-replayed"));
     assert_eq!(app.smartcar.count(LOCK, 200), 2);
     // The record of what was done under it stays, the answer does not.
-    let kept = app.database().action(&id(&first));
+    let kept = app.database().action(&first.command_id());
     assert_eq!(kept.idempotency_key.as_deref(), Some("k-1"));
     assert_eq!(kept.answer, None);
 }
@@ -95,7 +79,7 @@ fn what_was_done_is_answered_again_after_the_connection_is_gone() {
     let again = lock("k-1");
     assert_eq!((again.status, &again.body), (200, &first.body));
     assert_eq!(again.headers["idempotent-replayed"], "true");
-    assert_eq!(id(&again), id(&first));
+    assert_eq!(again.command_id(), first.command_id());
     assert_eq!(requests(&app), before, "Smartcar is not asked");
     // Whatever is new needs an owner.
     assert_eq!(lock("k-2").error(), edge(404, "VEHICLE_NOT_FOUND"));
@@ -225,7 +209,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
     assert_eq!(again.error(), edge(504, "OUTCOME_UNKNOWN"));
     assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(
-        record(&app, &id(&again))["attributes"]["outcome"],
+        app.record(&again.command_id())["attributes"]["outcome"],
         "unknown"
     );
     let free = app.call("POST", &lock(), &[USER], "");
@@ -239,12 +223,12 @@ fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
     app.smartcar.fault(LOCK, json!({"cut": true, "times": 1}));
     let lost = with_key(&app, "k-1", &lock(), "");
     assert_eq!(lost.error(), edge(504, "OUTCOME_UNKNOWN"));
-    assert!(lost.body.contains(&id(&lost)), "{lost:?}");
+    assert!(lost.body.contains(&lost.command_id()), "{lost:?}");
     let again = with_key(&app, "k-1", &lock(), "");
     assert_eq!((again.status, again.body), (504, lost.body.clone()));
     assert_eq!(app.smartcar.count(LOCK, 200), 0, "it is not sent again");
 
-    let attributes = |app: &App| record(app, &id(&lost))["attributes"].clone();
+    let attributes = |app: &App| app.record(&lost.command_id())["attributes"].clone();
     assert_eq!(attributes(&app)["outcome"], "unknown");
     assert_eq!(attributes(&app)["signal"], Value::Null);
 
@@ -254,9 +238,7 @@ fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
         app.try_deliver(&vehicle_state(event, FIRST_VEHICLE, at, &[locked]))
             .unwrap()
     };
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_millis()).unwrap();
+    let now = now();
     // What the car said before the command shows nothing.
     told("e-1", now - 3_600_000, true);
     assert_eq!(attributes(&app)["signal"], Value::Null);
@@ -305,7 +287,7 @@ fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
     assert_eq!(status, 202);
     assert!(!headers.contains_key("content-length"));
     let id = headers["edge-command-id"].to_str().unwrap().to_owned();
-    assert_eq!(record(&app, &id)["attributes"]["outcome"], "running");
+    assert_eq!(app.record(&id)["attributes"]["outcome"], "running");
     let mut text = String::new();
     body.read_to_string(&mut text).unwrap();
     let whole = started.elapsed().as_millis();
@@ -316,11 +298,11 @@ fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
         "SUCCESS"
     );
 
-    let record = record(&app, &id);
+    let record = app.record(&id);
     assert_eq!(record["attributes"]["outcome"], "succeeded");
     let execution_id = execution["data"]["id"].as_str().unwrap();
     assert_eq!(record["attributes"]["smartcarExecutionId"], execution_id);
-    let by_execution = self::record(&app, execution_id);
+    let by_execution = app.record(execution_id);
     assert_eq!(by_execution["id"], record["id"]);
     let again = with_key(&app, "k-1", &lock(), "");
     assert_eq!((again.status, again.body), (202, text));
@@ -339,7 +321,7 @@ fn a_202_can_end_in_a_failure_or_in_nothing() {
     body.read_to_string(&mut text).unwrap();
     assert_eq!((status, text.as_str()), (202, failure));
     let id = headers["edge-command-id"].to_str().unwrap();
-    assert_eq!(record(&app, id)["attributes"]["outcome"], "failed");
+    assert_eq!(app.record(id)["attributes"]["outcome"], "failed");
 
     app.smartcar.fault(
         LOCK,
@@ -350,7 +332,7 @@ fn a_202_can_end_in_a_failure_or_in_nothing() {
     // The caller is not made to believe that this was all.
     assert!(body.read_to_string(&mut String::new()).is_err());
     let id = headers["edge-command-id"].to_str().unwrap();
-    assert_eq!(record(&app, id)["attributes"]["outcome"], "unknown");
+    assert_eq!(app.record(id)["attributes"]["outcome"], "unknown");
 }
 
 #[test]
@@ -362,7 +344,7 @@ fn a_command_outlives_the_caller_who_leaves() {
     drop(body);
     let id = headers["edge-command-id"].to_str().unwrap();
     eventually("the outcome is known", || {
-        (record(&app, id)["attributes"]["outcome"] == "succeeded").then_some(())
+        (app.record(id)["attributes"]["outcome"] == "succeeded").then_some(())
     });
 }
 
@@ -383,7 +365,7 @@ fn a_page_in_smartcar_s_place_is_no_answer() {
     app.smartcar.fault(LOCK, page(403));
     let answer = app.call("POST", &lock(), &headers, "");
     assert_eq!(answer.error(), edge(502, "UNREADABLE_ANSWER"));
-    let outcome = &record(&app, &id(&answer))["attributes"]["outcome"];
+    let outcome = &app.record(&answer.command_id())["attributes"]["outcome"];
     assert_eq!(*outcome, "failed");
     // Half an answer is none either.
     app.smartcar
@@ -434,7 +416,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
     );
     let oldest = &rows[2];
     let attributes = &oldest["attributes"];
-    assert_eq!(oldest["id"], id(&locked));
+    assert_eq!(oldest["id"], locked.command_id());
     assert_eq!(attributes["vehicleId"], FIRST_VEHICLE);
     assert_eq!(attributes["userId"], FIRST_USER);
     assert_eq!(attributes["idempotencyKey"], "k-1");

@@ -1,16 +1,12 @@
 //! How a user enters: through Smartcar Connect and back.
 
-use end_to_end::{Answer, App, KEY, Options, eventually, send};
+use end_to_end::{Answer, App, KEY, Options, edge, eventually, send};
 use serde_json::{Value, json};
 use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 use std::time::Duration;
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".to_owned(), code.to_owned())
-}
 
 fn start_with(variables: &[(&'static str, &str)]) -> App {
     let variables = variables

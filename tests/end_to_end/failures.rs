@@ -1,6 +1,6 @@
 //! What callers are told where something that is needed fails.
 
-use end_to_end::{Answer, App, eventually};
+use end_to_end::{Answer, App, edge, eventually};
 use serde_json::json;
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
@@ -8,14 +8,6 @@ use std::time::{Duration, Instant};
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
 const TOKEN: &str = "/oauth2/token";
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
-
-fn lock(app: &App) -> Answer {
-    app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
-}
 
 fn vehicle(app: &App) -> Answer {
     app.call(
@@ -27,9 +19,7 @@ fn vehicle(app: &App) -> Answer {
 }
 
 fn outcome(app: &App, answer: &Answer) -> String {
-    let id = answer.headers["edge-command-id"].to_str().unwrap();
-    let record = app.call("GET", &format!("/v3/commands/{id}"), &[], "");
-    let outcome = record.json()["data"]["attributes"]["outcome"].clone();
+    let outcome = app.record(&answer.command_id())["attributes"]["outcome"].clone();
     outcome.as_str().unwrap().to_owned()
 }
 
@@ -42,7 +32,7 @@ fn smartcar_is_gone() {
     assert_eq!(read.error(), edge(502, "SMARTCAR_UNREACHABLE"));
     assert!(read.headers.contains_key("retry-after"));
     // Nobody was there to take the command.
-    let command = lock(&app);
+    let command = app.lock();
     assert_eq!(command.error(), edge(502, "SMARTCAR_UNREACHABLE"));
     assert_eq!(outcome(&app, &command), "failed");
     // What is stored can be read, and the app can be asked how it is.
@@ -62,11 +52,11 @@ fn smartcar_is_slow() {
 
     // A command may take long.
     app.smartcar.fault(LOCK, json!({"latencyMs": 2000}));
-    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
     // An answer that trickles in is an answer.
     app.smartcar
         .fault(LOCK, json!({"pieces": 5, "pauseMs": 100}));
-    let answer = lock(&app);
+    let answer = app.lock();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["data"]["type"], "command-execution");
 }
@@ -120,7 +110,7 @@ fn refusal_that_is_not_the_token_s_costs_one_token() {
         // Smartcar's own words.
         assert_eq!((answer.status, answer.body.as_str()), (401, body));
     }
-    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
     assert_eq!(app.smartcar.count(TOKEN, 200), 2);
 }
 
@@ -192,7 +182,7 @@ fn smartcar_fails_for_good() {
         let body = error(status, kind, code);
         let fault = json!({"status": status, "body": body});
         app.smartcar.fault(LOCK, fault.clone());
-        let answer = lock(&app);
+        let answer = app.lock();
         // Smartcar's own words.
         assert_eq!((answer.status, &answer.body), (status, &body));
         assert_eq!(outcome(&app, &answer), expected, "{status}");
@@ -210,7 +200,7 @@ fn the_identity_server_fails() {
     let app = App::start();
     app.smartcar
         .fault(TOKEN, json!({"status": 503, "body": "{}"}));
-    let answer = lock(&app);
+    let answer = app.lock();
     assert_eq!(answer.error(), edge(503, "TOKEN_UNAVAILABLE"));
     assert_eq!(outcome(&app, &answer), "failed");
     assert_eq!(app.smartcar.count(LOCK, 200), 0);
@@ -226,7 +216,7 @@ fn the_identity_server_fails() {
     eventually("there is a token", || {
         (vehicle(&app).status == 200).then_some(())
     });
-    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
     let status = app.call("GET", "/status", &[], "").json();
     assert_eq!(status["token"]["present"], true);
     assert_eq!(status["diagnosis"], json!([]));
@@ -241,11 +231,11 @@ fn the_identity_server_fails() {
 #[test]
 fn the_key_value_store_is_down() {
     let app = App::start();
-    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
     app.key_value().destroy();
     // Each instance then has a token of its own.
     for _ in 0..3 {
-        assert_eq!(lock(&app).status, 200);
+        assert_eq!(app.lock().status, 200);
         assert_eq!(vehicle(&app).status, 200);
     }
     let status = app.call("GET", "/status", &[], "").json();
@@ -256,11 +246,11 @@ fn the_key_value_store_is_down() {
 #[test]
 fn the_database_is_locked() {
     let app = App::start();
-    assert_eq!(lock(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
     let sent = app.smartcar.count(LOCK, 200);
     let held = app.database().lock();
     std::thread::scope(|scope| {
-        let patient = scope.spawn(|| lock(&app));
+        let patient = scope.spawn(|| app.lock());
         std::thread::sleep(Duration::from_millis(500));
         // Reading goes on meanwhile.
         assert_eq!(vehicle(&app).status, 200);
@@ -270,7 +260,7 @@ fn the_database_is_locked() {
         assert_eq!(patient.join().unwrap().status, 200);
     });
     let _held = app.database().lock();
-    let answer = lock(&app);
+    let answer = app.lock();
     assert_eq!(answer.error(), edge(503, "STORE_UNAVAILABLE"));
     assert_eq!(app.smartcar.count(LOCK, 200), sent + 1, "nothing was sent");
 }

@@ -1,15 +1,11 @@
 //! A handler of one's own behind the middleware `verify`.
 
-use end_to_end::{Composed, eventually, raw, sign};
+use end_to_end::{Composed, edge, eventually, raw, sign};
 use simulator::MANAGEMENT_TOKEN;
 
 const OWN_RECEIVER: &str = "examples/own-receiver/spin.toml";
 const BODY: &[u8] = br#"{"eventId":"e-1","eventType":"VEHICLE_STATE"}"#;
 const VERIFY: &[u8] = br#"{"eventType":"VERIFY","data":{"challenge":"a-challenge"}}"#;
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".to_owned(), code.to_owned())
-}
 
 #[test]
 fn what_arrives_was_signed_by_smartcar() {

@@ -1,7 +1,7 @@
 //! Several hosts of one application share a key-value store and a database: what
 //! one of them has done, none of the others does again.
 
-use end_to_end::{App, Options, Redis, Sink, eventually, vehicle_state};
+use end_to_end::{App, Options, Redis, Sink, edge, eventually, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -13,16 +13,6 @@ use std::{
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const TOKEN: &str = "/oauth2/token";
 const AT: i64 = 1_790_000_000_000;
-
-fn lock(app: &App, key: &str) -> end_to_end::Answer {
-    let path = LOCK.replace("{vehicleId}", FIRST_VEHICLE);
-    let headers = [("sc-user-id", FIRST_USER), ("idempotency-key", key)];
-    app.call("POST", &path, &headers, "")
-}
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
 
 /// A number that looks like chance and is the same in each run.
 fn drawn(number: usize, below: usize) -> usize {
@@ -106,7 +96,7 @@ fn one_key_sent_to_both_nodes_at_once_is_one_command() {
                     start.wait();
                     // Whoever comes second is told to ask again, and then how it went.
                     eventually("it is answered", || {
-                        let answer = lock(node, key);
+                        let answer = node.lock_with_key(key);
                         let busy = edge(409, "REQUEST_IN_PROGRESS");
                         (answer.status == 200 || answer.error() != busy).then_some(answer)
                     })
@@ -135,7 +125,7 @@ fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
     let slow = json!({"latencyMs": 5000, "times": 1});
     first.smartcar.fault(LOCK, slow);
     thread::scope(|scope| {
-        let locked = scope.spawn(|| lock(&first, "key-1"));
+        let locked = scope.spawn(|| first.lock_with_key("key-1"));
         eventually("the first one is running", || {
             (first.database().count_running_actions() == 1).then_some(())
         });
@@ -158,7 +148,7 @@ fn all_nodes_use_one_token() {
         .smartcar
         .fault(TOKEN, json!({"latencyMs": 3500, "times": 1}));
     thread::scope(|scope| {
-        let locked = scope.spawn(|| lock(&first, "key-1"));
+        let locked = scope.spawn(|| first.lock_with_key("key-1"));
         eventually("it has taken the lease", || {
             (first.key_value().count_leases() == 1).then_some(())
         });
@@ -168,7 +158,7 @@ fn all_nodes_use_one_token() {
     });
     // And those that come later find it.
     let third = first.second_host();
-    assert_eq!(lock(&third, "key-2").status, 200);
+    assert_eq!(third.lock_with_key("key-2").status, 200);
     assert_eq!(first.smartcar.count(TOKEN, 200), 1);
 }
 
@@ -188,7 +178,7 @@ fn all_nodes_use_one_token_in_redis() {
     });
     let second = first.second_host();
     for (node, key) in [(&first, "key-1"), (&second, "key-2"), (&first, "key-3")] {
-        assert_eq!(lock(node, key).status, 200);
+        assert_eq!(node.lock_with_key(key).status, 200);
     }
     assert_eq!(first.smartcar.count(TOKEN, 200), 1);
     assert!(redis.keys() > 0, "the token is somewhere else");

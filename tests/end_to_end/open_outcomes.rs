@@ -1,7 +1,7 @@
 //! What holds after a command whose answer was lost, who may know of it, and what a
 //! removal takes along.
 
-use end_to_end::{Answer, App, Options, Sink, eventually, signal, vehicle_state};
+use end_to_end::{Answer, App, Options, Sink, edge, eventually, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
 use std::time::Duration;
@@ -10,10 +10,6 @@ const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const CONNECTION: &str = "/v3/connections/{connectionId}";
 const USER: (&str, &str) = ("sc-user-id", FIRST_USER);
 const INSIST: (&str, &str) = ("edge-insist", "true");
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
 
 fn path(command: &str) -> String {
     format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/{command}")
@@ -30,22 +26,6 @@ fn lose(app: &App) -> Answer {
     let lost = send(app, "lock", &[]);
     assert_eq!(lost.error(), edge(504, "OUTCOME_UNKNOWN"));
     lost
-}
-
-fn id(answer: &Answer) -> String {
-    let id = answer.headers["edge-command-id"].to_str();
-    id.unwrap().to_owned()
-}
-
-fn attributes(app: &App, id: &str) -> Value {
-    let path = format!("/v3/commands/{id}");
-    app.call("GET", &path, &[], "").json()["data"]["attributes"].clone()
-}
-
-fn now() -> i64 {
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
 }
 
 /// Delivers whether the car is locked, as it was at `at`.
@@ -74,7 +54,12 @@ fn lost_answer_holds_the_vehicle_until_a_caller_insists() {
         .parse()
         .unwrap();
     assert!((300..=330).contains(&seconds), "{seconds}");
-    for part in [&id(&lost), "security-lock", "until 20", "Edge-Insist: true"] {
+    for part in [
+        &lost.command_id(),
+        "security-lock",
+        "until 20",
+        "Edge-Insist: true",
+    ] {
         assert!(refused.body.contains(part), "{part}: {}", refused.body);
     }
     let wrong = send(&app, "unlock", &[("edge-insist", "yes")]);
@@ -83,14 +68,23 @@ fn lost_answer_holds_the_vehicle_until_a_caller_insists() {
 
     let insisting = send(&app, "unlock", &[INSIST, ("idempotency-key", "k-1")]);
     assert_eq!(insisting.status, 200, "{insisting:?}");
-    assert_eq!(attributes(&app, &id(&insisting))["insisted"], true);
-    assert_eq!(attributes(&app, &id(&lost))["insisted"], false);
+    assert_eq!(
+        app.record(&insisting.command_id())["attributes"]["insisted"],
+        true
+    );
+    assert_eq!(
+        app.record(&lost.command_id())["attributes"]["insisted"],
+        false
+    );
     // The same once more is the same, whether it insists or not.
     let again = send(&app, "unlock", &[("idempotency-key", "k-1")]);
     assert_eq!((again.status, again.body), (200, insisting.body));
     // Where nothing is in the way, nobody insists.
     let free = send(&app, "lock", &[INSIST]);
-    assert_eq!(attributes(&app, &id(&free))["insisted"], false);
+    assert_eq!(
+        app.record(&free.command_id())["attributes"]["insisted"],
+        false
+    );
 }
 
 #[test]
@@ -115,7 +109,10 @@ fn lost_answer_holds_the_vehicle_until_it_reports_what_was_asked_for() {
     report(&app, FIRST_USER, now() + 1, true);
     let free = send(&app, "unlock", &[]);
     assert_eq!(free.status, 200, "{free:?}");
-    assert_eq!(attributes(&app, &id(&free))["insisted"], false);
+    assert_eq!(
+        app.record(&free.command_id())["attributes"]["insisted"],
+        false
+    );
 }
 
 #[test]
@@ -138,8 +135,8 @@ fn running_command_is_not_passed_by_insisting() {
 #[test]
 fn evidence_is_settled_once() {
     let app = App::start();
-    let lost = id(&lose(&app));
-    let said = |app: &App| attributes(app, &lost)["signal"]["indicates"].clone();
+    let lost = lose(&app).command_id();
+    let said = |app: &App| app.record(&lost)["attributes"]["signal"]["indicates"].clone();
     report(&app, FIRST_USER, now(), false);
     assert_eq!(said(&app), Value::Null);
     let at = now() + 1;
@@ -151,8 +148,8 @@ fn evidence_is_settled_once() {
     report(&app, FIRST_USER, at + 2, false);
     assert_eq!(said(&app), "carried_out");
 
-    let lost = id(&lose(&app));
-    let said = |app: &App| attributes(app, &lost)["signal"]["indicates"].clone();
+    let lost = lose(&app).command_id();
+    let said = |app: &App| app.record(&lost)["attributes"]["signal"]["indicates"].clone();
     pass(&app, 400);
     report(&app, FIRST_USER, now(), false);
     assert_eq!(said(&app), "not_carried_out");
@@ -202,7 +199,7 @@ fn evidence_is_shown_to_who_may_read_the_signal() {
             &app,
             key,
             "GET",
-            &format!("/v3/commands/{}", id(&lost)),
+            &format!("/v3/commands/{}", lost.command_id()),
             &[],
         );
         let signal = record.json()["data"]["attributes"]["signal"].clone();
@@ -229,7 +226,7 @@ fn command_of_another_caller_is_not_named() {
         let headers = [USER, ("authorization", &bearer)];
         let refused = app.send("POST", &path("unlock"), &headers, b"");
         assert_eq!(refused.error(), edge(409, "COMMAND_IN_PROGRESS"), "{key}");
-        for part in ["security-lock", &id(&lost)] {
+        for part in ["security-lock", &lost.command_id()] {
             assert_eq!(refused.body.contains(part), is_named, "{}", refused.body);
         }
     }
@@ -273,7 +270,7 @@ fn key_of_one_user_commands_for_that_user_whoever_the_owner_is() {
     };
     let own = lock(FIRST_VEHICLE);
     assert_eq!(own.status, 200, "{own:?}");
-    let action = app.database().action(&id(&own));
+    let action = app.database().action(&own.command_id());
     assert_eq!(action.user_id.as_deref(), Some(FIRST_USER));
     // As where the user is named, the user has to be connected to the vehicle.
     for _ in 0..2 {
@@ -359,7 +356,7 @@ fn error_at_the_end_of_a_202_is_unknown_where_it_may_have_happened() {
         std::io::Read::read_to_string(&mut answer, &mut text).unwrap();
         assert_eq!((status, text.as_str()), (202, body));
         let id = headers["edge-command-id"].to_str().unwrap();
-        assert_eq!(attributes(&app, id)["outcome"], expected, "{body}");
+        assert_eq!(app.record(id)["attributes"]["outcome"], expected, "{body}");
     }
 }
 
@@ -479,7 +476,10 @@ fn removal_of_a_connection_without_a_vehicle_forgets_nothing() {
     app.smartcar.fault(CONNECTION, shown);
     let removed = app.call("DELETE", &connection, &[], "");
     assert_eq!(removed.status, 204, "{removed:?}");
-    assert_eq!(attributes(&app, &self::id(&removed))["userId"], FIRST_USER);
+    assert_eq!(
+        app.record(&removed.command_id())["attributes"]["userId"],
+        FIRST_USER
+    );
     assert_eq!(stored(&app), (2, 1));
 }
 
@@ -587,7 +587,7 @@ fn evidence_is_awaited_again_where_the_later_command_was_not_carried_out() {
     app.smartcar.fault(&unlock, limit);
     assert_eq!(send(&app, "unlock", &[INSIST]).status, 429);
     report(&app, FIRST_USER, now(), true);
-    let said = attributes(&app, &id(&lost))["signal"]["indicates"].clone();
+    let said = app.record(&lost.command_id())["attributes"]["signal"]["indicates"].clone();
     assert_eq!(said, "carried_out");
 }
 
@@ -718,7 +718,10 @@ fn audit_names_replays_and_runs_that_passed_something_on() {
     ];
     assert_eq!(audit(&app), expected);
     assert_eq!(audit(&app).len(), 3);
-    assert_eq!(attributes(&app, &id(&replayed))["caller"], "all");
+    assert_eq!(
+        app.record(&replayed.command_id())["attributes"]["caller"],
+        "all"
+    );
 }
 
 #[test]

@@ -1,15 +1,11 @@
 //! What is Smartcar's passes through as it is.
 
-use end_to_end::{Answer, App, KEY, Options, raw};
+use end_to_end::{Answer, App, KEY, Options, edge, raw};
 use serde_json::{Value, json};
 use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 
 const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
 const CONNECTIONS: &str = "/v3/connections";
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".to_owned(), code.to_owned())
-}
 
 /// The paths of Smartcar's that are read, as the description of the API has them.
 fn reads(app: &App) -> Vec<String> {

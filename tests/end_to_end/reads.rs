@@ -1,21 +1,17 @@
 //! Whose signals are shown to whom, when a list is one, and what a read costs.
 
-use end_to_end::{Answer, App, KEY, Options, signal, vehicle_state};
+use end_to_end::{Answer, App, KEY, Options, cache_status, edge, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
 const CONNECTIONS: &str = "/v3/connections";
 const ODOMETER: &str = "odometer-traveleddistance";
 const LOCATION: &str = "location-preciselocation";
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
 
 /// Keys that are held to something, beside the one for everything.
 fn keys() -> String {
@@ -58,16 +54,6 @@ fn one(vehicle: &str, code: &str) -> String {
     format!("/v3/vehicles/{vehicle}/signals/{code}")
 }
 
-fn source(answer: &Answer) -> &str {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.headers["cache-status"].to_str().unwrap()
-}
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
-}
-
 /// A delivery about a vehicle on behalf of a user, sent now.
 fn deliver(app: &App, event: &str, vehicle: &str, user: &str, signals: &[Value]) {
     let state = vehicle_state(event, vehicle, now(), signals);
@@ -97,7 +83,7 @@ fn list_of_a_vehicle_that_was_never_listed_is_a_miss() {
     assert_eq!(refused.error(), edge(504, "NOT_STORED"));
     // One signal is known, whatever else there may be.
     let alone = get(&app, "all", &one(FIRST_VEHICLE, ODOMETER), &NEVER);
-    assert_eq!(source(&alone), "smartcar-edge; hit");
+    assert_eq!(cache_status(&alone), "smartcar-edge; hit");
 
     let fault = json!({"status": 500, "body": "{}", "times": 4});
     app.smartcar.fault(SIGNALS, fault);
@@ -106,9 +92,9 @@ fn list_of_a_vehicle_that_was_never_listed_is_a_miss() {
 
     app.smartcar.control("PUT", "/faults", &json!([]));
     let miss = get(&app, "all", &path, &[]);
-    assert_eq!(source(&miss), "smartcar-edge; fwd=miss");
+    assert_eq!(cache_status(&miss), "smartcar-edge; fwd=miss");
     let hit = get(&app, "all", &path, &[]);
-    assert_eq!(source(&hit), "smartcar-edge; hit");
+    assert_eq!(cache_status(&hit), "smartcar-edge; hit");
     assert_eq!(hit.json()["meta"]["totalCount"], 13);
     assert_eq!(hit.json()["meta"]["pageNumber"], 1);
 }
@@ -118,24 +104,27 @@ fn listing_says_for_a_day_which_signals_there_are() {
     let app = app();
     let path = list(FIRST_VEHICLE);
     get(&app, "all", &path, &[]);
-    assert_eq!(source(&get(&app, "all", &path, &[])), "smartcar-edge; hit");
+    assert_eq!(
+        cache_status(&get(&app, "all", &path, &[])),
+        "smartcar-edge; hit"
+    );
     // Its signals are as fresh as before.
     let over_a_day = Duration::from_secs(25 * 60 * 60);
     app.database().age_listings(over_a_day);
     let any_age = [("cache-control", "max-age=1000000000")];
     let stale = get(&app, "all", &path, &any_age);
-    assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
+    assert_eq!(cache_status(&stale), "smartcar-edge; fwd=stale");
     app.database().age_listings(over_a_day);
     app.smartcar
         .fault(SIGNALS, json!({"status": 502, "body": "{}"}));
     let fallback = get(&app, "all", &path, &any_age);
     let expected = "smartcar-edge; fwd=stale; fwd-status=502; detail=stale-if-error";
-    assert_eq!(source(&fallback), expected);
+    assert_eq!(cache_status(&fallback), expected);
     app.smartcar.control("PUT", "/faults", &json!([]));
     // What would come from a clock that was ahead is no listing.
     app.database().advance_listings(10 * over_a_day);
     let stale = get(&app, "all", &path, &any_age);
-    assert_eq!(source(&stale), "smartcar-edge; fwd=stale");
+    assert_eq!(cache_status(&stale), "smartcar-edge; fwd=stale");
 }
 
 #[test]
@@ -156,9 +145,9 @@ fn list_has_no_signal_that_smartcar_lists_no_more() {
     let fault = json!({"status": 200, "body": body.to_string()});
     app.smartcar.fault(SIGNALS, fault);
     let asked = get(&app, "all", &path, &[("cache-control", "no-cache")]);
-    assert_eq!(source(&asked), "smartcar-edge; fwd=request");
+    assert_eq!(cache_status(&asked), "smartcar-edge; fwd=request");
     let stored = get(&app, "all", &path, &[]);
-    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(cache_status(&stored), "smartcar-edge; hit");
     assert_eq!(has(&stored.json()), [ODOMETER]);
     assert_eq!(stored.json()["meta"]["totalCount"], 1);
     // What is delivered after the list is in it.
@@ -166,7 +155,7 @@ fn list_has_no_signal_that_smartcar_lists_no_more() {
     let place = signal(LOCATION, 1, at, at);
     deliver(&app, "e-1", FIRST_VEHICLE, FIRST_USER, &[place]);
     let stored = get(&app, "all", &path, &[]);
-    assert_eq!(source(&stored), "smartcar-edge; hit");
+    assert_eq!(cache_status(&stored), "smartcar-edge; hit");
     assert_eq!(has(&stored.json()), [LOCATION, ODOMETER]);
 }
 
@@ -196,17 +185,21 @@ fn page_of_signals_is_nobody_else_s_list() {
         let paged = get(&app, "all", &format!("{path}{query}"), &[]);
         let why = if query.is_empty() { "miss" } else { "bypass" };
         assert_eq!(
-            source(&paged),
+            cache_status(&paged),
             format!("smartcar-edge; fwd={why}"),
             "{query}"
         );
         assert_eq!(paged.json()["data"].as_array().unwrap().len(), 1);
         let whole = get(&app, "all", &path, &[]);
-        assert_eq!(source(&whole), "smartcar-edge; fwd=miss", "{query} {total}");
+        assert_eq!(
+            cache_status(&whole),
+            "smartcar-edge; fwd=miss",
+            "{query} {total}"
+        );
         // Nor is a list that is stored the answer to a query, of one signal or of all.
         for path in [path, one(FIRST_VEHICLE, ODOMETER)] {
             let asked = get(&app, "all", &format!("{path}?page[number]=2"), &[]);
-            assert_eq!(source(&asked), "smartcar-edge; fwd=bypass", "{path}");
+            assert_eq!(cache_status(&asked), "smartcar-edge; fwd=bypass", "{path}");
             let never = get(&app, "all", &format!("{path}?page[number]=2"), &NEVER);
             assert_eq!(never.error(), edge(504, "NOT_STORED"), "{path}");
         }
@@ -263,7 +256,7 @@ fn list_of_one_user_is_no_list_of_another() {
     let first = [("sc-user-id", FIRST_USER)];
     get(&app, "all", &path, &first);
     assert_eq!(
-        source(&get(&app, "all", &path, &first)),
+        cache_status(&get(&app, "all", &path, &first)),
         "smartcar-edge; hit"
     );
     // An error that another user's connection reported is not shown either.
@@ -272,7 +265,7 @@ fn list_of_one_user_is_no_list_of_another() {
         json!({"value": "ERROR", "error": {"type": "PERMISSION", "code": "PLANTED"}});
     deliver(&app, "e-1", FIRST_VEHICLE, SECOND_USER, &[failed]);
     let list = get(&app, "all", &path, &first);
-    assert_eq!(source(&list), "smartcar-edge; hit");
+    assert_eq!(cache_status(&list), "smartcar-edge; hit");
     assert!(!list.body.contains("PLANTED"), "{list:?}");
     let second = [NEVER[0], ("sc-user-id", SECOND_USER)];
     let own = get(&app, "all", &one(FIRST_VEHICLE, ODOMETER), &second);
@@ -286,7 +279,7 @@ fn list_of_one_user_is_no_list_of_another() {
     deliver(&app, "e-2", FIRST_VEHICLE, SECOND_USER, &[newer]);
     for _ in 0..2 {
         let list = get(&app, "all", &path, &first);
-        assert_eq!(source(&list), "smartcar-edge; fwd=miss");
+        assert_eq!(cache_status(&list), "smartcar-edge; fwd=miss");
         assert_eq!(list.json()["data"].as_array().unwrap().len(), 13);
     }
 }
@@ -397,7 +390,7 @@ fn signal_without_a_usable_code_is_shown_to_a_key_for_all_signals_alone() {
     deliver(&app, "e-1", FIRST_VEHICLE, FIRST_USER, &[odd]);
     for (key, is_shown) in [("info", false), ("all", true)] {
         let list = get(&app, key, &path, &[]);
-        assert_eq!(source(&list), "smartcar-edge; hit");
+        assert_eq!(cache_status(&list), "smartcar-edge; hit");
         assert_eq!(
             list.body.contains("delivered-value"),
             is_shown,
@@ -538,7 +531,7 @@ fn key_of_one_user_reads_for_that_user_whoever_the_owner_is() {
     assert_eq!(others.error(), edge(504, "NOT_STORED"));
     for path in [one(FIRST_VEHICLE, ODOMETER), list(FIRST_VEHICLE)] {
         let own = get(&app, "user", &path, &[]);
-        assert_eq!(source(&own), "smartcar-edge; fwd=miss");
+        assert_eq!(cache_status(&own), "smartcar-edge; fwd=miss");
         let named = get(&app, "user", &path, &[("sc-user-id", FIRST_USER)]);
         assert_eq!(named.status, 200, "{named:?}");
     }
@@ -591,7 +584,7 @@ fn owner_is_looked_up_where_the_store_is_down() {
     app.run();
     for path in [list(FIRST_VEHICLE), one(FIRST_VEHICLE, ODOMETER)] {
         let answer = get(&app, "all", &path, &[]);
-        assert_eq!(source(&answer), "smartcar-edge; fwd=miss");
+        assert_eq!(cache_status(&answer), "smartcar-edge; fwd=miss");
     }
     let vehicle = get(&app, "user", &format!("/v3/vehicles/{FIRST_VEHICLE}"), &[]);
     assert_eq!(vehicle.status, 200, "{vehicle:?}");
@@ -625,16 +618,16 @@ fn fresh_signal_that_the_caller_does_not_want_is_asked_for_at_its_request() {
             .fault(SIGNAL, json!({"status": 500, "body": "{}"}));
         let answer = get(&app, "all", &path, &[("cache-control", wanted)]);
         let expected = "smartcar-edge; fwd=request; fwd-status=500; detail=stale-if-error";
-        assert_eq!(source(&answer), expected, "{wanted}");
+        assert_eq!(cache_status(&answer), expected, "{wanted}");
     }
     app.database().age_signals(Duration::from_secs(300));
     let answer = get(&app, "all", &path, &[("cache-control", "max-age=0")]);
     let expected = "smartcar-edge; fwd=stale; fwd-status=500; detail=stale-if-error";
-    assert_eq!(source(&answer), expected);
+    assert_eq!(cache_status(&answer), expected);
     // Longer than anybody can count is long.
     let forever = [("cache-control", "max-age=99999999999999999999999")];
     assert_eq!(
-        source(&get(&app, "all", &path, &forever)),
+        cache_status(&get(&app, "all", &path, &forever)),
         "smartcar-edge; hit"
     );
 }

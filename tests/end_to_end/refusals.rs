@@ -1,13 +1,9 @@
 //! What is not as it should be is refused, and says why.
 
-use end_to_end::{App, KEY, Options, raw, vehicle_state};
+use end_to_end::{App, KEY, Options, edge, raw, vehicle_state};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 
 const LIMIT: usize = 64 * 1024;
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".to_owned(), code.to_owned())
-}
 
 #[test]
 fn a_delivery_that_is_not_smartcar_s_is_refused_for_a_reason() {

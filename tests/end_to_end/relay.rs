@@ -2,7 +2,7 @@
 //! whatever becomes of the others.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use end_to_end::{App, Options, SINK_SECRET, Sink, eventually, signal, vehicle_state};
+use end_to_end::{App, Options, SINK_SECRET, Sink, edge, eventually, signal, vehicle_state};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::{
@@ -16,10 +16,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
 
 fn app(sinks: &[Value]) -> App {
     App::start_with(Options {

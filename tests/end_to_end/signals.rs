@@ -1,6 +1,6 @@
 //! Signals: from the store where that is fresh enough, else from Smartcar.
 
-use end_to_end::{Answer, App, Options, signal, vehicle_state};
+use end_to_end::{Answer, App, Options, cache_status, edge, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER};
 use std::time::Duration;
@@ -8,10 +8,6 @@ use std::time::Duration;
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
 const LOCKED: &str = "closure-islocked";
-
-fn edge(status: u16, code: &str) -> (u16, String, String) {
-    (status, "EDGE".into(), code.into())
-}
 
 /// An app with the time to live that an operator gets who says nothing.
 fn app() -> App {
@@ -27,11 +23,6 @@ fn read(app: &App, code: &str, headers: &[(&str, &str)]) -> Answer {
         code => format!("/v3/vehicles/{FIRST_VEHICLE}/signals/{code}"),
     };
     app.call("GET", &path, headers, "")
-}
-
-fn source(answer: &Answer) -> &str {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.headers["cache-status"].to_str().unwrap()
 }
 
 fn age(answer: &Answer) -> u64 {
@@ -55,29 +46,38 @@ fn deliver(app: &App) {
 #[test]
 fn a_delivery_answers_until_it_is_too_old() {
     let app = app();
-    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=miss");
+    assert_eq!(
+        cache_status(&read(&app, "", &[])),
+        "smartcar-edge; fwd=miss"
+    );
     pass(&app, 400);
     deliver(&app);
     for code in [LOCKED, ""] {
         let hit = read(&app, code, &[]);
-        assert_eq!(source(&hit), "smartcar-edge; hit");
+        assert_eq!(cache_status(&hit), "smartcar-edge; hit");
         assert!(age(&hit) < 60);
     }
     assert_eq!(app.smartcar.count(SIGNALS, 200), 1);
 
     pass(&app, 200);
     let hit = read(&app, LOCKED, &[]);
-    assert_eq!(source(&hit), "smartcar-edge; hit");
+    assert_eq!(cache_status(&hit), "smartcar-edge; hit");
     assert!((200..260).contains(&age(&hit)));
     let fresher = [("cache-control", "max-age=100")];
     let stale = read(&app, LOCKED, &fresher);
-    assert_eq!(source(&stale), "smartcar-edge; fwd=request");
+    assert_eq!(cache_status(&stale), "smartcar-edge; fwd=request");
     // What Smartcar said then answers now.
-    assert_eq!(source(&read(&app, LOCKED, &fresher)), "smartcar-edge; hit");
+    assert_eq!(
+        cache_status(&read(&app, LOCKED, &fresher)),
+        "smartcar-edge; hit"
+    );
 
     pass(&app, 200);
-    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=stale");
-    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; hit");
+    assert_eq!(
+        cache_status(&read(&app, "", &[])),
+        "smartcar-edge; fwd=stale"
+    );
+    assert_eq!(cache_status(&read(&app, "", &[])), "smartcar-edge; hit");
     assert_eq!(app.smartcar.count(SIGNALS, 200), 3);
 }
 
@@ -92,10 +92,10 @@ fn shortest(time: &Value) -> Option<String> {
 fn what_was_never_told_is_asked_for_once() {
     let app = app();
     let miss = read(&app, "", &[]);
-    assert_eq!(source(&miss), "smartcar-edge; fwd=miss");
+    assert_eq!(cache_status(&miss), "smartcar-edge; fwd=miss");
     let hit = read(&app, "", &[]);
-    assert_eq!(source(&hit), "smartcar-edge; hit");
-    assert_eq!(source(&read(&app, LOCKED, &[])), "smartcar-edge; hit");
+    assert_eq!(cache_status(&hit), "smartcar-edge; hit");
+    assert_eq!(cache_status(&read(&app, LOCKED, &[])), "smartcar-edge; hit");
     assert_eq!(app.smartcar.count(SIGNALS, 200), 1);
 
     // Both sources tell the same, in the same shape.
@@ -128,9 +128,12 @@ fn signal_that_smartcar_lists_no_more_does_not_make_every_list_stale() {
     let state = state.replace("user-of-tests", FIRST_USER);
     app.try_deliver(&state).unwrap();
     pass(&app, 1000);
-    assert_eq!(source(&read(&app, "", &[])), "smartcar-edge; fwd=miss");
+    assert_eq!(
+        cache_status(&read(&app, "", &[])),
+        "smartcar-edge; fwd=miss"
+    );
     let list = read(&app, "", &[]);
-    assert_eq!(source(&list), "smartcar-edge; hit");
+    assert_eq!(cache_status(&list), "smartcar-edge; hit");
     assert!(!list.body.contains("odd-signal"), "{list:?}");
     // By itself it is as old as it is.
     let alone = read(&app, "odd-signal", &[("cache-control", "only-if-cached")]);
@@ -143,17 +146,20 @@ fn the_caller_decides_whether_smartcar_is_asked() {
     let only = [("cache-control", "only-if-cached")];
     assert_eq!(read(&app, LOCKED, &only).error(), edge(504, "NOT_STORED"));
     deliver(&app);
-    assert_eq!(source(&read(&app, LOCKED, &only)), "smartcar-edge; hit");
+    assert_eq!(
+        cache_status(&read(&app, LOCKED, &only)),
+        "smartcar-edge; hit"
+    );
     let now = [("cache-control", "no-cache")];
     assert_eq!(
-        source(&read(&app, LOCKED, &now)),
+        cache_status(&read(&app, LOCKED, &now)),
         "smartcar-edge; fwd=request"
     );
     // In other units nothing is stored.
     let imperial = [("sc-unit-system", "imperial")];
     for _ in 0..2 {
         let answer = read(&app, LOCKED, &imperial);
-        assert_eq!(source(&answer), "smartcar-edge; fwd=bypass");
+        assert_eq!(cache_status(&answer), "smartcar-edge; fwd=bypass");
     }
     assert_eq!(app.smartcar.count(SIGNAL, 200), 3);
     let bad = [("sc-unit-system", "nautical")];
@@ -184,7 +190,7 @@ fn where_smartcar_fails_an_old_value_is_better_than_none() {
         app.smartcar.fault(SIGNAL, fault.clone());
         let answer = read(&app, LOCKED, &[]);
         let expected = format!("smartcar-edge; fwd=stale{status}; detail=stale-if-error");
-        assert_eq!(source(&answer), expected, "{fault}");
+        assert_eq!(cache_status(&answer), expected, "{fault}");
         assert!(age(&answer) >= 1000);
         assert_eq!(answer.json()["data"]["id"], LOCKED);
     }
@@ -192,7 +198,7 @@ fn where_smartcar_fails_an_old_value_is_better_than_none() {
     let asked = app.smartcar.count(SIGNAL, 429);
     let answer = read(&app, LOCKED, &[]);
     assert_eq!(
-        source(&answer),
+        cache_status(&answer),
         "smartcar-edge; fwd=stale; detail=stale-if-error"
     );
     assert_eq!(app.smartcar.count(SIGNAL, 429), asked);
@@ -235,9 +241,7 @@ fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
     let told = value(&app);
     let observed = &fetched.json()["data"]["meta"]["oemUpdatedAt"];
     assert!(observed.is_string(), "{fetched:?}");
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_millis()).unwrap();
+    let now = now();
     let deliver = |event: &str, value: i64, at: i64| {
         let state = vehicle_state(event, FIRST_VEHICLE, at, &[signal(code, value, at, at)]);
         let state = state.replace("user-of-tests", FIRST_USER);
@@ -266,7 +270,7 @@ fn a_key_sees_of_a_fetched_list_what_its_scopes_name() {
     let bearer = [("authorization", "Bearer security-key")];
     for expected in ["smartcar-edge; fwd=miss", "smartcar-edge; hit"] {
         let list = app.send("GET", &path, &bearer, b"");
-        assert_eq!(source(&list), expected);
+        assert_eq!(cache_status(&list), expected);
         for signal in list.json()["data"].as_array().unwrap() {
             let code = signal["id"].as_str().unwrap();
             let shown = !signal["attributes"]["body"].is_null();

@@ -1,13 +1,9 @@
 //! A sink of one's own in the place of the one that posts.
 
-use end_to_end::{Composed, Database, eventually, eventually_within, vehicle_state};
+use end_to_end::{Composed, Database, KEYS, eventually, eventually_within, vehicle_state};
 use std::time::Duration;
 
 const SINKS: &str = r#"[{"name":"log","url":"http://127.0.0.1:9","secret":"whsec_YQ=="}]"#;
-
-/// printf '%s' key-for-everything | openssl dgst -sha256
-const KEYS: &str = r#"[{"name":"all","scopes":["*"],
-    "sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"}]"#;
 
 /// The application with this component in the place of the sink.
 fn with_sink(component: &str) -> Composed {
