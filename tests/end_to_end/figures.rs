@@ -91,6 +91,7 @@ fn what_is_older_than_the_retention_is_swept() {
     let database = app.database();
     database.add_old_deliveries(600);
     database.make_chores_due();
+    assert_eq!(database.events().len(), 601);
     app.kill();
     app.set("RETENTION_DAYS", "7");
     app.set("MAX_DELIVERY_AGE", "86400");
