@@ -1,8 +1,7 @@
 //! Reading a request's body, no further than it may go.
 
-use crate::respond::Problem;
+use crate::respond::{Code, Problem};
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http_body_util::BodyExt;
 use std::pin::pin;
 
@@ -52,12 +51,12 @@ where
 
 fn incomplete() -> Problem {
     let detail = "the body ended before its announced length";
-    Problem::new(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", detail)
+    Problem::new(Code::BodyIncomplete, detail)
 }
 
 fn too_large(limit: usize) -> Problem {
     let detail = format!("a body has at most {limit} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail)
+    Problem::new(Code::BodyTooLarge, detail)
 }
 
 #[cfg(test)]
@@ -73,7 +72,7 @@ mod tests {
     };
 
     /// How much was read, or the code of the refusal.
-    fn read<B>(of: B, limit: usize) -> Result<usize, &'static str>
+    fn read<B>(of: B, limit: usize) -> Result<usize, Code>
     where
         B: http_body::Body<Data = Bytes>,
     {
@@ -93,13 +92,13 @@ mod tests {
     fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
         let of = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 10);
         assert_eq!(of(10), Ok(10));
-        assert_eq!(of(11), Err("BODY_TOO_LARGE"));
+        assert_eq!(of(11), Err(Code::BodyTooLarge));
     }
 
     #[test]
     fn a_body_of_unknown_length_is_held_to_the_limit_too() {
         assert_eq!(read(chunks(&[4, 6]), 10), Ok(10));
-        assert_eq!(read(chunks(&[4, 6, 1]), 10), Err("BODY_TOO_LARGE"));
+        assert_eq!(read(chunks(&[4, 6, 1]), 10), Err(Code::BodyTooLarge));
     }
 
     #[test]
@@ -112,12 +111,12 @@ mod tests {
                 Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![b'x'; piece])))
             });
             let body = StreamBody::new(frames.take(many));
-            assert_eq!(read(body, 10), Err("BODY_TOO_LARGE"));
+            assert_eq!(read(body, 10), Err(Code::BodyTooLarge));
             taken.get()
         };
         assert_eq!([taken(3), taken(1000)], [3, 5]);
         // Of one that announces more, nothing.
-        assert_eq!(read(Endless, 10), Err("BODY_TOO_LARGE"));
+        assert_eq!(read(Endless, 10), Err(Code::BodyTooLarge));
     }
 
     /// A body of more than anybody reads.
@@ -146,6 +145,6 @@ mod tests {
             Err(std::io::Error::other("cut")),
         ];
         let broken = StreamBody::new(stream::iter(frames));
-        assert_eq!(read(broken, 10), Err("BODY_INCOMPLETE"));
+        assert_eq!(read(broken, 10), Err(Code::BodyIncomplete));
     }
 }

@@ -1,6 +1,10 @@
 //! Answers. Each carries its length: without one the host answers in two
 //! segments, for which clients wait some 40 ms.
 
+mod code;
+
+pub use code::Code;
+
 use crate::backpressure::Pause;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -69,10 +73,10 @@ impl IntoResponse for Outgoing {
 /// Source of the shape: <https://smartcar.com/docs/api-reference/api-errors>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The HTTP status.
+    /// The HTTP status: the code's, where it is not another server's.
     pub status: StatusCode,
-    /// For example `MISSING_SCOPE`.
-    pub code: &'static str,
+    /// Which error it is.
+    pub code: Code,
     /// A sentence for developers: what is wrong and what would be right.
     pub detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -81,15 +85,21 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a status, a code and a sentence about it.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem with a code, which has its status, and a sentence about it.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            status,
+            status: code.status(),
             code,
             detail: detail.into(),
             headers: Vec::new(),
             body: None,
         }
+    }
+
+    /// Answers with the status of another server's error in place of the code's.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     /// Answers with the body of another server's error in place of its own.
@@ -108,9 +118,9 @@ impl Problem {
 
     /// A request that is not signed as Smartcar signs deliveries. An answer of 401 has
     /// to name a way to authenticate (RFC 9110, 15.5.2): here, the signature's header.
-    pub fn unsigned(code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn unsigned(code: Code, detail: impl Into<String>) -> Self {
         let challenge = HeaderValue::from_static("SC-Signature");
-        Self::new(StatusCode::UNAUTHORIZED, code, detail).with(header::WWW_AUTHENTICATE, challenge)
+        Self::new(code, detail).with(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// Says when to try again (`Retry-After`, in seconds).
@@ -129,7 +139,7 @@ impl Problem {
         let error = Error {
             status: self.status.as_str(),
             kind: "EDGE",
-            code: self.code,
+            code: self.code.as_str(),
             title: self.status.canonical_reason().unwrap_or("Error"),
             detail: &self.detail,
         };
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_problem_has_smartcar_s_shape_and_its_length() {
-        let problem = Problem::new(StatusCode::CONFLICT, "BUSY", "say \"please\"").retry_after(5);
+        let problem = Problem::new(Code::CommandInProgress, "say \"please\"").retry_after(5);
         let response = Response::from(problem);
         assert_eq!(response.status(), 409);
         assert_eq!(response.headers()["retry-after"], "5");
@@ -177,7 +187,7 @@ mod tests {
         assert_eq!(length, body.len().to_string());
         assert_eq!(
             body,
-            r#"{"errors":[{"status":"409","type":"EDGE","code":"BUSY","title":"Conflict","detail":"say \"please\""}]}"#
+            r#"{"errors":[{"status":"409","type":"EDGE","code":"COMMAND_IN_PROGRESS","title":"Conflict","detail":"say \"please\""}]}"#
         );
     }
 }

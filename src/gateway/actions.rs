@@ -14,7 +14,7 @@ use bytes::Bytes;
 use edge::{
     Host, Response,
     log::{self, Level},
-    respond::Problem,
+    respond::{Code, Problem},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -201,7 +201,11 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
         }
     }
     let detail = "other commands for this vehicle keep coming: try again";
-    Err(in_progress("COMMAND_IN_PROGRESS", detail.to_owned(), SOON))
+    Err(in_progress(
+        Code::CommandInProgress,
+        detail.to_owned(),
+        SOON,
+    ))
 }
 
 /// The action that holds a vehicle.
@@ -253,7 +257,7 @@ impl Holder {
             "another command".to_owned()
         };
         let until = write_time(self.held_until).unwrap_or_default();
-        let code = "COMMAND_IN_PROGRESS";
+        let code = Code::CommandInProgress;
         if self.is_unknown {
             let detail = format!(
                 "the outcome of {name} for this vehicle is unknown and Smartcar may still be \
@@ -307,12 +311,11 @@ fn before(row: &Row, fingerprint: &str) -> Result<Response, Problem> {
     let id = row.text(0).unwrap_or_default();
     if row.text(1) != Some(fingerprint) {
         let detail = "this Idempotency-Key stands for another request: use a new one";
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(status, "IDEMPOTENCY_KEY_REUSED", detail));
+        return Err(Problem::new(Code::IdempotencyKeyReused, detail));
     }
     if row.text(2) == Some("running") {
         let detail = format!("the request with this Idempotency-Key is still running, as {id}");
-        return Err(in_progress("REQUEST_IN_PROGRESS", detail, SOON));
+        return Err(in_progress(Code::RequestInProgress, detail, SOON));
     }
     let status = row.integer(3).and_then(|status| u16::try_from(status).ok());
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
@@ -337,8 +340,8 @@ fn before(row: &Row, fingerprint: &str) -> Result<Response, Problem> {
 /// How many seconds a caller waits for what may end at any moment.
 const SOON: u32 = 2;
 
-fn in_progress(code: &'static str, detail: String, seconds: u32) -> Problem {
-    Problem::new(StatusCode::CONFLICT, code, detail).retry_after(seconds)
+fn in_progress(code: Code, detail: String, seconds: u32) -> Problem {
+    Problem::new(code, detail).retry_after(seconds)
 }
 
 /// Nobody knows whether it was done.
@@ -347,7 +350,7 @@ pub(crate) fn unknown(id: &str) -> Problem {
         "Smartcar gave no answer: it may have been carried out. GET /v3/commands/{id} tells what \
          is known; do not send it again before you have looked"
     );
-    Problem::new(StatusCode::GATEWAY_TIMEOUT, "OUTCOME_UNKNOWN", detail)
+    Problem::new(Code::OutcomeUnknown, detail)
 }
 
 /// Has something of this application's own done and keeps a record of it, unless
@@ -542,8 +545,7 @@ pub(crate) fn key(headers: &HeaderMap, is_required: bool) -> Result<Option<&str>
         if is_required {
             let detail = "send the header Idempotency-Key, with a new value for each thing that \
                           is to be done once";
-            let status = StatusCode::BAD_REQUEST;
-            return Err(Problem::new(status, "MISSING_IDEMPOTENCY_KEY", detail));
+            return Err(Problem::new(Code::MissingIdempotencyKey, detail));
         }
         return Ok(None);
     };
@@ -596,7 +598,7 @@ mod tests {
         }
         assert_eq!(key(&HeaderMap::new(), false), Ok(None));
         let missing = key(&HeaderMap::new(), true).unwrap_err();
-        assert_eq!(missing.code, "MISSING_IDEMPOTENCY_KEY");
+        assert_eq!(missing.code, Code::MissingIdempotencyKey);
         let mut twice = with_key("a");
         twice.append("idempotency-key", HeaderValue::from_static("b"));
         assert!(key(&twice, false).is_err());
@@ -621,10 +623,10 @@ mod tests {
     fn a_key_that_was_used_answers_for_the_same_request_alone() {
         let other = before(&claimed("succeeded", Some(202)), "other").unwrap_err();
         let found = (other.status.as_u16(), other.code);
-        assert_eq!(found, (422, "IDEMPOTENCY_KEY_REUSED"));
+        assert_eq!(found, (422, Code::IdempotencyKeyReused));
         let running = before(&claimed("running", None), "print").unwrap_err();
         let found = (running.status.as_u16(), running.code);
-        assert_eq!(found, (409, "REQUEST_IN_PROGRESS"));
+        assert_eq!(found, (409, Code::RequestInProgress));
         assert!(running.detail.contains("act_1"), "{}", running.detail);
     }
 
@@ -661,7 +663,7 @@ mod tests {
         let now = Timestamp(1_800_000_000_000);
         let problem = holder("running").in_the_way(true, now);
         let found = (problem.status.as_u16(), problem.code);
-        assert_eq!(found, (409, "COMMAND_IN_PROGRESS"));
+        assert_eq!(found, (409, Code::CommandInProgress));
         let expected = "security-lock (act_1) is still running for this vehicle, until \
                         2027-01-15T08:05:30Z at the latest: one command at a time";
         assert_eq!(problem.detail, expected);

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use edge::{
     Response,
-    respond::{self, Outgoing, Problem},
+    respond::{self, Code, Outgoing, Problem},
 };
 use futures::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -100,7 +100,7 @@ pub(crate) fn not_smartcar_s(status: StatusCode, headers: &HeaderMap) -> Problem
         "in Smartcar's place something answered {} without JSON",
         status.as_u16()
     );
-    let problem = Problem::new(StatusCode::BAD_GATEWAY, "UNREADABLE_ANSWER", detail);
+    let problem = Problem::new(Code::UnreadableAnswer, detail);
     match headers.get(header::RETRY_AFTER) {
         Some(time) => problem.with(header::RETRY_AFTER, time.clone()),
         None => problem,
@@ -109,23 +109,17 @@ pub(crate) fn not_smartcar_s(status: StatusCode, headers: &HeaderMap) -> Problem
 
 /// What to tell a caller whose call got no answer from Smartcar.
 pub(crate) fn problem(error: &Error) -> Problem {
-    let new = |status, code| Problem::new(status, code, error.to_string());
+    let new = |code| Problem::new(code, error.to_string());
     match error {
         Error::Limited(limit) => {
             let seconds = u32::try_from(limit.retry_after()).unwrap_or(u32::MAX);
-            new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED").retry_after(seconds)
+            new(Code::RateLimited).retry_after(seconds)
         }
-        Error::Token(TokenError::NoCredentials) => {
-            new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED")
-        }
-        Error::Token(TokenError::InvalidClient { .. }) => {
-            new(StatusCode::BAD_GATEWAY, "CREDENTIALS_REFUSED")
-        }
-        Error::Token(_) => {
-            new(StatusCode::SERVICE_UNAVAILABLE, "TOKEN_UNAVAILABLE").retry_after(30)
-        }
+        Error::Token(TokenError::NoCredentials) => new(Code::NotConfigured),
+        Error::Token(TokenError::InvalidClient { .. }) => new(Code::CredentialsRefused),
+        Error::Token(_) => new(Code::TokenUnavailable).retry_after(30),
         Error::Api(error) if matches!(error.status, 403 | 429 | 430) => refusal(error),
-        _ => new(StatusCode::BAD_GATEWAY, "SMARTCAR_UNREACHABLE").retry_after(30),
+        _ => new(Code::SmartcarUnreachable).retry_after(30),
     }
 }
 
@@ -133,7 +127,8 @@ pub(crate) fn problem(error: &Error) -> Problem {
 /// refused for the same reasons: the caller is told them in Smartcar's words.
 fn refusal(error: &ApiError) -> Problem {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut problem = Problem::new(status, "SMARTCAR_REFUSED", error.to_string());
+    let problem = Problem::new(Code::SmartcarRefused, error.to_string());
+    let mut problem = problem.with_status(status);
     let mut told = json!({
         "status": error.status.to_string(),
         "type": error.kind,
@@ -190,7 +185,7 @@ mod tests {
         for status in [400, 401, 404, 500] {
             let problem = problem(&refused(status));
             assert_eq!(problem.status, 502, "{status}");
-            assert_eq!(problem.code, "SMARTCAR_UNREACHABLE", "{status}");
+            assert_eq!(problem.code, Code::SmartcarUnreachable, "{status}");
         }
     }
 

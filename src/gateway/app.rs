@@ -6,10 +6,9 @@ use edge::{
     Host, Once,
     client::ConfigurationError,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
     variables::{self, VariableError},
 };
-use http::StatusCode;
 use secrecy::ExposeSecret;
 use smartcar::{Client, Clock};
 use std::time::Duration;
@@ -136,5 +135,5 @@ pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
             .write();
     }
     let detail = "this gateway is not configured yet; its log says what is missing";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+    Problem::new(Code::NotConfigured, detail)
 }

@@ -6,8 +6,8 @@
 //! need not be one: a key is 256 random bits, which nobody can guess one by one.
 
 use crate::connect_vehicles;
-use edge::respond::Problem;
-use http::{HeaderValue, StatusCode, header};
+use edge::respond::{Code, Problem};
+use http::{HeaderValue, header};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use smartcar::{UserId, VehicleId};
@@ -108,8 +108,7 @@ impl Callers {
                 Some(_) => r#"Bearer realm="smartcar-edge", error="invalid_token""#,
             };
             let challenge = HeaderValue::from_static(challenge);
-            Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", detail)
-                .with(header::WWW_AUTHENTICATE, challenge)
+            Problem::new(Code::Unauthorized, detail).with(header::WWW_AUTHENTICATE, challenge)
         })
     }
 }
@@ -207,7 +206,7 @@ impl Caller {
         holds(
             &self.vehicles,
             vehicle.as_str(),
-            "VEHICLE_NOT_ALLOWED",
+            Code::VehicleNotAllowed,
             "vehicle",
         )
     }
@@ -223,7 +222,7 @@ impl Caller {
         holds(
             &self.users,
             user.unwrap_or_default(),
-            "USER_NOT_ALLOWED",
+            Code::UserNotAllowed,
             "user",
         )
     }
@@ -236,15 +235,14 @@ fn held_to(allowed: &[String]) -> Option<&[String]> {
 
 fn missing(scope: &str) -> Problem {
     let detail = format!("this key lacks the scope {scope}");
-    Problem::new(StatusCode::FORBIDDEN, "MISSING_SCOPE", detail)
+    Problem::new(Code::MissingScope, detail)
 }
 
-fn holds(allowed: &[String], id: &str, code: &'static str, what: &str) -> Result<(), Problem> {
+fn holds(allowed: &[String], id: &str, code: Code, what: &str) -> Result<(), Problem> {
     if allowed.iter().any(|entry| entry == "*" || entry == id) {
         Ok(())
     } else {
         Err(Problem::new(
-            StatusCode::FORBIDDEN,
             code,
             format!("this key is not for this {what}"),
         ))
@@ -254,6 +252,7 @@ fn holds(allowed: &[String], id: &str, code: &'static str, what: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::StatusCode;
 
     // printf '%s' first-key | openssl dgst -sha256
     const FIRST: &str = "9e24b55356ef2a121ab5fd1a3ee8a3c9191e837f3853e399a369e9044ff183f7";

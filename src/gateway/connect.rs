@@ -35,7 +35,7 @@ use crate::{
 use edge::{
     Host, Response,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
 };
 use futures::future::{Either, select};
 use http::{HeaderMap, StatusCode};
@@ -107,7 +107,7 @@ fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
 
 fn no_randomness() -> Problem {
     let detail = "the host has no randomness to give";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NO_RANDOMNESS", detail)
+    Problem::new(Code::NoRandomness, detail)
 }
 
 async fn back(app: &'static App, inbound: &Inbound) -> Result<Response, Problem> {
@@ -154,7 +154,7 @@ fn start_again(why: &str) -> Problem {
     refused(why);
     let detail = "this way back from Smartcar Connect has expired or is another browser's: start \
                   again";
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_STATE", detail)
+    Problem::new(Code::InvalidState, detail)
 }
 
 fn refused(why: &str) {
@@ -250,9 +250,8 @@ fn busy() -> Problem {
     }
     let detail = "too many come back from Connect just now. Your consent is noted: load this page \
                   again in ten minutes, which completes it";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
     let seconds = u32::try_from(WHILE.as_secs()).unwrap_or(u32::MAX);
-    Problem::new(status, "CONNECT_BUSY", detail).retry_after(seconds)
+    Problem::new(Code::ConnectBusy, detail).retry_after(seconds)
 }
 
 /// Has the user's vehicles taken in, and waits for it, but not for ever: what is
@@ -312,7 +311,7 @@ fn incomplete(why: &str) -> Problem {
     let detail = format!(
         "{why} Your consent is noted: load this page again in a moment, which completes it"
     );
-    Problem::new(StatusCode::BAD_GATEWAY, "CONNECT_INCOMPLETE", detail).retry_after(5)
+    Problem::new(Code::ConnectIncomplete, detail).retry_after(5)
 }
 
 #[cfg(test)]

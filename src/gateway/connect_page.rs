@@ -101,6 +101,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use edge::respond::Code;
 
     #[test]
     fn text_stays_text() {
@@ -125,7 +126,7 @@ mod tests {
         let shown = |accept: &'static str| {
             let accept = HeaderValue::from_static(accept);
             let asked = HeaderMap::from_iter([(header::ACCEPT, accept)]);
-            let again = Problem::new(StatusCode::BAD_GATEWAY, "X", "again").retry_after(5);
+            let again = Problem::new(Code::ConnectIncomplete, "again").retry_after(5);
             let response = problem(again, &asked);
             assert_eq!(response.status(), 502);
             assert_eq!(response.headers()["retry-after"], "5");

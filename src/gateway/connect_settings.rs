@@ -5,10 +5,9 @@ use edge::{
     Host,
     client::origin,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
     variables,
 };
-use http::StatusCode;
 use smartcar::Clock;
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
 use std::time::Duration;
@@ -97,7 +96,7 @@ fn not_set_up(reason: &str) -> Problem {
             .write();
     }
     let detail = "Smartcar Connect is not set up here; the log says what is missing";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+    Problem::new(Code::NotConfigured, detail)
 }
 
 /// Those who begin without a key have half of it.

@@ -3,9 +3,8 @@
 use edge::{
     Host,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
 };
-use http::StatusCode;
 use smartcar::Clock;
 use std::time::Duration;
 use store::sqlite::{self, Row, StoreError, Value};
@@ -52,6 +51,5 @@ fn unavailable(error: &StoreError) -> Problem {
             .write();
     }
     let detail = "the database could not be read: try again";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)
+    Problem::new(Code::StoreUnavailable, detail).retry_after(5)
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use edge::{
     Response,
-    respond::{self, Problem},
+    respond::{self, Code, Problem},
 };
 use http::StatusCode;
 use serde_json::{json, value::RawValue};
@@ -57,8 +57,7 @@ pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Res
         let replayed = database::query(&sql, parameters).await?.len();
         if replayed == 0 {
             let detail = "there is no dead letter of this id";
-            let status = StatusCode::NOT_FOUND;
-            return Err(Problem::new(status, "DEAD_LETTER_NOT_FOUND", detail));
+            return Err(Problem::new(Code::DeadLetterNotFound, detail));
         }
         Ok(accepted(replayed))
     };

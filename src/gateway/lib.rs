@@ -45,7 +45,7 @@ use answer::{Answer, whole};
 use bytes::Bytes;
 use edge::{
     Response, request,
-    respond::{self, Problem},
+    respond::{self, Code, Problem},
 };
 use http::{
     HeaderMap, Method, StatusCode,
@@ -153,7 +153,7 @@ async fn ours(
 
 /// The request is not what the documentation of its path says.
 fn invalid(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_INPUT", detail)
+    Problem::new(Code::InvalidInput, detail)
 }
 
 /// What follows `Bearer` in the header `Authorization`.

@@ -5,8 +5,10 @@
 //! would use them up for everybody. All instances share what one of them found.
 
 use crate::{callers::Caller, database};
-use edge::{Host, respond::Problem};
-use http::StatusCode;
+use edge::{
+    Host,
+    respond::{Code, Problem},
+};
 use smartcar::{Clock, Timestamp, VehicleId};
 use std::time::Duration;
 use store::{
@@ -61,12 +63,12 @@ impl From<NoOwner> for Problem {
         match why {
             NoOwner::Nobody => {
                 let detail = "nobody is connected to this vehicle, as far as Smartcar says";
-                Self::new(StatusCode::NOT_FOUND, "VEHICLE_NOT_FOUND", detail)
+                Self::new(Code::VehicleNotFound, detail)
             }
             NoOwner::Several => {
                 let detail =
                     "send the header sc-user-id: several users are connected to this vehicle";
-                Self::new(StatusCode::BAD_REQUEST, "MISSING_USER_ID", detail)
+                Self::new(Code::MissingUserId, detail)
             }
         }
     }
@@ -123,8 +125,7 @@ fn too_many(wait: Duration) -> Problem {
     let detail = "this key has asked for too many vehicles whose owner cannot be found: send the \
                   header sc-user-id, or try again later";
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_LOOKUPS", detail)
-        .retry_after(seconds.saturating_add(1))
+    Problem::new(Code::TooManyLookups, detail).retry_after(seconds.saturating_add(1))
 }
 
 /// Remembers that a look-up found no owner.

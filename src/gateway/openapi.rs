@@ -16,6 +16,8 @@ pub(crate) fn text() -> Vec<u8> {
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod error_tests;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod parameters;

@@ -8,8 +8,7 @@ use crate::{
     inbound::Inbound,
     lookups::{self, NoOwner},
 };
-use edge::respond::Problem;
-use http::StatusCode;
+use edge::respond::{Code, Problem};
 use serde_json::json;
 use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
 use store::sqlite::Value;
@@ -212,8 +211,7 @@ pub(crate) async fn require_connection(
     }
     lookups::note_no_connection(caller, vehicle).await;
     let detail = "this user is not connected to this vehicle, as far as Smartcar says";
-    let status = StatusCode::NOT_FOUND;
-    Err(Problem::new(status, "VEHICLE_NOT_FOUND", detail))
+    Err(Problem::new(Code::VehicleNotFound, detail))
 }
 
 /// Where a user's connections have reported something. A look holds up no delivery, as

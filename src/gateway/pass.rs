@@ -12,12 +12,14 @@ use crate::{
     links::Links,
     owners, scopes,
 };
-use edge::{Host, respond::Problem};
+use edge::{
+    Host,
+    respond::{Code, Problem},
+};
 use futures::{
     future::{Either, select},
     stream,
 };
-use http::StatusCode;
 use http_body::Frame;
 use smartcar::{
     Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError, UserId,
@@ -211,5 +213,5 @@ fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result
 }
 
 pub(crate) fn restricted(detail: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "KEY_RESTRICTED", detail)
+    Problem::new(Code::KeyRestricted, detail)
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use edge::{
     Response,
-    respond::{self, Problem},
+    respond::{self, Code, Problem},
 };
 use http::StatusCode;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, 
     let row = row.filter(|row| row.text(3) == Some(caller.name()) || caller.is_auditor());
     let row = row.ok_or_else(|| {
         let detail = "no command of this key has this id";
-        Problem::new(StatusCode::NOT_FOUND, "COMMAND_NOT_FOUND", detail)
+        Problem::new(Code::CommandNotFound, detail)
     })?;
     let mut data = shown(&row);
     if let Some(signal) = signal(caller, &row).await?

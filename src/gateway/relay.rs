@@ -2,7 +2,10 @@
 
 use crate::{actions, answer::hand_on, callers::Caller};
 use bytes::Bytes;
-use edge::{Host, Response, respond::Problem};
+use edge::{
+    Host, Response,
+    respond::{Code, Problem},
+};
 use http::StatusCode;
 use serde::Deserialize;
 use smartcar::{Http, Spawn};
@@ -19,8 +22,7 @@ pub(crate) async fn run(caller: &Caller) -> Result<Response, Problem> {
     let work = async {
         let answer = send().await.ok_or_else(|| {
             let detail = "the relay gave no answer: it may be running all the same";
-            let status = StatusCode::BAD_GATEWAY;
-            Problem::new(status, "RELAY_UNREACHABLE", detail).retry_after(30)
+            Problem::new(Code::RelayUnreachable, detail).retry_after(30)
         })?;
         let (parts, body) = answer.into_parts();
         Ok(hand_on(smartcar::Response {

@@ -1,7 +1,7 @@
 //! Which path means what.
 
-use edge::respond::Problem;
-use http::{HeaderValue, Method, StatusCode, header};
+use edge::respond::{Code, Problem};
+use http::{HeaderValue, Method, header};
 use matchit::Router;
 use smartcar::endpoints::{self, Api, Endpoint};
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -130,7 +130,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Pr
     };
     let found = router().at(path).map_err(|_| {
         let detail = "there is nothing at this path; /openapi.json describes what there is";
-        Problem::new(StatusCode::NOT_FOUND, "PATH_NOT_FOUND", detail)
+        Problem::new(Code::PathNotFound, detail)
     })?;
     // Whoever may GET may look without taking (RFC 9110, 9.3.2).
     let asked = match *method {
@@ -163,7 +163,7 @@ fn not_allowed(methods: &Methods) -> Problem {
     }
     let allowed = allowed.join(", ");
     let detail = format!("this path takes {allowed}");
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+    let problem = Problem::new(Code::MethodNotAllowed, detail);
     match HeaderValue::try_from(allowed) {
         Ok(allowed) => problem.with(header::ALLOW, allowed),
         Err(_) => problem,
@@ -173,6 +173,7 @@ fn not_allowed(methods: &Methods) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::StatusCode;
 
     /// A path with something in the place of each name.
     fn filled(path: &str) -> String {
@@ -259,7 +260,7 @@ mod tests {
             let refused = find(&Method::GET, path).unwrap_err();
             assert_eq!(
                 (refused.status, refused.code),
-                (StatusCode::NOT_FOUND, "PATH_NOT_FOUND"),
+                (StatusCode::NOT_FOUND, Code::PathNotFound),
                 "{path}"
             );
         }

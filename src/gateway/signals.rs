@@ -16,7 +16,7 @@ use crate::{
 };
 use edge::{
     Host, Response,
-    respond::{self, Problem},
+    respond::{self, Code, Problem},
 };
 use http::StatusCode;
 use serde::Serialize;
@@ -98,8 +98,7 @@ pub(crate) async fn read(
     };
     if query.wanted.only_if_cached {
         let detail = "nothing is stored that is fresh enough";
-        let status = StatusCode::GATEWAY_TIMEOUT;
-        return Err(Problem::new(status, "NOT_STORED", detail));
+        return Err(Problem::new(Code::NotStored, detail));
     }
     let answer = pass::in_time(query.forward(app, endpoint, inbound)).await;
     let (failed, status) = match &answer {

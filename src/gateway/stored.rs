@@ -3,7 +3,10 @@
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
 use crate::{callers::Caller, database, scopes};
-use edge::{Host, respond::Problem};
+use edge::{
+    Host,
+    respond::{Code, Problem},
+};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use smartcar::{Clock, SignalCode, Timestamp, UserId, VehicleId, write_time};
@@ -414,7 +417,7 @@ impl Hidden {
             value: "ERROR",
             error: HiddenError {
                 kind: "EDGE",
-                code: "MISSING_SCOPE",
+                code: Code::MissingScope.as_str(),
                 detail: format!("this key lacks the scope {scope}"),
             },
         }

@@ -10,9 +10,9 @@ use crate::{
 use edge::{
     Response,
     log::{self, Level},
-    respond::Problem,
+    respond::{Code, Problem},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use smartcar::{
     Timestamp,
@@ -38,7 +38,7 @@ pub(crate) async fn delivery(
         .delivered_at
         .is_some_and(|at| at.after(settings.max_age) < received_at);
     if is_stale {
-        return Err(crate::refuse("STALE_DELIVERY", mode, received_at, STALE));
+        return Err(crate::refuse(Code::StaleDelivery, mode, received_at, STALE));
     }
     if envelope
         .delivered_at
@@ -94,8 +94,7 @@ pub(crate) async fn delivery(
         return Ok(acknowledgement(name));
     }
     let detail = "the delivery could not be stored: send it again";
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Err(Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(RETRY_AFTER))
+    Err(Problem::new(Code::StoreUnavailable, detail).retry_after(RETRY_AFTER))
 }
 
 /// Smartcar looks at the status alone. No body is the least that a host can answer,

@@ -14,7 +14,7 @@ use edge::{
     Host, Response,
     log::{self, Level, Seldom},
     request,
-    respond::{self, Outgoing, Problem},
+    respond::{self, Code, Outgoing, Problem},
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use memchr::memmem;
@@ -44,15 +44,11 @@ async fn receive(request: Request) -> Result<Response, Problem> {
     let body = request::body(body, delivery::MAX_BODY).await;
     if parts.uri.path().trim_end_matches('/') != "/webhooks" {
         let detail = "deliveries are posted to /webhooks";
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "PATH_NOT_FOUND",
-            detail,
-        ));
+        return Err(Problem::new(Code::PathNotFound, detail));
     }
     if parts.method != Method::POST {
         let detail = "deliveries are sent with POST";
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+        let problem = Problem::new(Code::MethodNotAllowed, detail);
         return Err(problem.with(header::ALLOW, HeaderValue::from_static("POST")));
     }
     let body = body?;
@@ -72,7 +68,7 @@ async fn receive(request: Request) -> Result<Response, Problem> {
         Posted::Refused(rejection) => {
             let detail = rejection.to_string();
             let mode = claimed_mode(&body);
-            Err(refuse(rejection.reason(), mode, received_at, &detail))
+            Err(refuse(rejection.into(), mode, received_at, &detail))
         }
     }
 }
@@ -99,12 +95,8 @@ fn prove(
 ) -> Result<Response, Problem> {
     let (Some(challenge), Some(token)) = (challenge, token) else {
         let detail = InvalidChallenge.to_string();
-        count_refusal("INVALID_CHALLENGE", Mode::Live, received_at);
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "INVALID_CHALLENGE",
-            detail,
-        ));
+        count_refusal(Code::InvalidChallenge, Mode::Live, received_at);
+        return Err(Problem::new(Code::InvalidChallenge, detail));
     };
     let kind = Kind {
         outcome: "verify",
@@ -124,15 +116,15 @@ fn prove(
 }
 
 /// Not taken for Smartcar's.
-fn refuse(reason: &'static str, mode: Mode, received_at: Timestamp, detail: &str) -> Problem {
-    count_refusal(reason, mode, received_at);
-    Problem::unsigned(reason, detail)
+fn refuse(code: Code, mode: Mode, received_at: Timestamp, detail: &str) -> Problem {
+    count_refusal(code, mode, received_at);
+    Problem::unsigned(code, detail)
 }
 
-fn count_refusal(reason: &'static str, mode: Mode, received_at: Timestamp) {
+fn count_refusal(code: Code, mode: Mode, received_at: Timestamp) {
     let kind = Kind {
         outcome: "refused",
-        reason: reason.to_owned(),
+        reason: code.as_str().to_owned(),
         event_type: String::new(),
         mode,
     };

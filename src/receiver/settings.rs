@@ -3,10 +3,9 @@
 use edge::{
     Host, Once,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
     variables::{self, VariableError},
 };
-use http::StatusCode;
 use smartcar::{Clock, ManagementToken};
 use std::time::Duration;
 use store::retention;
@@ -35,8 +34,7 @@ pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
                 .write();
         }
         let detail = "this receiver is not configured yet; its log says what is missing";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Problem::new(status, "NOT_CONFIGURED", detail).retry_after(crate::RETRY_AFTER)
+        Problem::new(Code::NotConfigured, detail).retry_after(crate::RETRY_AFTER)
     })
 }
 

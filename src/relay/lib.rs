@@ -15,7 +15,7 @@ mod upkeep;
 use edge::{
     Once, Response,
     log::{self, Level},
-    respond::{self, Outgoing, Problem},
+    respond::{self, Code, Outgoing, Problem},
     sinks::{self, Sink},
 };
 use http::{Method, StatusCode};
@@ -47,11 +47,7 @@ async fn handle(request: Request) -> Outgoing {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     if request.uri().path() != "/run" || request.method() != Method::POST {
         let detail = "the relay is run by POST /run";
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "PATH_NOT_FOUND",
-            detail,
-        ));
+        return Err(Problem::new(Code::PathNotFound, detail));
     }
     retention().await;
     let sinks = configured().await?;
@@ -60,8 +56,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             .with("error", error.to_string())
             .write();
         let detail = "the database could not be read or written: try again";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Problem::new(status, "STORE_UNAVAILABLE", detail).retry_after(5)
+        Problem::new(Code::StoreUnavailable, detail).retry_after(5)
     })?;
     Ok(respond::json(StatusCode::OK, report.to_string()))
 }
@@ -95,7 +90,7 @@ async fn configured() -> Result<&'static [Sink], Problem> {
     let sinks = sinks.await.map_err(|reason: String| {
         not_configured(&reason);
         let detail = "the sinks are not configured as documented; the log says what is wrong";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_CONFIGURED", detail)
+        Problem::new(Code::NotConfigured, detail)
     })?;
     Ok(sinks)
 }

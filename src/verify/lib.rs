@@ -11,7 +11,7 @@ use edge::{
     Host,
     log::{self, Level, Seldom},
     request,
-    respond::{self, Outgoing, Problem},
+    respond::{self, Code, Outgoing, Problem},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::Full;
@@ -67,7 +67,7 @@ async fn receive(request: Request) -> Result<Next, Problem> {
     let body = request::body(body, delivery::MAX_BODY).await;
     if parts.method != Method::POST {
         let detail = "deliveries are sent with POST";
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", detail);
+        let problem = Problem::new(Code::MethodNotAllowed, detail);
         return Err(problem.with(header::ALLOW, HeaderValue::from_static("POST")));
     }
     let body = body?;
@@ -94,14 +94,14 @@ async fn receive(request: Request) -> Result<Next, Problem> {
         }
         Posted::InvalidChallenge => Err(invalid_challenge()),
         Posted::Refused(rejection) => {
-            Err(Problem::unsigned(rejection.reason(), rejection.to_string()))
+            Err(Problem::unsigned(rejection.into(), rejection.to_string()))
         }
     }
 }
 
 fn invalid_challenge() -> Problem {
     let detail = InvalidChallenge.to_string();
-    Problem::new(StatusCode::BAD_REQUEST, "INVALID_CHALLENGE", detail)
+    Problem::new(Code::InvalidChallenge, detail)
 }
 
 /// The request as the handler gets it: the same, with the same body.

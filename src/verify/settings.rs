@@ -4,10 +4,9 @@
 use edge::{
     Host, Once,
     log::{self, Level, Seldom},
-    respond::Problem,
+    respond::{Code, Problem},
     variables,
 };
-use http::StatusCode;
 use smartcar::{Clock, ManagementToken};
 
 /// Smartcar tries again 25 s after a failure.
@@ -34,8 +33,7 @@ pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
                 .write();
         }
         let detail = "this webhook is not configured yet; its log says what is missing";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Problem::new(status, "NOT_CONFIGURED", detail).retry_after(RETRY_AFTER)
+        Problem::new(Code::NotConfigured, detail).retry_after(RETRY_AFTER)
     })
 }
 

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeSet, path::Path};
 
 /// The document that is served.
-fn served() -> Value {
+pub(super) fn served() -> Value {
     serde_json::from_slice(&super::text()).unwrap()
 }
 
 /// Every operation: its method, its path, and itself.
-fn operations(document: &Value) -> Vec<(Method, String, Value)> {
+pub(super) fn operations(document: &Value) -> Vec<(Method, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
         let methods = item.as_object().unwrap().iter();
