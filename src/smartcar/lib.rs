@@ -60,8 +60,8 @@ mod secrets;
 mod signal;
 mod spawn;
 mod subscriptions;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod timestamp;
 mod token;
 mod turn;

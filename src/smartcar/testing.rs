@@ -1,13 +1,28 @@
-//! A platform that tests hold in their hands: time that only passes while
-//! everybody waits, chance that is the same each time, a store in memory, and a
-//! Smartcar that answers as it was told.
+//! A host for tests: time that passes only while every task waits, chance that is
+//! the same each time, a key-value store in memory, and a Smartcar that answers as
+//! the test says.
+//!
+//! The tests of other crates get it by the feature `testing`. A test sets up a
+//! [`Fake`], runs the code under test by [`Fake::run`] and looks at what the fake
+//! has seen.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may stop at the first surprise; clippy sees no test here where the \
+              feature is on"
+)]
+
+#[cfg(test)]
+use crate::Response;
 use crate::{
     Audit, Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue, KeyValueError,
-    Origins, Pieces, Random, Response, Sent, Spawn, Timestamp, TokenCache, TokenUse,
-    TransportError,
+    Origins, Pieces, Random, Sent, Spawn, Timestamp, TokenCache, TokenUse, TransportError,
 };
 use bytes::Bytes;
+use futures::channel::oneshot;
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
@@ -21,18 +36,21 @@ use std::{
     time::Duration,
 };
 
-pub(crate) fn credentials(secret: &str) -> Credentials {
+/// Credentials of a client `client_test`.
+pub fn credentials(secret: &str) -> Credentials {
     Credentials {
         client_id: ClientId("client_test".into()),
         client_secret: ClientSecret::new(secret),
     }
 }
 
-pub(crate) fn tokens() -> TokenCache {
+/// A token cache with credentials, whose identity server is `iam.example.com`.
+pub fn tokens() -> TokenCache {
     TokenCache::new(credentials("secret"), "https://iam.example.com/")
 }
 
-pub(crate) fn client(fake: &Fake) -> Client<Fake> {
+/// A client with credentials and origins, which calls the Smartcar of `fake`.
+pub fn client(fake: &Fake) -> Client<Fake> {
     let origins = Origins {
         iam: "https://iam.example.com".into(),
         vehicle: "https://vehicle.example.com".into(),
@@ -42,6 +60,7 @@ pub(crate) fn client(fake: &Fake) -> Client<Fake> {
     Client::new(fake.clone(), tokens(), origins)
 }
 
+#[cfg(test)]
 impl Response {
     pub(crate) fn for_tests(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         let mut response = http::Response::builder().status(status);
@@ -60,30 +79,40 @@ impl Response {
     }
 }
 
-/// What Smartcar says.
-#[derive(Clone)]
-pub(crate) enum Reply {
+/// What Smartcar does with a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// It answers with a status, headers and a body. With a header `x-breaks-off` the
+    /// body breaks off at its end.
     Answer(u16, Vec<(&'static str, String)>, String),
+    /// No answer comes; whether the request was sent.
     Silence(Sent),
 }
 
-/// What a test wants to know of a use of the token.
+/// One use of the access token, as [`Audit`] was told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Used {
-    pub(crate) path: &'static str,
-    pub(crate) vehicle: Option<String>,
-    pub(crate) user: Option<String>,
-    pub(crate) status: Option<u16>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) millis: u128,
+pub struct Used {
+    /// The path, with `{vehicleId}` in place of ids.
+    pub path: &'static str,
+    /// The vehicle that the call was about.
+    pub vehicle: Option<String>,
+    /// The user that the call was about.
+    pub user: Option<String>,
+    /// The status of the answer; none where no answer came.
+    pub status: Option<u16>,
+    /// Smartcar's id of the request.
+    pub request_id: Option<String>,
+    /// How long it took, in milliseconds.
+    pub millis: u128,
 }
 
-/// Copies of it are the same platform.
+/// A host in memory. Its copies are the same host.
 #[derive(Clone)]
-pub(crate) struct Fake(Rc<World>);
+pub struct Fake(Rc<World>);
 
 struct World {
     now: Cell<i64>,
+    monotonic: Cell<Duration>,
     timers: RefCell<Vec<(i64, Waker)>>,
     chance: Cell<u64>,
     latency: Cell<Duration>,
@@ -97,12 +126,41 @@ struct World {
     store_is_read_only: Cell<bool>,
     tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     used: RefCell<Vec<Used>>,
+    variables: RefCell<BTreeMap<String, String>>,
+    log: RefCell<Vec<u8>>,
+    others_preferred: Cell<u32>,
+}
+
+/// Wakes the task that waits for its [`FakeRing`], by being dropped.
+#[derive(Debug)]
+pub struct FakeBell {
+    _sender: oneshot::Sender<()>,
+}
+
+/// Waits for a [`FakeBell`].
+#[derive(Debug)]
+pub struct FakeRing(oneshot::Receiver<()>);
+
+impl FakeRing {
+    /// Waits until the bell is dropped.
+    pub async fn heard(self) {
+        let _ = self.0.await;
+    }
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Fake {
-    pub(crate) fn new() -> Self {
+    /// A host whose key-value store is empty, that gives no variables, and whose
+    /// Smartcar grants tokens and answers nothing else.
+    pub fn new() -> Self {
         Self(Rc::new(World {
             now: Cell::new(1_700_000_000_000),
+            monotonic: Cell::new(Duration::ZERO),
             timers: RefCell::default(),
             chance: Cell::new(0x9e37_79b9_7f4a_7c15),
             latency: Cell::new(Duration::from_millis(100)),
@@ -116,12 +174,15 @@ impl Fake {
             store_is_read_only: Cell::new(false),
             tasks: RefCell::default(),
             used: RefCell::default(),
+            variables: RefCell::default(),
+            log: RefCell::default(),
+            others_preferred: Cell::new(0),
         }))
     }
 
     /// Runs `future`, and whatever is spawned meanwhile, to the end. When nobody
     /// can go on, time passes until somebody can.
-    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         let mut background: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
         let mut output = None;
@@ -152,7 +213,10 @@ impl Fake {
         let mut timers = self.0.timers.borrow_mut();
         let next = timers.iter().map(|(at, _)| *at).min();
         let next = next.expect("everybody waits and nobody will be woken");
-        self.0.now.set(self.0.now.get().max(next));
+        let now = self.0.now.get();
+        self.let_pass(Duration::from_millis(
+            u64::try_from(next - now).unwrap_or(0),
+        ));
         timers.retain(|(at, waker)| {
             let is_due = *at <= next;
             if is_due {
@@ -162,84 +226,151 @@ impl Fake {
         });
     }
 
-    /// Lets time pass.
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.now.set(self.now().after(by).0);
+    fn let_pass(&self, time: Duration) {
+        self.0.now.set(self.now().after(time).0);
+        self.0.monotonic.set(self.0.monotonic.get() + time);
     }
 
-    /// Sets the clock back, while nobody waits.
-    pub(crate) fn set_back(&self, by: Duration) {
+    /// Lets time pass. The wall clock counts whole milliseconds.
+    pub fn advance(&self, by: Duration) {
+        self.let_pass(by);
+    }
+
+    /// Sets the wall clock back, while no task waits. The monotonic one goes on.
+    pub fn set_back(&self, by: Duration) {
         self.0.now.set(self.now().before(by).0);
     }
 
     /// How long a request to Smartcar takes.
-    pub(crate) fn latency(&self, latency: Duration) {
+    pub fn latency(&self, latency: Duration) {
         self.0.latency.set(latency);
     }
 
     /// What the next request to `path` gets; the last one stays.
-    pub(crate) fn reply(&self, path: &str, reply: Reply) {
+    pub fn reply(&self, path: &str, reply: Reply) {
         let mut replies = self.0.replies.borrow_mut();
         replies.entry(path.into()).or_default().push_back(reply);
     }
 
-    pub(crate) fn answer(&self, path: &str, status: u16, body: &str) {
+    /// Answers the next request to `path` so, without headers; the last one stays.
+    pub fn answer(&self, path: &str, status: u16, body: &str) {
         self.reply(path, Reply::Answer(status, Vec::new(), body.into()));
     }
 
-    pub(crate) fn fail(&self, path: &str, sent: Sent) {
+    /// Leaves the next request to `path` without an answer; the last one stays.
+    pub fn fail(&self, path: &str, sent: Sent) {
         self.reply(path, Reply::Silence(sent));
     }
 
-    pub(crate) fn refuse_token(&self, token: &str) {
+    /// Has Smartcar refuse an access token, such as `token-1`, with 401.
+    pub fn refuse_token(&self, token: &str) {
         self.0.refused.borrow_mut().push(format!("Bearer {token}"));
     }
 
-    /// Whether the identity server answers.
-    pub(crate) fn identity_is_away(&self, is_away: bool) {
+    /// Whether the identity server cannot be reached.
+    pub fn identity_is_away(&self, is_away: bool) {
         self.0.identity_is_away.set(is_away.then_some(Sent::No));
     }
 
-    pub(crate) fn break_store(&self) {
+    /// Has every access to the key-value store fail.
+    pub fn break_store(&self) {
         self.0.store_is_down.set(true);
     }
 
-    /// Whether the store can be read and not written.
-    pub(crate) fn protect_store(&self, is_read_only: bool) {
+    /// Whether the key-value store can be read and not written.
+    pub fn protect_store(&self, is_read_only: bool) {
         self.0.store_is_read_only.set(is_read_only);
     }
 
-    /// Makes the store what it was.
-    pub(crate) fn restore(&self, store: BTreeMap<String, Vec<u8>>) {
+    /// Makes the key-value store what it was, as [`Fake::stored`] gave it.
+    pub fn restore(&self, store: BTreeMap<String, Vec<u8>>) {
         *self.0.store.borrow_mut() = store;
     }
 
-    /// What every value in the store becomes.
-    pub(crate) fn damage_store(&self, with: &[u8]) {
+    /// Overwrites every value in the key-value store.
+    pub fn damage_store(&self, with: &[u8]) {
         for value in self.0.store.borrow_mut().values_mut() {
             *value = with.to_vec();
         }
     }
 
-    pub(crate) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
+    /// What is in the key-value store.
+    pub fn stored(&self) -> BTreeMap<String, Vec<u8>> {
         self.0.store.borrow().clone()
     }
 
-    pub(crate) fn requests(&self) -> Vec<http::Request<Bytes>> {
+    /// The requests that were sent to Smartcar.
+    pub fn requests(&self) -> Vec<http::Request<Bytes>> {
         self.0.requests.borrow().clone()
     }
 
-    pub(crate) fn requests_to(&self, path: &str) -> usize {
+    /// How many requests were sent to `path`.
+    pub fn requests_to(&self, path: &str) -> usize {
         let requests = self.0.requests.borrow();
         requests.iter().filter(|r| r.uri().path() == path).count()
     }
 
-    pub(crate) fn token_requests(&self) -> usize {
+    /// How often a token was asked for.
+    pub fn token_requests(&self) -> usize {
         self.requests_to("/oauth2/token")
     }
 
-    pub(crate) fn used(&self) -> Vec<Used> {
+    /// The uses of the access token.
+    pub fn used(&self) -> Vec<Used> {
         self.0.used.borrow().clone()
+    }
+
+    /// Gives the component a variable, as spin.toml does.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        let mut variables = self.0.variables.borrow_mut();
+        variables.insert(name.into(), value.into());
+    }
+
+    /// A variable, if the component is given it.
+    pub fn given_variable(&self, name: &str) -> Option<String> {
+        self.0.variables.borrow().get(name).cloned()
+    }
+
+    /// Takes what a component writes to its log.
+    pub fn append_to_log(&self, bytes: &[u8]) {
+        self.0.log.borrow_mut().extend_from_slice(bytes);
+    }
+
+    /// The lines of the log.
+    pub fn lines(&self) -> Vec<String> {
+        let log = String::from_utf8(self.0.log.borrow().clone()).unwrap();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    /// The lines of the log about `event`, read as JSON.
+    pub fn lines_about(&self, event: &str) -> Vec<serde_json::Value> {
+        let lines = self.lines();
+        let lines = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+        lines
+            .filter(|line: &serde_json::Value| line["event"] == event)
+            .collect()
+    }
+
+    /// A bell, and the ring that is heard when the bell is dropped.
+    pub fn new_bell(&self) -> (FakeBell, FakeRing) {
+        let (sender, receiver) = oneshot::channel();
+        (FakeBell { _sender: sender }, FakeRing(receiver))
+    }
+
+    /// Notes that the instance asked the host to prefer others.
+    pub fn note_preference(&self) {
+        let times = &self.0.others_preferred;
+        times.set(times.get() + 1);
+    }
+
+    /// How often the instance asked the host to prefer others.
+    pub fn others_preferred(&self) -> u32 {
+        self.0.others_preferred.get()
+    }
+
+    /// How much time has passed since the host was made.
+    pub fn passed(&self) -> Duration {
+        self.0.monotonic.get()
     }
 
     fn respond(&self, request: &http::Request<Bytes>) -> Reply {
@@ -345,7 +476,7 @@ impl Audit for Fake {
 }
 
 /// A body that arrives in pieces of 16 bytes, and may break off.
-pub(crate) struct FakeBody {
+pub struct FakeBody {
     rest: Bytes,
     breaks_off: bool,
 }
