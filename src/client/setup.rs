@@ -15,11 +15,11 @@ static CLIENT: Once<Client<Host>> = Once::new();
 
 /// The client of this instance, set up by its first call.
 pub(crate) async fn client() -> Result<&'static Client<Host>, Error> {
-    CLIENT.get_or_try_init(set_up).await
+    CLIENT.get_or_try_init(&Host, set_up).await
 }
 
 async fn set_up() -> Result<Client<Host>, Error> {
-    let client = edge::client::from_variables()
+    let client = edge::client::from_variables(Host)
         .await
         .map_err(|error| Error::NoToken(format!("{error}: {INHERIT}")))?;
     key_value::granted()

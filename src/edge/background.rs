@@ -2,7 +2,7 @@
 
 use crate::{
     Host,
-    log::{self, Level},
+    log::{self, Event, Level},
 };
 use smartcar::{Audit, Random, Spawn, TokenUse};
 
@@ -29,7 +29,7 @@ impl Audit for Host {
         } else {
             Level::Warn
         };
-        log::line(level, "smartcar")
+        log::line(self, level, Event::Smartcar)
             .with("method", used.endpoint.method.as_str())
             .with("path", used.endpoint.path)
             .with("vehicle_id", used.vehicle.map(|id| id.as_str()))

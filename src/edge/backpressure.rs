@@ -31,20 +31,27 @@ impl Drop for Pause {
     }
 }
 
-/// Has the host prefer other instances for about three seconds.
-pub fn prefer_others() {
-    static IS_HOLDING: AtomicBool = AtomicBool::new(false);
-    if IS_HOLDING.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    Host.spawn(async {
-        for _ in 0..30 {
-            let pause = Pause::begin();
-            Host.sleep(STEP).await;
-            drop(pause);
-            // Whoever waits to begin does so now.
-            Host.sleep(Duration::from_millis(1)).await;
+/// Requests that other instances should have.
+pub trait Backpressure {
+    /// Has the host prefer other instances for about three seconds.
+    fn prefer_others(&self);
+}
+
+impl Backpressure for Host {
+    fn prefer_others(&self) {
+        static IS_HOLDING: AtomicBool = AtomicBool::new(false);
+        if IS_HOLDING.swap(true, Ordering::Relaxed) {
+            return;
         }
-        IS_HOLDING.store(false, Ordering::Relaxed);
-    });
+        Host.spawn(async {
+            for _ in 0..30 {
+                let pause = Pause::begin();
+                Host.sleep(STEP).await;
+                drop(pause);
+                // The requests that wait to begin do so now.
+                Host.sleep(Duration::from_millis(1)).await;
+            }
+            IS_HOLDING.store(false, Ordering::Relaxed);
+        });
+    }
 }

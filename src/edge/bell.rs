@@ -6,28 +6,48 @@
 //! every `Waker`, `inter-task-wakeup`; on hosts of wasmtime 48 and later it
 //! traps, see <https://github.com/bytecodealliance/wit-bindgen/pull/1638>.)
 
+use crate::Host;
 use spin_sdk::{
     wasip3::wit_stream,
     wit_bindgen::{StreamReader, StreamWriter},
 };
 
-/// Wakes who waits for it, by being dropped.
+/// Bells, by which one task wakes another.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Bells {
+    /// Wakes the task that waits for its ring, by being dropped.
+    type Bell: 'static;
+    /// What a task waits for.
+    type Ring: 'static;
+
+    /// A new bell, and the ring that is heard when the bell is dropped.
+    fn bell(&self) -> (Self::Bell, Self::Ring);
+
+    /// Waits until the bell is dropped.
+    async fn heard(&self, ring: Self::Ring);
+}
+
+/// A bell of the host.
 pub struct Bell {
     _writer: StreamWriter<u8>,
 }
 
-/// Waits for a [`Bell`].
+/// The ring of a [`Bell`].
 pub struct Ring(StreamReader<u8>);
 
-/// A bell, and the one who hears it.
-pub fn bell() -> (Bell, Ring) {
-    let (writer, reader) = wit_stream::new();
-    (Bell { _writer: writer }, Ring(reader))
-}
+impl Bells for Host {
+    type Bell = Bell;
+    type Ring = Ring;
 
-impl Ring {
-    /// Waits until the bell is dropped.
-    pub async fn heard(mut self) {
-        let _ = self.0.next().await;
+    fn bell(&self) -> (Bell, Ring) {
+        let (writer, reader) = wit_stream::new();
+        (Bell { _writer: writer }, Ring(reader))
+    }
+
+    async fn heard(&self, mut ring: Ring) {
+        let _ = ring.0.next().await;
     }
 }

@@ -1,9 +1,6 @@
 //! The client of Smartcar's API, set up from the application's variables.
 
-use crate::{
-    Host,
-    variables::{self, VariableError},
-};
+use crate::variables::{self, VariableError, Variables};
 use secrecy::ExposeSecret;
 use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
 
@@ -21,22 +18,25 @@ pub enum ConfigurationError {
 /// A client with the credentials in `smartcar_client_id` and
 /// `smartcar_client_secret`, and Smartcar's hosts in `smartcar_…_origin`. Without
 /// credentials there is a client too; its calls fail and say so.
-pub async fn from_variables() -> Result<Client<Host>, ConfigurationError> {
-    let credentials = credentials().await?;
+pub async fn from_variables<P>(platform: P) -> Result<Client<P>, ConfigurationError>
+where
+    P: smartcar::Platform + Variables,
+{
+    let credentials = credentials(&platform).await?;
     let origins = Origins {
-        iam: origin("smartcar_iam_origin").await?,
-        vehicle: origin("smartcar_vehicle_origin").await?,
-        management: origin("smartcar_management_origin").await?,
-        compatibility: origin("smartcar_compatibility_origin").await?,
+        iam: origin(&platform, "smartcar_iam_origin").await?,
+        vehicle: origin(&platform, "smartcar_vehicle_origin").await?,
+        management: origin(&platform, "smartcar_management_origin").await?,
+        compatibility: origin(&platform, "smartcar_compatibility_origin").await?,
     };
     let tokens = TokenCache::new(credentials, &origins.iam);
-    Ok(Client::new(Host, tokens, origins))
+    Ok(Client::new(platform, tokens, origins))
 }
 
 /// The application's credentials; empty where they are not set.
-pub async fn credentials() -> Result<Credentials, VariableError> {
-    let client_id = variables::text("smartcar_client_id").await?;
-    let client_secret = variables::secret("smartcar_client_secret").await?;
+pub async fn credentials(variables: &impl Variables) -> Result<Credentials, VariableError> {
+    let client_id = variables::text(variables, "smartcar_client_id").await?;
+    let client_secret = variables::secret(variables, "smartcar_client_secret").await?;
     Ok(Credentials {
         client_id: ClientId(client_id.trim().to_owned()),
         client_secret: ClientSecret::new(client_secret.expose_secret().trim()),
@@ -44,8 +44,11 @@ pub async fn credentials() -> Result<Credentials, VariableError> {
 }
 
 /// A variable that holds an origin: a scheme and a host.
-pub async fn origin(name: &'static str) -> Result<String, ConfigurationError> {
-    let text = variables::text(name).await?;
+pub async fn origin(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<String, ConfigurationError> {
+    let text = variables::text(variables, name).await?;
     let uri: Option<http::Uri> = text.trim().parse().ok();
     let is_origin = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
@@ -56,5 +59,77 @@ pub async fn origin(name: &'static str) -> Result<String, ConfigurationError> {
         Ok(text.trim().to_owned())
     } else {
         Err(ConfigurationError::Origin(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartcar::{Call, endpoints::GET_VEHICLE, testing::Fake};
+
+    fn configured() -> Fake {
+        let fake = Fake::new();
+        for (name, value) in [
+            ("smartcar_client_id", " client\n"),
+            ("smartcar_client_secret", " secret\n"),
+            ("smartcar_iam_origin", "https://iam.example.com\n"),
+            ("smartcar_vehicle_origin", "https://vehicle.example.com/"),
+            ("smartcar_management_origin", "http://127.0.0.1:4010"),
+            ("smartcar_compatibility_origin", "https://c.example.com"),
+        ] {
+            fake.set_variable(name, value);
+        }
+        fake
+    }
+
+    #[test]
+    fn client_gets_its_token_with_the_configured_credentials() {
+        let fake = configured();
+        fake.answer("/v3/vehicles/v1", 404, "{}");
+        fake.run(async {
+            let client = from_variables(fake.clone()).await.unwrap();
+            let call = Call::at(&GET_VEHICLE, &["v1"]).unwrap();
+            let _ = client.call(&call).await;
+        });
+        let [token, call] = &fake.requests()[..] else {
+            panic!("{:?}", fake.requests());
+        };
+        assert_eq!(token.uri(), "https://iam.example.com/oauth2/token");
+        let form = std::str::from_utf8(token.body()).unwrap();
+        for field in ["client_id=client", "client_secret=secret"] {
+            assert!(form.split('&').any(|given| given == field), "{form}");
+        }
+        assert_eq!(call.uri(), "https://vehicle.example.com/v3/vehicles/v1");
+    }
+
+    #[test]
+    fn client_without_an_origin_is_not_configured() {
+        let flaw = |value: &str| {
+            let fake = configured();
+            fake.set_variable("smartcar_vehicle_origin", value);
+            let client = fake.run(from_variables(fake.clone()));
+            client.err().map(|error| error.to_string())
+        };
+        assert_eq!(flaw("https://vehicle.example.com"), None);
+        for bad in [
+            "",
+            "vehicle.example.com",
+            "ftp://a",
+            "https://a/b",
+            "https://a?b",
+        ] {
+            let message = "the variable smartcar_vehicle_origin is no origin, for example \
+                https://host";
+            assert_eq!(flaw(bad).as_deref(), Some(message), "{bad}");
+        }
+    }
+
+    #[test]
+    fn client_whose_variables_are_not_given_is_not_configured() {
+        let fake = Fake::new();
+        let error = fake.run(from_variables(fake.clone())).err().unwrap();
+        let message = "failed to read the variable smartcar_client_id: spin.toml does not give \
+            it to this component";
+        assert_eq!(error.to_string(), message);
     }
 }

@@ -30,7 +30,7 @@ pub async fn granted() -> Result<(), KeyValueError> {
 /// Opened by the first request of an instance that needs it.
 async fn open() -> Result<&'static Store, KeyValueError> {
     static STORE: Once<Store> = Once::new();
-    let opened = STORE.get_or_try_init(Store::open_default).await;
+    let opened = STORE.get_or_try_init(&Host, Store::open_default).await;
     opened.map_err(failed)
 }
 

@@ -1,54 +1,98 @@
 //! The application's variables, as spin.toml grants them to a component.
 
+use crate::Host;
 use secrecy::{ExposeSecret, SecretString};
 use smartcar::ManagementToken;
 use spin_sdk::variables::Error;
+
+/// The variables of the application.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Variables {
+    /// The value of a variable.
+    async fn variable(&self, name: &'static str) -> Result<String, VariableError>;
+}
 
 /// A variable that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read the variable {name}: {reason}")]
 pub struct VariableError {
     name: &'static str,
-    reason: &'static str,
+    reason: Reason,
+}
+
+/// Why. The provider's own words could hold what was configured.
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error("the name is invalid")]
+    InvalidName,
+    #[error("spin.toml does not give it to this component")]
+    Undefined,
+    #[error("the provider of variables failed")]
+    Provider,
+    #[error("the host failed")]
+    Host,
+}
+
+impl VariableError {
+    /// A variable that this component is not given.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn undefined(name: &'static str) -> Self {
+        let reason = Reason::Undefined;
+        Self { name, reason }
+    }
+}
+
+impl Variables for Host {
+    async fn variable(&self, name: &'static str) -> Result<String, VariableError> {
+        let value = spin_sdk::variables::get(name).await;
+        value.map_err(|error| VariableError {
+            name,
+            reason: match error {
+                Error::InvalidName(_) => Reason::InvalidName,
+                Error::Undefined(_) => Reason::Undefined,
+                Error::Provider(_) => Reason::Provider,
+                Error::Other(_) => Reason::Host,
+            },
+        })
+    }
 }
 
 /// The value of a variable.
-pub async fn text(name: &'static str) -> Result<String, VariableError> {
-    spin_sdk::variables::get(name)
-        .await
-        .map_err(|error| unreadable(name, &error))
-}
-
-fn unreadable(name: &'static str, error: &Error) -> VariableError {
-    VariableError {
-        name,
-        // The provider's own words could hold what was configured.
-        reason: match error {
-            Error::InvalidName(_) => "the name is invalid",
-            Error::Undefined(_) => "spin.toml does not give it to this component",
-            Error::Provider(_) => "the provider of variables failed",
-            Error::Other(_) => "the host failed",
-        },
-    }
+pub async fn text(variables: &impl Variables, name: &'static str) -> Result<String, VariableError> {
+    variables.variable(name).await
 }
 
 /// The value of a variable that spin.toml need not give to this component.
-pub async fn optional(name: &'static str) -> Result<Option<String>, VariableError> {
-    match spin_sdk::variables::get(name).await {
-        Err(Error::Undefined(_)) => Ok(None),
-        other => other.map(Some).map_err(|error| unreadable(name, &error)),
+pub async fn optional(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<Option<String>, VariableError> {
+    match variables.variable(name).await {
+        Err(VariableError {
+            reason: Reason::Undefined,
+            ..
+        }) => Ok(None),
+        value => value.map(Some),
     }
 }
 
-/// The value of a variable that nobody may see.
-pub async fn secret(name: &'static str) -> Result<SecretString, VariableError> {
-    text(name).await.map(SecretString::from)
+/// The value of a variable that is a secret.
+pub async fn secret(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<SecretString, VariableError> {
+    variables.variable(name).await.map(SecretString::from)
 }
 
-/// The application management tokens: one or several, parted by commas or new
+/// The application management tokens: one or several, separated by commas or new
 /// lines, the one in use first.
-pub async fn management_tokens() -> Result<Vec<ManagementToken>, VariableError> {
-    let tokens = secret("management_tokens").await?;
+pub async fn management_tokens(
+    variables: &impl Variables,
+) -> Result<Vec<ManagementToken>, VariableError> {
+    let tokens = secret(variables, "management_tokens").await?;
     Ok(split(tokens.expose_secret())
         .map(ManagementToken::new)
         .collect())
@@ -62,10 +106,58 @@ fn split(list: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use smartcar::testing::Fake;
+
     #[test]
-    fn a_list_is_parted_by_commas_or_new_lines() {
+    fn variable_is_read_as_it_is_given() {
+        let fake = Fake::new();
+        fake.set_variable("connect_mode", " live\n");
+        fake.set_variable("api_keys", "secret");
+        assert_eq!(fake.run(text(&fake, "connect_mode")).unwrap(), " live\n");
+        let secret = fake.run(secret(&fake, "api_keys")).unwrap();
+        assert_eq!(secret.expose_secret(), "secret");
+    }
+
+    #[test]
+    fn variable_that_is_not_given_is_an_error_unless_it_is_optional() {
+        let fake = Fake::new();
+        let message = "failed to read the variable sinks: spin.toml does not give it to this \
+            component";
+        let error = fake.run(text(&fake, "sinks")).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        let error = fake.run(secret(&fake, "sinks")).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(fake.run(optional(&fake, "sinks")).unwrap(), None);
+        fake.set_variable("sinks", "");
+        let value = fake.run(optional(&fake, "sinks")).unwrap();
+        assert_eq!(value.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn variable_that_cannot_be_read_is_an_error_even_if_it_is_optional() {
+        struct Broken;
+        impl Variables for Broken {
+            async fn variable(&self, name: &'static str) -> Result<String, VariableError> {
+                let reason = Reason::Provider;
+                Err(VariableError { name, reason })
+            }
+        }
+        let error = Fake::new().run(optional(&Broken, "sinks")).unwrap_err();
+        let message = "failed to read the variable sinks: the provider of variables failed";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn management_tokens_are_separated_by_commas_or_new_lines() {
+        let fake = Fake::new();
+        let count = |list| {
+            fake.set_variable("management_tokens", list);
+            fake.run(management_tokens(&fake)).unwrap().len()
+        };
+        assert_eq!(count(" one , two\nthree\r\n\n,"), 3);
+        assert_eq!(count(" \n ,"), 0);
         let split = |list| super::split(list).collect::<Vec<_>>();
         assert_eq!(split(" one , two\nthree\r\n\n,"), ["one", "two", "three"]);
-        assert!(split(" \n ,").is_empty());
     }
 }

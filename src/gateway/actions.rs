@@ -13,7 +13,7 @@ use crate::{answer::hand_on, callers::Caller, database, evidence, inbound::singl
 use bytes::Bytes;
 use edge::{
     Host, Response,
-    log::{self, Level},
+    log::{self, Event, Level},
     respond::{Code, Problem},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -478,7 +478,7 @@ impl Running {
         ];
         // The failure is in the log; here is which action it concerns.
         if database::execute(COMPLETE, parameters).await.is_err() {
-            log::line(Level::Error, "action_not_completed")
+            log::line(&Host, Level::Error, Event::ActionNotCompleted)
                 .with("action_id", self.id.as_str())
                 .with("outcome", outcome.as_str())
                 .write();

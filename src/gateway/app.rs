@@ -5,7 +5,7 @@ use crate::{callers::Callers, connect_settings::ConnectSettings};
 use edge::{
     Host, Once,
     client::ConfigurationError,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables::{self, VariableError},
 };
@@ -47,7 +47,8 @@ static APP: Once<App> = Once::new();
 
 /// The gateway of this instance, set up by its first request.
 pub(crate) async fn app() -> Result<&'static App, Problem> {
-    APP.get_or_try_init(set_up).await.map_err(|flaw| {
+    let app = APP.get_or_try_init(&Host, set_up);
+    app.await.map_err(|flaw| {
         not_configured(match flaw {
             Flaw::Variable(error) => error.to_string(),
             Flaw::Client(error) => error.to_string(),
@@ -57,13 +58,13 @@ pub(crate) async fn app() -> Result<&'static App, Problem> {
 }
 
 pub(crate) async fn switch(name: &'static str) -> Result<bool, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let fault = "neither true nor false";
     text.trim().parse().map_err(|_| Flaw::Value(name, fault))
 }
 
 async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let seconds = text.trim().parse();
     let seconds = seconds.map_err(|_| Flaw::Value(name, "no number of seconds"))?;
     Ok(Duration::from_secs(seconds))
@@ -71,16 +72,16 @@ async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
 
 /// More than the day for which an idempotency key is honoured.
 async fn days(name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
     let days = days.ok_or(Flaw::Value(name, "no number of days above 1"))?;
     Ok(Duration::from_secs(24 * 60 * 60) * days)
 }
 
 async fn set_up() -> Result<App, Flaw> {
-    let client = edge::client::from_variables().await?;
-    let callers = Callers::parse(variables::secret("api_keys").await?.expose_secret());
-    let connect = ConnectSettings::read(edge::client::credentials().await?).await?;
+    let client = edge::client::from_variables(Host).await?;
+    let callers = Callers::parse(variables::secret(&Host, "api_keys").await?.expose_secret());
+    let connect = ConnectSettings::read(edge::client::credentials(&Host).await?).await?;
     Ok(App {
         callers,
         client,
@@ -130,7 +131,7 @@ pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
     // Anybody can ask, and nobody needs to be told each time.
     static LINE: Seldom = Seldom::a_minute();
     if LINE.is_due(Host.now()) {
-        log::line(Level::Error, "not_configured")
+        log::line(&Host, Level::Error, Event::NotConfigured)
             .with("reason", reason.into())
             .write();
     }

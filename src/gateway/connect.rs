@@ -34,7 +34,7 @@ use crate::{
 };
 use edge::{
     Host, Response,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
 };
 use futures::future::{Either, select};
@@ -162,7 +162,7 @@ fn refused(why: &str) {
     if !SELDOM.is_due(Host.now()) {
         return;
     }
-    log::line(Level::Warn, "connect")
+    log::line(&Host, Level::Warn, Event::Connect)
         .with("outcome", "refused")
         .with("reason", why)
         .write();
@@ -193,7 +193,7 @@ async fn failed(
 ) -> Result<Response, Problem> {
     // What is not stored, since enough is, is not logged either.
     if arrivals::fail(&state.nonce, error, description).await? {
-        log::line(Level::Warn, "connect")
+        log::line(&Host, Level::Warn, Event::Connect)
             .with("outcome", "failed")
             .with("error", error)
             .write();
@@ -244,7 +244,7 @@ async fn arrived(
 fn busy() -> Problem {
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(60));
     if SELDOM.is_due(Host.now()) {
-        log::line(Level::Warn, "connect")
+        log::line(&Host, Level::Warn, Event::Connect)
             .with("outcome", "busy")
             .write();
     }
@@ -290,7 +290,7 @@ async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64,
         }
     };
     let line = |level, outcome| {
-        log::line(level, "connect")
+        log::line(&Host, level, Event::Connect)
             .with("outcome", outcome)
             .with("user_id", user.as_str())
     };

@@ -4,7 +4,7 @@ use crate::app::{Flaw, switch};
 use edge::{
     Host,
     client::origin,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables,
 };
@@ -41,13 +41,13 @@ impl ConnectSettings {
     /// Reads the variables. None of them has to be set where nobody is sent to
     /// Connect.
     pub(crate) async fn read(credentials: Credentials) -> Result<Self, Flaw> {
-        let mode = variables::text("connect_mode").await?;
+        let mode = variables::text(&Host, "connect_mode").await?;
         let mode = ConnectMode::parse(mode.trim());
         Ok(Self {
             credentials,
             application: id("smartcar_application_id", ApplicationId::parse).await?,
             redirect_uri: url("connect_redirect_uri").await?,
-            origin: origin("smartcar_connect_origin").await?,
+            origin: origin(&Host, "smartcar_connect_origin").await?,
             mode: mode.ok_or(Flaw::Value("connect_mode", "neither live nor simulated"))?,
             return_url: url("connect_return_url").await?,
             webhook: id("webhook_id", WebhookId::parse).await?,
@@ -90,7 +90,7 @@ impl ConnectSettings {
 fn not_set_up(reason: &str) -> Problem {
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(60 * 60));
     if SELDOM.is_due(Host.now()) {
-        log::line(Level::Warn, "connect")
+        log::line(&Host, Level::Warn, Event::Connect)
             .with("outcome", "not_configured")
             .with("reason", reason)
             .write();
@@ -101,7 +101,7 @@ fn not_set_up(reason: &str) -> Problem {
 
 /// Those who begin without a key have half of it.
 async fn lookups(name: &'static str) -> Result<i64, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
     let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
     Ok(number.into())
@@ -111,14 +111,14 @@ async fn id<T>(
     name: &'static str,
     parse: fn(&str) -> Result<T, InvalidId>,
 ) -> Result<Option<T>, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
     id.transpose().map_err(|_| Flaw::Value(name, "no id"))
 }
 
 /// The URL of a page that a browser can be sent to, with parameters added.
 async fn url(name: &'static str) -> Result<Option<String>, Flaw> {
-    let text = variables::text(name).await?;
+    let text = variables::text(&Host, name).await?;
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

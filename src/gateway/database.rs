@@ -2,7 +2,7 @@
 
 use edge::{
     Host,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
 };
 use smartcar::Clock;
@@ -46,7 +46,7 @@ fn unavailable(error: &StoreError) -> Problem {
     // While the database is down, each request fails several times over.
     static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
     if SELDOM.is_due(Host.now()) {
-        log::line(Level::Error, "store")
+        log::line(&Host, Level::Error, Event::Store)
             .with("error", error.to_string())
             .write();
     }

@@ -3,7 +3,7 @@
 use crate::app::App;
 use edge::{
     Host,
-    log::{self, Level},
+    log::{self, Event, Level},
 };
 use smartcar::{Clock, Spawn, Timestamp};
 use std::{
@@ -52,7 +52,7 @@ pub(crate) fn soon(app: &'static App) {
             Ok(true) => NEXT.store(0, Ordering::Relaxed),
             Ok(false) => {}
             // The next sweep does it.
-            Err(error) => log::line(Level::Error, "store")
+            Err(error) => log::line(&Host, Level::Error, Event::Store)
                 .with("error", error.to_string())
                 .write(),
         }

@@ -8,7 +8,7 @@ use crate::{
     tally::{self, Kind},
 };
 use edge::{
-    Response,
+    Host, Response,
     log::{self, Level},
     respond::{Code, Problem},
 };
@@ -74,7 +74,7 @@ pub(crate) async fn delivery(
             mode,
         },
     );
-    log::line(level, "delivery")
+    log::line(&Host, level, log::Event::Delivery)
         .with("outcome", name)
         .with("event_id", short(&event_id))
         .with("event_type", short(event_type))

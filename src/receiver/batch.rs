@@ -6,7 +6,7 @@
 //! be stored costs no other, and neither does a request that is dropped while it
 //! waits or writes.
 
-use edge::{Bell, Host, Ring};
+use edge::{Backpressure, Bell, Bells, Host, Ring};
 use smartcar::{Clock, Random};
 use std::{
     collections::VecDeque,
@@ -417,11 +417,11 @@ impl Platform for Spin {
     type Ring = Ring;
 
     fn bell(&self) -> (Bell, Ring) {
-        edge::bell()
+        Host.bell()
     }
 
     async fn heard(&self, ring: Ring) {
-        ring.heard().await;
+        Host.heard(ring).await;
     }
 
     fn now(&self) -> Instant {
@@ -445,7 +445,7 @@ impl Platform for Spin {
 
     fn prefer_others(&self) {
         if Host.unit() < 0.5 {
-            edge::prefer_others();
+            Host.prefer_others();
         }
     }
 }

@@ -12,7 +12,7 @@ mod tally;
 
 use edge::{
     Host, Response,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     request,
     respond::{self, Code, Outgoing, Problem},
 };
@@ -108,7 +108,7 @@ fn prove(
     // Anybody may post one, signed or not.
     static LINE: Seldom = Seldom::a_minute();
     if LINE.is_due(received_at) {
-        log::line(Level::Info, "verify")
+        log::line(&Host, Level::Info, Event::Verify)
             .with("outcome", "answered")
             .write();
     }

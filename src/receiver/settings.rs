@@ -2,7 +2,7 @@
 
 use edge::{
     Host, Once,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables::{self, VariableError},
 };
@@ -26,10 +26,11 @@ static SETTINGS: Once<Settings> = Once::new();
 
 /// The configuration. Without a management token nothing can be verified.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
-    SETTINGS.get_or_try_init(read).await.map_err(|reason| {
+    let settings = SETTINGS.get_or_try_init(&Host, read);
+    settings.await.map_err(|reason| {
         static LINE: Seldom = Seldom::a_minute();
         if LINE.is_due(Host.now()) {
-            log::line(Level::Error, "not_configured")
+            log::line(&Host, Level::Error, Event::NotConfigured)
                 .with("reason", reason)
                 .write();
         }
@@ -40,14 +41,16 @@ pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
 
 async fn read() -> Result<Settings, String> {
     let said = |error: VariableError| error.to_string();
-    let tokens = variables::management_tokens().await.map_err(said)?;
+    let tokens = variables::management_tokens(&Host).await.map_err(said)?;
     if tokens.is_empty() {
         return Err("the variable management_tokens is not set".to_owned());
     }
-    let signed = variables::text("require_signed_verify")
+    let signed = variables::text(&Host, "require_signed_verify")
         .await
         .map_err(said)?;
-    let max_age = variables::text("max_delivery_age").await.map_err(said)?;
+    let max_age = variables::text(&Host, "max_delivery_age")
+        .await
+        .map_err(said)?;
     let max_age = Duration::from_secs(positive("max_delivery_age", &max_age)?);
     let retention = retention::configured().await?;
     if retention <= max_age {

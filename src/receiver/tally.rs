@@ -6,7 +6,7 @@
 
 use edge::{
     Host,
-    log::{self, Level},
+    log::{self, Event, Level},
 };
 use smartcar::{Clock, Random, Spawn, Timestamp, delivery::Mode};
 use std::{
@@ -97,7 +97,7 @@ async fn write() {
         .collect();
     let result = async { sqlite::store().await?.execute(&sql, parameters).await }.await;
     if let Err(error) = result {
-        log::line(Level::Warn, "tally")
+        log::line(&Host, Level::Warn, Event::Tally)
             .with("error", error.to_string())
             .write();
     }

@@ -65,7 +65,7 @@ pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
     };
     let now = Host.now();
     let line = |level, outcome: &str, error: Option<&str>| {
-        log::line(level, "relay")
+        log::line(&Host, level, log::Event::Relay)
             .with("sink", sink)
             .with("event_id", event_id.as_str())
             .with("attempt", attempt)

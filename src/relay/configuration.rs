@@ -6,7 +6,8 @@
 //! database can, since it has seen which one replaced the other.
 
 use edge::{
-    log::{self, Level},
+    Host,
+    log::{self, Event, Level},
     sinks::Sink,
 };
 use secrecy::ExposeSecret;
@@ -95,7 +96,7 @@ fn tell_once() {
     if !IS_SAID.swap(true, Ordering::Relaxed) {
         let reason = "the sinks of this instance were replaced by newer ones: what has changed \
             is left to instances that have these";
-        log::line(Level::Warn, "sinks_outdated")
+        log::line(&Host, Level::Warn, Event::SinksOutdated)
             .with("reason", reason)
             .write();
     }

@@ -13,8 +13,8 @@ mod run;
 mod upkeep;
 
 use edge::{
-    Once, Response,
-    log::{self, Level},
+    Host, Once, Response,
+    log::{self, Event, Level},
     respond::{self, Code, Outgoing, Problem},
     sinks::{self, Sink},
 };
@@ -52,7 +52,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     retention().await;
     let sinks = configured().await?;
     let report = run::run(sinks).await.map_err(|error| {
-        log::line(Level::Error, "store")
+        log::line(&Host, Level::Error, Event::Store)
             .with("error", error.to_string())
             .write();
         let detail = "the database could not be read or written: try again";
@@ -64,14 +64,15 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
 /// Old deliveries go on the relay's schedule too, whatever becomes of the sinks.
 async fn retention() {
     static RETENTION: Once<Duration> = Once::new();
-    match RETENTION.get_or_try_init(retention::configured).await {
+    let retention = RETENTION.get_or_try_init(&Host, retention::configured);
+    match retention.await {
         Ok(retention) => retention::soon(*retention),
         Err(reason) => not_configured(&reason),
     }
 }
 
 fn not_configured(reason: &str) {
-    log::line(Level::Error, "not_configured")
+    log::line(&Host, Level::Error, Event::NotConfigured)
         .with("reason", reason)
         .write();
 }
@@ -79,7 +80,7 @@ fn not_configured(reason: &str) {
 static SINKS: Once<Vec<Sink>> = Once::new();
 
 async fn configured() -> Result<&'static [Sink], Problem> {
-    let sinks = SINKS.get_or_try_init(async || {
+    let sinks = SINKS.get_or_try_init(&Host, async || {
         let sinks = sinks::configured().await?;
         sinks
             .iter()

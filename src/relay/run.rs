@@ -6,7 +6,7 @@ use crate::{
 };
 use edge::{
     Host,
-    log::{self, Level},
+    log::{self, Event, Level},
     sinks::Sink,
 };
 use futures::{
@@ -150,7 +150,7 @@ async fn note(
     report.kept += kept.len() - dead;
     if let Some(why) = gone {
         outbox::switch_off(store, sink, &why).await?;
-        log::line(Level::Error, "sink_gone")
+        log::line(&Host, Level::Error, Event::SinkGone)
             .with("sink", sink)
             .with("error", why)
             .write();

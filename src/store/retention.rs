@@ -9,7 +9,7 @@ use crate::{
 };
 use edge::{
     Host,
-    log::{self, Level},
+    log::{self, Event, Level},
     variables,
 };
 use smartcar::{Clock, Spawn};
@@ -34,7 +34,7 @@ const TALLIES: &str = "DELETE FROM tally WHERE minute < ?1";
 /// # Errors
 /// What is wrong with the variable, in a sentence.
 pub async fn configured() -> Result<Duration, String> {
-    let days = variables::text("retention_days").await;
+    let days = variables::text(&Host, "retention_days").await;
     parse(&days.map_err(|error| error.to_string())?)
 }
 
@@ -51,7 +51,7 @@ pub fn soon(retention: Duration) {
     }
     Host.spawn(async move {
         if let Err(error) = forget(retention).await {
-            log::line(Level::Warn, "sweep")
+            log::line(&Host, Level::Warn, Event::Sweep)
                 .with("error", error.to_string())
                 .write();
         }

@@ -107,7 +107,7 @@ static STORE: Once<Store> = Once::new();
 /// request of an instance; the others wait for it.
 pub async fn store() -> Result<&'static Store, StoreError> {
     STORE
-        .get_or_try_init(async || {
+        .get_or_try_init(&Host, async || {
             let store = Store(Connection::open_async("default".to_owned()).await?);
             schema::apply(&store).await?;
             Ok(store)

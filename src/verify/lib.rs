@@ -9,7 +9,7 @@ mod settings;
 use bytes::Bytes;
 use edge::{
     Host,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     request,
     respond::{self, Code, Outgoing, Problem},
 };
@@ -85,7 +85,7 @@ async fn receive(request: Request) -> Result<Next, Problem> {
             // Anybody may post one, signed or not.
             static LINE: Seldom = Seldom::a_minute();
             if LINE.is_due(Host.now()) {
-                log::line(Level::Info, "verify")
+                log::line(&Host, Level::Info, Event::Verify)
                     .with("outcome", "answered")
                     .write();
             }

@@ -3,7 +3,7 @@
 
 use edge::{
     Host, Once,
-    log::{self, Level, Seldom},
+    log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables,
 };
@@ -25,10 +25,11 @@ static SETTINGS: Once<Settings> = Once::new();
 /// The configuration. Without a management token nothing can be verified, and
 /// nothing is passed on.
 pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
-    SETTINGS.get_or_try_init(read).await.map_err(|reason| {
+    let settings = SETTINGS.get_or_try_init(&Host, read);
+    settings.await.map_err(|reason| {
         static LINE: Seldom = Seldom::a_minute();
         if LINE.is_due(Host.now()) {
-            log::line(Level::Error, "not_configured")
+            log::line(&Host, Level::Error, Event::NotConfigured)
                 .with("reason", reason)
                 .write();
         }
@@ -38,13 +39,13 @@ pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
 }
 
 async fn read() -> Result<Settings, String> {
-    let tokens = variables::management_tokens().await.map_err(|error| {
+    let tokens = variables::management_tokens(&Host).await.map_err(|error| {
         format!("{error}; the middleware has to inherit variables from a component that has it")
     })?;
     if tokens.is_empty() {
         return Err("the variable management_tokens is not set".to_owned());
     }
-    let signed = variables::optional("require_signed_verify").await;
+    let signed = variables::optional(&Host, "require_signed_verify").await;
     let signed = signed.map_err(|error| error.to_string())?;
     Ok(Settings {
         tokens,

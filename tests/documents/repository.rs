@@ -25,13 +25,21 @@ pub(crate) fn variables() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The files with this ending directly in a folder, but for those of tests.
+/// The files with this ending in a folder and below it, but for those of tests.
 pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let entries = std::fs::read_dir(root.join(folder)).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names
-        .filter(|name| name.ends_with(&format!(".{ending}")) && !name.ends_with("tests.rs"))
-        .map(|name| format!("{folder}/{name}"))
-        .collect()
+    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root.join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let path = format!("{folder}/{name}");
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if name.ends_with(&format!(".{ending}")) && !name.ends_with("tests.rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
 }

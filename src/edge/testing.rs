@@ -1,0 +1,119 @@
+//! The fake host of tests has the capabilities of this crate too.
+
+use crate::{Backpressure, Bells, Monotonic, Variables, log::Log, variables::VariableError};
+use smartcar::testing::{Fake, FakeBell, FakeRing};
+use std::time::Duration;
+
+impl Variables for Fake {
+    async fn variable(&self, name: &'static str) -> Result<String, VariableError> {
+        let value = self.given_variable(name);
+        value.ok_or_else(|| VariableError::undefined(name))
+    }
+}
+
+impl Log for Fake {
+    fn write(&self, line: &[u8]) {
+        self.append_to_log(line);
+    }
+}
+
+impl Bells for Fake {
+    type Bell = FakeBell;
+    type Ring = FakeRing;
+
+    fn bell(&self) -> (FakeBell, FakeRing) {
+        self.new_bell()
+    }
+
+    async fn heard(&self, ring: FakeRing) {
+        ring.heard().await;
+    }
+}
+
+impl Backpressure for Fake {
+    fn prefer_others(&self) {
+        self.note_preference();
+    }
+}
+
+impl Monotonic for Fake {
+    fn monotonic(&self) -> Duration {
+        self.passed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartcar::{Clock, Spawn};
+    use std::{cell::Cell, rc::Rc};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn bell_wakes_its_task_when_it_is_dropped() {
+        let fake = Fake::new();
+        let (bell, ring) = fake.bell();
+        let began = fake.now();
+        let task = fake.clone();
+        fake.spawn(async move {
+            task.sleep(SECOND).await;
+            drop(bell);
+        });
+        let heard_at = fake.run(async {
+            fake.heard(ring).await;
+            fake.now()
+        });
+        assert_eq!(heard_at, began.after(SECOND));
+    }
+
+    #[test]
+    fn bell_that_was_dropped_before_is_heard_at_once() {
+        let fake = Fake::new();
+        let (bell, ring) = fake.bell();
+        drop(bell);
+        let began = fake.now();
+        fake.run(fake.heard(ring));
+        assert_eq!(fake.now(), began);
+    }
+
+    #[test]
+    fn bell_wakes_a_spawned_task_too() {
+        let fake = Fake::new();
+        let (bell, ring) = fake.bell();
+        let is_heard = Rc::new(Cell::new(false));
+        let (task, heard) = (fake.clone(), Rc::clone(&is_heard));
+        fake.spawn(async move {
+            task.heard(ring).await;
+            heard.set(true);
+        });
+        fake.run(async {
+            fake.sleep(SECOND).await;
+            assert!(!is_heard.get());
+            drop(bell);
+        });
+        assert!(is_heard.get());
+    }
+
+    #[test]
+    fn monotonic_time_goes_on_while_the_clock_is_set_back() {
+        let fake = Fake::new();
+        let began = fake.monotonic();
+        fake.advance(Duration::from_micros(2500));
+        fake.set_back(SECOND);
+        fake.run(fake.sleep(SECOND));
+        assert_eq!(
+            fake.monotonic() - began,
+            SECOND + Duration::from_micros(2500)
+        );
+    }
+
+    #[test]
+    fn preference_for_others_is_counted() {
+        let fake = Fake::new();
+        assert_eq!(fake.others_preferred(), 0);
+        fake.prefer_others();
+        fake.clone().prefer_others();
+        assert_eq!(fake.others_preferred(), 2);
+    }
+}
