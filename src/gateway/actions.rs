@@ -21,8 +21,9 @@ use sha2::{Digest, Sha256};
 use smartcar::{ApiError, Clock, Evidence, Timestamp, UserId, VehicleId, write_time};
 use std::fmt::Write as _;
 use store::{
-    sqlite::schema::{CLOCKS_DIFFER, KEY_LIFE, LOST_AFTER},
-    sqlite::{Row, Value},
+    CLOCKS_DIFFER,
+    action::{KEY_LIFE, LOST_AFTER},
+    old::sqlite::{Row, Value},
 };
 
 /// Says which action an answer belongs to.

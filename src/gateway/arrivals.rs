@@ -10,7 +10,7 @@ use crate::{actions, database};
 use edge::{Host, respond::Problem};
 use smartcar::{Clock, ConnectState, UserId};
 use std::time::Duration;
-use store::sqlite::Value;
+use store::old::sqlite::Value;
 
 const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = ?";
 

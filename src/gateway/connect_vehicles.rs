@@ -17,7 +17,7 @@ use smartcar::{
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
-use store::sqlite::Value;
+use store::old::sqlite::Value;
 
 /// Who had a vehicle subscribed, as the record says it. No key has this name.
 pub(crate) const CALLER: &str = "connect";

@@ -7,7 +7,7 @@ use edge::{
 };
 use smartcar::Clock;
 use std::time::Duration;
-use store::sqlite::{self, Row, StoreError, Value};
+use store::old::sqlite::{self, Row, StoreError, Value};
 
 /// The rows of a statement.
 pub(crate) async fn query(

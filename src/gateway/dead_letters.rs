@@ -17,7 +17,7 @@ use edge::{
 use http::StatusCode;
 use serde_json::{json, value::RawValue};
 use smartcar::{Timestamp, parse_time, write_time};
-use store::sqlite::{Row, Value};
+use store::old::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`]. The newest first.
 const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,

@@ -9,7 +9,7 @@
 use crate::database;
 use edge::respond::Problem;
 use smartcar::{Evidence, Timestamp};
-use store::sqlite::{Row, Value};
+use store::old::sqlite::{Row, Value};
 
 /// In the order in which they count. The columns are those of [`settle`].
 const REPORTS: &str = "SELECT is_late, body, observed_at, user_id FROM action_signal

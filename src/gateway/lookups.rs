@@ -12,8 +12,8 @@ use edge::{
 use smartcar::{Clock, Timestamp, VehicleId};
 use std::time::Duration;
 use store::{
-    sqlite::schema::CLOCKS_DIFFER,
-    sqlite::{Row, Value},
+    CLOCKS_DIFFER,
+    old::sqlite::{Row, Value},
 };
 
 /// For how long it is believed that an owner cannot be found.

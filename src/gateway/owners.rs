@@ -11,7 +11,7 @@ use crate::{
 use edge::respond::{Code, Problem};
 use serde_json::json;
 use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
-use store::sqlite::Value;
+use store::old::sqlite::Value;
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 

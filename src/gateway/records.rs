@@ -15,7 +15,7 @@ use edge::{
 use http::StatusCode;
 use serde_json::json;
 use smartcar::{Evidence, Timestamp, VehicleId, signal_permission, write_time};
-use store::sqlite::{Row, Value};
+use store::old::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`], beside the outcome.
 const COLUMNS: &str = "id, kind, path, caller, vehicle_id, user_id, idempotency_key,

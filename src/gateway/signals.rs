@@ -29,7 +29,7 @@ use smartcar::{
 };
 use std::time::Duration;
 use store::{
-    sqlite::Value,
+    old::sqlite::Value,
     sqlite::reports::{self, REPORT},
 };
 

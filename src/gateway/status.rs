@@ -17,9 +17,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
 use store::{
-    chore::is_ahead,
+    old::chore::is_ahead,
+    old::sqlite::{self, Store, StoreError, Value as Parameter},
     sqlite::schema,
-    sqlite::{self, Store, StoreError, Value as Parameter},
 };
 
 /// From indexes alone: bodies are large, and there can be millions.

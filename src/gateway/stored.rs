@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use smartcar::{Clock, SignalCode, Timestamp, UserId, VehicleId, write_time};
 use std::{fmt, time::Duration};
 use store::{
-    sqlite::schema::CLOCKS_DIFFER,
-    sqlite::{Row, Value},
+    CLOCKS_DIFFER,
+    old::sqlite::{Row, Value},
 };
 
 /// For how long a list of Smartcar's says which signals a vehicle has. Smartcar fills

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 use store::{
-    chore::{ROWS, is_ahead, steps},
-    sqlite::schema::KEY_LIFE,
-    sqlite::{self, StoreError, Value},
+    action::KEY_LIFE,
+    old::chore::{ROWS, is_ahead, steps},
+    old::sqlite::{self, StoreError, Value},
 };
 
 /// How often an instance sweeps.

@@ -1,7 +1,7 @@
 //! How deliveries fared, as the receiver counted it.
 
 use serde_json::json;
-use store::sqlite::{Store, StoreError, Value};
+use store::old::sqlite::{Store, StoreError, Value};
 
 const SINCE: &str = "SELECT outcome, reason, event_type, mode, sum(count) FROM tally
     WHERE minute >= ?1 GROUP BY outcome, reason, event_type, mode ORDER BY 1, 2, 3, 4";
@@ -24,7 +24,7 @@ impl Tally {
     pub(crate) async fn since(store: &Store, minute: i64) -> Result<Self, StoreError> {
         let rows = store.query(SINCE, [Value::from(minute)]).await?;
         let text =
-            |row: &store::sqlite::Row, column| row.text(column).unwrap_or_default().to_owned();
+            |row: &store::old::sqlite::Row, column| row.text(column).unwrap_or_default().to_owned();
         let counts = rows.iter().map(|row| Count {
             outcome: text(row, 0),
             reason: text(row, 1),

@@ -9,7 +9,7 @@ use crate::{
 use edge::{Response, respond::Problem};
 use serde_json::json;
 use smartcar::{Timestamp, write_time};
-use store::sqlite::{Row, Value};
+use store::old::sqlite::{Row, Value};
 
 /// The columns are those of [`shown`]. Of signals and errors those of the owner count.
 const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, mode, delivered_at,

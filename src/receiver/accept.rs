@@ -21,7 +21,7 @@ use smartcar::{
     report::{Report, SKEW},
 };
 use std::time::Instant;
-use store::{retention, sqlite::Value, sqlite::reports};
+use store::{old::retention, old::sqlite::Value, sqlite::reports};
 
 /// Stores a delivery once and acknowledges it.
 pub(crate) async fn delivery(

@@ -17,7 +17,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use store::sqlite::{self, StoreError, Value, Wait};
+use store::old::sqlite::{self, StoreError, Value, Wait};
 
 /// The most that go out together: as many as Spin has an instance serve at the
 /// same time.

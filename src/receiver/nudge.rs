@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     time::Duration,
 };
-use store::chore::is_ahead;
+use store::old::chore::is_ahead;
 
 const RELAY: &str = "http://relay.spin.internal/run";
 

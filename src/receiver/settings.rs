@@ -8,7 +8,7 @@ use edge::{
 };
 use smartcar::{Clock, ManagementToken};
 use std::time::Duration;
-use store::retention;
+use store::old::retention;
 
 /// The receiver's configuration.
 pub(crate) struct Settings {

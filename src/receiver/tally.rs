@@ -15,7 +15,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use store::sqlite::{self, Value};
+use store::old::sqlite::{self, Value};
 
 /// Between two writes of an instance.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 use store::{
-    chore::is_ahead,
-    sqlite::{Row, Store, StoreError, Value},
+    old::chore::is_ahead,
+    old::sqlite::{Row, Store, StoreError, Value},
 };
 
 /// A configuration that no instance has brought for so long is no longer in use

@@ -21,7 +21,7 @@ use edge::{
 use http::{Method, StatusCode};
 use spin_sdk::{http::Request, http_service};
 use std::time::Duration;
-use store::retention;
+use store::old::retention;
 
 #[allow(
     missing_docs,

@@ -5,8 +5,8 @@ use serde_json::json;
 use smartcar::Timestamp;
 use std::{collections::BTreeMap, time::Duration};
 use store::{
-    chore::SKEW,
-    sqlite::{Row, Store, StoreError, Value},
+    old::chore::SKEW,
+    old::sqlite::{Row, Store, StoreError, Value},
 };
 
 /// A row whose sender is gone can be taken again after this; longer than a sink has

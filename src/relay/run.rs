@@ -17,7 +17,7 @@ use futures::{
 use serde_json::json;
 use smartcar::{Clock, Timestamp};
 use std::{fmt, time::Duration};
-use store::sqlite::{self, Store, StoreError};
+use store::old::sqlite::{self, Store, StoreError};
 
 /// How many events a sink is sent at the same time.
 const TOGETHER: usize = 16;

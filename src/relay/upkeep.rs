@@ -7,8 +7,8 @@ use edge::Host;
 use smartcar::{Clock, Timestamp};
 use std::time::Duration;
 use store::{
-    chore::{Chore, ROWS, SKEW, steps},
-    sqlite::{Store, StoreError, Value},
+    old::chore::{Chore, ROWS, SKEW, steps},
+    old::sqlite::{Store, StoreError, Value},
 };
 
 static OUTBOX: Chore = Chore::new("outbox", Duration::from_secs(60));

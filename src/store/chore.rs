@@ -1,6 +1,6 @@
 //! Work that is done once in a while, by one instance of all, in small steps.
 
-use crate::sqlite::{Store, StoreError, Value};
+use crate::StoreError;
 use smartcar::{Clock, Timestamp};
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -17,13 +17,28 @@ const STEPS: usize = 20;
 /// Between two steps, so that others get the write lock.
 const PAUSE: Duration = Duration::from_millis(100);
 
-const LOOK: &str = "SELECT next_at FROM chore WHERE name = ?";
+/// When each chore is to be done next, as all instances know it.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Chores {
+    /// When a chore is to be done; none for one that the schema does not know. Waits for
+    /// no write.
+    async fn chore_due_at(&self, name: &str) -> Result<Option<Timestamp>, StoreError>;
 
-/// Succeeds for one of those who have seen the same time.
-const TAKE: &str =
-    "UPDATE chore SET next_at = ?3 WHERE name = ?1 AND next_at = ?2 RETURNING next_at";
+    /// Moves a chore from a time to another. True for one of those who have seen the same
+    /// time.
+    async fn take_chore(
+        &self,
+        name: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<bool, StoreError>;
 
-const GO_ON: &str = "UPDATE chore SET next_at = ?2 WHERE name = ?1";
+    /// Has a chore done at that time.
+    async fn put_chore(&self, name: &str, at: Timestamp) -> Result<(), StoreError>;
+}
 
 /// Work under a name that all instances know.
 #[derive(Debug)]
@@ -34,7 +49,7 @@ pub struct Chore {
 }
 
 impl Chore {
-    /// The work of a row of the table `chore`.
+    /// A chore of the schema.
     pub const fn new(name: &'static str, every: Duration) -> Self {
         Self {
             name,
@@ -57,31 +72,25 @@ impl Chore {
     /// Whether this instance is to do it now: no other one is then.
     ///
     /// # Errors
-    /// The database could not be read or written.
-    pub async fn take(&self, store: &Store, now: Timestamp) -> Result<bool, StoreError> {
-        let row = store.first(LOOK, [Value::from(self.name)]).await?;
-        let Some(next_at) = row.and_then(|row| row.integer(0)) else {
+    /// The store could not be read or written.
+    pub async fn take(&self, store: &impl Chores, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(due_at) = store.chore_due_at(self.name).await? else {
             return Ok(false);
         };
-        if is_ahead(Timestamp(next_at), now, self.every) {
+        if is_ahead(due_at, now, self.every) {
             return Ok(false);
         }
-        let parameters = [
-            Value::from(self.name),
-            Value::from(next_at),
-            Value::from(now.after(self.every).0),
-        ];
-        Ok(store.first(TAKE, parameters).await?.is_some())
+        let next = now.after(self.every);
+        store.take_chore(self.name, due_at, next).await
     }
 
     /// Something is left: whoever asks next goes on.
     ///
     /// # Errors
-    /// The database could not be written.
-    pub async fn go_on(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    /// The store could not be written.
+    pub async fn go_on(&self, store: &impl Chores, now: Timestamp) -> Result<(), StoreError> {
         self.look_at.store(0, Ordering::Relaxed);
-        let parameters = [Value::from(self.name), Value::from(now.0)];
-        store.execute(GO_ON, parameters).await
+        store.put_chore(self.name, now).await
     }
 }
 
@@ -95,55 +104,43 @@ pub fn is_ahead(time: Timestamp, now: Timestamp, longest: Duration) -> bool {
     now < time && time <= now.after(longest + SKEW)
 }
 
-/// Repeats a step while something is left, for a while. Whether something still is.
+/// Repeats a step, which returns whether there was something to do, for a while. Whether
+/// something may be left.
 ///
 /// # Errors
-/// Those of the step, and of the look.
+/// Those of the step.
 pub async fn steps(
     clock: &impl Clock,
-    is_left: impl AsyncFn() -> Result<bool, StoreError>,
-    step: impl AsyncFn() -> Result<(), StoreError>,
+    step: impl AsyncFn() -> Result<bool, StoreError>,
 ) -> Result<bool, StoreError> {
     for _ in 0..STEPS {
-        if !is_left().await? {
+        if !step().await? {
             return Ok(false);
         }
-        step().await?;
         clock.sleep(PAUSE).await;
     }
-    is_left().await
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::FutureExt;
+    use smartcar::testing::Fake;
     use std::cell::Cell;
 
-    struct Still;
-
-    impl Clock for Still {
-        fn now(&self) -> Timestamp {
-            Timestamp(0)
-        }
-
-        async fn sleep(&self, _: Duration) {}
-    }
-
-    /// How many steps are made for so many rows, and whether some are left.
+    /// How many steps find something in so many rows, and whether some may be left.
     fn steps_for(rows: i64) -> (i64, bool) {
         let (left, made) = (Cell::new(rows), Cell::new(0));
-        let result = steps(
-            &Still,
-            async || Ok(left.get() > 0),
-            async || {
-                left.set(left.get() - ROWS);
-                made.set(made.get() + 1);
-                Ok(())
-            },
-        );
-        let is_left = result.now_or_never().unwrap().unwrap();
-        (made.get(), is_left)
+        let clock = Fake::new();
+        let is_left = clock.run(steps(&clock, async || {
+            if left.get() <= 0 {
+                return Ok(false);
+            }
+            left.set(left.get() - ROWS);
+            made.set(made.get() + 1);
+            Ok(true)
+        }));
+        (made.get(), is_left.unwrap())
     }
 
     #[test]

@@ -1,5 +1,100 @@
-//! What is kept: deliveries, vehicles, signals, actions, the outbox.
+//! What is kept: deliveries, tallies, vehicles, signals, actions, arrivals, look-ups and
+//! the outbox.
+//!
+//! One trait a noun; one method a sentence about it, and one statement of an engine:
+//! requests share a connection, so a transaction over several calls would hold other
+//! requests' statements. What a row means is decided above this crate and in `smartcar`;
+//! an engine keeps rows, compares keys and knows no JSON of Smartcar's. No SQL and no type
+//! of an engine appears outside the engine's folder.
 
+pub mod action;
+pub mod arrival;
 pub mod chore;
+pub mod delivery;
+mod error;
+pub mod lookup;
+pub mod old;
+pub mod outbox;
 pub mod retention;
+pub mod signal;
 pub mod sqlite;
+pub mod tally;
+pub mod vehicle;
+
+pub use action::Actions;
+pub use arrival::Arrivals;
+pub use chore::Chores;
+pub use delivery::Deliveries;
+pub use error::StoreError;
+pub use lookup::Lookups;
+pub use outbox::{Configurations, DeadLetters, Outbox};
+pub use signal::Signals;
+pub use tally::Tallies;
+pub use vehicle::Vehicles;
+
+use edge::Host;
+use std::time::Duration;
+
+/// The store of a component: the host's database.
+pub type HostStore = sqlite::Sqlite<sqlite::HostDatabase, Host>;
+
+/// The store of a component, opened by its first call.
+pub const fn host_store() -> HostStore {
+    sqlite::Sqlite::new(sqlite::HostDatabase, Host)
+}
+
+/// By how much the clocks of hosts differ at most. A time that is further ahead was
+/// written by a clock that has been corrected since, and is not believed.
+pub const CLOCKS_DIFFER: Duration = smartcar::report::SKEW;
+
+/// The schema of what is kept.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Schema {
+    /// The schema version that this application knows.
+    const VERSION: i64;
+
+    /// Opens the store and brings it to [`Schema::VERSION`]. Every other method does so
+    /// when it comes first. Instances that start at the same time may all do it.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] where a newer version of this application was here.
+    async fn open(&self) -> Result<(), StoreError>;
+}
+
+/// All that is kept.
+pub trait Store:
+    Schema
+    + Deliveries
+    + Tallies
+    + Vehicles
+    + Signals
+    + Actions
+    + Arrivals
+    + Lookups
+    + Outbox
+    + DeadLetters
+    + Configurations
+    + Chores
+    + 'static
+{
+}
+
+impl<S> Store for S where
+    S: Schema
+        + Deliveries
+        + Tallies
+        + Vehicles
+        + Signals
+        + Actions
+        + Arrivals
+        + Lookups
+        + Outbox
+        + DeadLetters
+        + Configurations
+        + Chores
+        + 'static
+{
+}

@@ -1,191 +1,68 @@
-//! The host's SQLite database named `default`.
+//! The engine on SQLite: the database that Spin embeds, or one behind libSQL.
+//!
+//! One connection serves all requests of an instance. Each statement stands for itself:
+//! requests take turns on the connection, so a transaction over several statements of one
+//! would hold statements of another. What a delivery brings about is done by triggers, in
+//! the statement that stores it.
 
+mod connection;
+#[cfg(any(test, feature = "testing"))]
+pub mod native;
 pub mod reports;
 pub mod schema;
+mod spin;
 
-use edge::{Host, Once};
-use smartcar::Clock;
-use spin_sdk::sqlite::{Error, RowResult, wit::sqlite::Connection};
-use std::time::{Duration, Instant};
-
+pub use connection::{Connect, Connection, Row};
+pub use spin::{HostDatabase, Spin};
 pub use spin_sdk::sqlite::Value;
 
-/// The database could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another connection is writing, and went on writing until the wait ended.
-    #[error("the database is locked")]
-    Locked,
-    /// The schema was made by a newer version of this application.
-    #[error(
-        "the database has schema version {found}, and this application knows {known}: run a newer version"
-    )]
-    Newer {
-        /// The version found.
-        found: i64,
-        /// The newest version that this application knows.
-        known: i64,
-    },
-    /// A row with this key is there already.
-    #[error("the key is taken: {0}")]
-    Taken(String),
-    /// Anything else, in the host's words.
-    #[error("database: {0}")]
-    Failed(String),
-}
+use crate::StoreError;
+use edge::{Once, Platform};
 
-impl From<Error> for StoreError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NoSuchDatabase => Self::Failed("the host has no database named default".into()),
-            Error::AccessDenied => {
-                Self::Failed("spin.toml does not grant this component the database".into())
-            }
-            Error::InvalidConnection => Self::Failed("the connection is not valid".into()),
-            Error::DatabaseFull => Self::Failed("the database is full".into()),
-            Error::Io(what) if what.contains("database is locked") => Self::Locked,
-            Error::Io(what) if what.contains("UNIQUE constraint failed") => Self::Taken(what),
-            Error::Io(what) => Self::Failed(what),
-        }
-    }
-}
-
-/// A row of a result.
-pub struct Row(RowResult);
-
-impl Row {
-    /// The text in a column; none where it holds none.
-    pub fn text(&self, column: usize) -> Option<&str> {
-        match self.0.values.get(column)? {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The bytes in a column; none where it holds none.
-    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
-        match self.0.values.get(column)? {
-            Value::Blob(bytes) => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// The integer in a column; none where it holds none.
-    pub fn integer(&self, column: usize) -> Option<i64> {
-        match self.0.values.get(column)? {
-            Value::Integer(integer) => Some(*integer),
-            _ => None,
-        }
-    }
-
-    /// Makes these columns hold nothing.
-    pub fn clear(&mut self, columns: &[usize]) {
-        for column in columns {
-            if let Some(value) = self.0.values.get_mut(*column) {
-                *value = Value::Null;
-            }
-        }
-    }
-}
-
-/// A row as the host gives it, for tests of those who read rows.
-impl From<Vec<Value>> for Row {
-    fn from(values: Vec<Value>) -> Self {
-        Self(RowResult { values })
-    }
-}
-
-/// The database, with the schema of this version.
-pub struct Store(Connection);
-
-/// One connection for all requests of this instance. Each statement stands for
-/// itself: requests take turns on the connection, so a transaction over several
-/// statements of one would hold statements of another.
-static STORE: Once<Store> = Once::new();
-
-/// The database. Opened, and brought to this version's schema, by the first
-/// request of an instance; the others wait for it.
-pub async fn store() -> Result<&'static Store, StoreError> {
-    STORE
-        .get_or_try_init(&Host, async || {
-            let store = Store(Connection::open_async("default".to_owned()).await?);
-            schema::apply(&store).await?;
-            Ok(store)
-        })
-        .await
-}
-
-/// The wait for another connection's write to end.
-///
-/// Nobody is told when it does; it takes asking again and again, and who asks
-/// more often is more likely to be next. So the longer somebody has waited, the
-/// more often they ask: they come first, and the others leave the processor to
-/// the one that writes.
+/// A SQLite database, opened by the first call.
 #[derive(Debug)]
-pub struct Wait {
-    began: Instant,
+pub struct Sqlite<C: Connect, P> {
+    connect: C,
+    platform: P,
+    connection: Once<C::Connection>,
 }
 
-impl Wait {
-    /// How long a statement waits for the write lock before it fails.
-    pub const PATIENCE: Duration = Duration::from_secs(5);
-
-    /// The first pause before it asks again: a few writes.
-    const LONGEST: Duration = Duration::from_millis(5);
-
-    /// The pause of who has waited for long: less than a write.
-    const SHORTEST: Duration = Duration::from_micros(300);
-
-    /// Begins to wait.
-    #[must_use]
-    pub fn begin() -> Self {
+impl<C: Connect, P: Platform> Sqlite<C, P> {
+    /// The database that `connect` opens. Whoever waits for other connections to finish
+    /// writing does so by `platform`.
+    pub const fn new(connect: C, platform: P) -> Self {
         Self {
-            began: Instant::now(),
+            connect,
+            platform,
+            connection: Once::new(),
         }
     }
 
-    /// How long to pause before asking again, after so long a wait.
-    #[must_use]
-    pub fn pause(waited: Duration) -> Duration {
-        let pause = Self::LONGEST.saturating_sub(waited / 8);
-        pause.max(Self::SHORTEST)
+    /// The connection, with the schema of this version.
+    async fn connection(&self) -> Result<&C::Connection, StoreError> {
+        self.connection
+            .get_or_try_init(&self.platform, async || {
+                let connection = self.connect.connect().await?;
+                schema::apply(&connection, &self.platform).await?;
+                Ok(connection)
+            })
+            .await
     }
 
-    /// Waits until it is time to ask again; false when it has waited long enough.
-    pub async fn again(&mut self) -> bool {
-        let waited = self.began.elapsed();
-        if waited >= Self::PATIENCE {
-            return false;
-        }
-        Host.sleep(Self::pause(waited)).await;
-        true
-    }
-}
-
-/// A statement that gives rows is one call of the host, during which this instance
-/// does nothing else. `spin_sdk`'s own way, with a wait for the columns, for each row,
-/// for the end of the rows and for that of the statement, takes more processor time
-/// than most statements, and one that writes holds the lock until its last row is
-/// fetched. A statement that gives none may wait for locks and for the disk: other
-/// requests go on meanwhile.
-impl Store {
-    /// Runs one statement and returns its rows. Where another connection is
-    /// writing, asks again until it is done.
-    pub async fn query(
+    /// Runs one statement and returns its rows. Where another connection is writing,
+    /// tries again until it has finished.
+    async fn query(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
     ) -> Result<Vec<Row>, StoreError> {
         let parameters = parameters.into();
-        patiently(async || {
-            let result = self.0.execute(sql, &parameters)?;
-            Ok(result.rows.into_iter().map(Row).collect())
-        })
-        .await
+        let connection = self.connection().await?;
+        connection::patiently(&self.platform, async || connection.query(sql, &parameters)).await
     }
 
     /// Runs one statement and returns its first row.
-    pub async fn first(
+    async fn first(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
@@ -194,31 +71,30 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
-    /// Runs one statement that gives no rows. Where another connection is writing,
-    /// asks again until it is done.
-    pub async fn execute(
+    /// Whether a question of one column is answered by 1.
+    async fn is(&self, sql: &str, parameters: impl Into<Vec<Value>>) -> Result<bool, StoreError> {
+        let row = self.first(sql, parameters).await?;
+        Ok(row.is_some_and(|row| row.is(0)))
+    }
+
+    /// Runs one statement that returns no rows. Where another connection is writing,
+    /// tries again until it has finished.
+    async fn execute(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
     ) -> Result<(), StoreError> {
         let parameters = parameters.into();
-        patiently(async || self.attempt(sql, parameters.clone()).await).await
-    }
-
-    /// Runs one statement that gives no rows, or fails at once where another
-    /// connection is writing.
-    pub async fn attempt(&self, sql: &str, parameters: Vec<Value>) -> Result<(), StoreError> {
-        let (_, _, end) = self.0.execute_async(sql.to_owned(), parameters).await?;
-        Ok(end.await?)
+        let connection = self.connection().await?;
+        let attempt = async || connection.execute(sql, parameters.clone()).await;
+        connection::patiently(&self.platform, attempt).await
     }
 }
 
-async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut wait = Wait::begin();
-    loop {
-        match attempt().await {
-            Err(StoreError::Locked) if wait.again().await => {}
-            result => return result,
-        }
+impl<C: Connect, P: Platform> crate::Schema for Sqlite<C, P> {
+    const VERSION: i64 = schema::VERSION;
+
+    async fn open(&self) -> Result<(), StoreError> {
+        self.connection().await.map(drop)
     }
 }

@@ -38,7 +38,7 @@ impl std::fmt::Debug for Verified<'_> {
 }
 
 /// Why a delivery is not taken for Smartcar's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Rejection {
     /// There is no signature.
     #[error("the header SC-Signature is missing")]
@@ -60,6 +60,15 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Repeated,
+        Self::Malformed,
+        Self::Mismatch,
+        Self::Challenge,
+    ];
+
     /// A short name, for counters and logs.
     pub const fn reason(self) -> &'static str {
         match self {

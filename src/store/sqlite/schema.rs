@@ -1,7 +1,8 @@
 //! The database's schema, in steps that are only ever added to.
 
-use super::{Store, StoreError};
-use std::time::Duration;
+use super::connection::{Connection, patiently};
+use crate::StoreError;
+use edge::Platform;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
@@ -16,19 +17,6 @@ pub const STEPS: [&str; 9] = [
     include_str!("migrations/0008-listings.sql"),
     include_str!("migrations/0009-connect.sql"),
 ];
-
-/// How long an action can run: longer than any call may take. What has run for
-/// so long is lost. The trigger `action_before` goes by the same number.
-pub const LOST_AFTER: Duration = Duration::from_secs(330);
-
-/// By how much the clocks of hosts differ at most. An action that began later than
-/// this from now began by a clock that has been corrected since. The trigger
-/// `action_before` goes by the same number.
-pub const CLOCKS_DIFFER: Duration = smartcar::report::SKEW;
-
-/// How long an idempotency key is honoured and its answer kept. The trigger
-/// `action_before` goes by the same number.
-pub const KEY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The schema version of this application.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -45,8 +33,11 @@ pub fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
 ///
 /// Instances that start at the same time may all come here: the one that gets
 /// the write lock does the work, the others find it done.
-pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
-    // An acknowledged delivery survives a power cut. Who waits for the write lock
+pub(super) async fn apply(
+    connection: &impl Connection,
+    platform: &impl Platform,
+) -> Result<(), StoreError> {
+    // An acknowledged delivery survives a power cut. Whoever waits for the write lock
     // does so here and not in SQLite, whose own waiting blocks the connection and
     // lets others overtake. Where the database is not a file of this host's
     // (libSQL), its server decides and may not know these.
@@ -55,42 +46,52 @@ pub(crate) async fn apply(store: &Store) -> Result<(), StoreError> {
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
     ] {
-        let _ = store.query(pragma, []).await;
+        let _ = patiently(platform, async || connection.query(pragma, &[])).await;
     }
-    if version(store).await? == VERSION {
+    if version(connection, platform).await? == VERSION {
         return Ok(());
     }
-    store.execute("BEGIN IMMEDIATE", []).await?;
-    match upgrade(store).await {
-        Ok(()) => store.execute("COMMIT", []).await,
+    execute(connection, platform, "BEGIN IMMEDIATE").await?;
+    match upgrade(connection, platform).await {
+        Ok(()) => execute(connection, platform, "COMMIT").await,
         Err(error) => {
-            let _ = store.execute("ROLLBACK", []).await;
+            let _ = execute(connection, platform, "ROLLBACK").await;
             Err(error)
         }
     }
 }
 
-async fn upgrade(store: &Store) -> Result<(), StoreError> {
-    let found = version(store).await?;
+async fn upgrade(connection: &impl Connection, platform: &impl Platform) -> Result<(), StoreError> {
+    let found = version(connection, platform).await?;
     let known = usize::try_from(found).unwrap_or(usize::MAX);
     let Some(missing) = STEPS.get(known..) else {
-        return Err(StoreError::Newer {
+        return Err(StoreError::NewerSchema {
             found,
             known: VERSION,
         });
     };
     for statement in missing.iter().flat_map(|step| statements(step)) {
-        store.execute(statement, []).await?;
+        execute(connection, platform, statement).await?;
     }
-    store
-        .execute(&format!("PRAGMA user_version = {VERSION}"), [])
-        .await?;
-    Ok(())
+    let version = format!("PRAGMA user_version = {VERSION}");
+    execute(connection, platform, &version).await
 }
 
-async fn version(store: &Store) -> Result<i64, StoreError> {
-    let version = store.first("PRAGMA user_version", []).await?;
-    Ok(version.and_then(|row| row.integer(0)).unwrap_or(0))
+async fn execute(
+    connection: &impl Connection,
+    platform: &impl Platform,
+    sql: &str,
+) -> Result<(), StoreError> {
+    patiently(platform, async || connection.execute(sql, Vec::new()).await).await
+}
+
+async fn version(
+    connection: &impl Connection,
+    platform: &impl Platform,
+) -> Result<i64, StoreError> {
+    let query = async || connection.query("PRAGMA user_version", &[]);
+    let rows = patiently(platform, query).await?;
+    Ok(rows.first().map_or(0, |row| row.count(0)))
 }
 
 #[cfg(test)]
@@ -101,25 +102,3 @@ mod listing_tests;
 mod outbox_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod lost_after_tests {
-    use super::LOST_AFTER;
-    use smartcar::{
-        Call,
-        endpoints::{ALL, Endpoint},
-    };
-    use std::time::Duration;
-
-    #[test]
-    fn command_ends_before_its_vehicle_is_free_again() {
-        let longest = |endpoint: &&'static Endpoint| {
-            let ids = vec!["x"; endpoint.path.matches('{').count()];
-            Call::at(endpoint, &ids).unwrap().longest()
-        };
-        let longest = ALL.iter().map(longest).max().unwrap();
-        // The record is written first, and a statement waits for the database up to
-        // five seconds.
-        let waits = Duration::from_secs(5);
-        assert!(waits + longest < LOST_AFTER, "{longest:?}");
-    }
-}

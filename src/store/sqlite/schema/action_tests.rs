@@ -1,8 +1,9 @@
 //! The schema under SQLite itself: when a vehicle is taken by an action, and what its
 //! signals say about one.
 
-use super::{CLOCKS_DIFFER, LOST_AFTER, STEPS, statements};
+use super::{STEPS, statements};
 use crate::sqlite::reports::{REPORT, rows};
+use crate::{CLOCKS_DIFFER, action::LOST_AFTER};
 use rusqlite::{Connection, params};
 use serde_json::value::RawValue;
 use smartcar::{

@@ -1,6 +1,7 @@
 //! The schema under SQLite itself: what a delivery leaves behind.
 
-use super::{KEY_LIFE, LOST_AFTER, STEPS, statements};
+use super::{STEPS, statements};
+use crate::action::{KEY_LIFE, LOST_AFTER};
 use crate::sqlite::reports::{REPORT, rows};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json, value::RawValue};

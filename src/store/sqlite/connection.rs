@@ -1,0 +1,136 @@
+//! What the engine asks of a SQLite library: Spin's interface in a component, rusqlite in
+//! tests.
+
+use super::Value;
+use crate::StoreError;
+use edge::Platform;
+use smartcar::Timestamp;
+use std::{mem, time::Duration};
+
+/// Opens connections to a database.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Connect {
+    /// What it opens.
+    type Connection: Connection;
+
+    /// Opens a connection.
+    async fn connect(&self) -> Result<Self::Connection, StoreError>;
+}
+
+/// A connection to a database. It fails as [`StoreError::Busy`] at once where another one
+/// is writing.
+///
+/// A statement that returns rows is one call of the host, during which this instance does
+/// nothing else. Waiting for the columns, for each row, for the end of the rows and for
+/// that of the statement takes more processor time than most statements, and one that
+/// writes holds the lock until its last row is fetched. A statement that returns none may
+/// wait for the disk: other requests go on meanwhile.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Connection {
+    /// Runs one statement and returns its rows.
+    fn query(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Runs one statement that returns no rows.
+    async fn execute(&self, sql: &str, parameters: Vec<Value>) -> Result<(), StoreError>;
+}
+
+/// What an error of SQLite means, by its text: that is all that Spin's interface gives.
+pub(super) fn failure(text: String) -> StoreError {
+    if text.contains("database is locked") {
+        StoreError::Busy
+    } else if text.contains("UNIQUE constraint failed") {
+        StoreError::Taken(text)
+    } else if text.contains("database or disk is full") {
+        StoreError::Full
+    } else {
+        StoreError::Unavailable(text)
+    }
+}
+
+/// Tries again while another connection is writing, up to [`StoreError::PATIENCE`].
+pub(super) async fn patiently<T>(
+    platform: &impl Platform,
+    attempt: impl AsyncFn() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut began: Option<Duration> = None;
+    loop {
+        match attempt().await {
+            Err(StoreError::Busy) => {
+                let now = platform.monotonic();
+                let waited = now.saturating_sub(*began.get_or_insert(now));
+                if waited >= StoreError::PATIENCE {
+                    return Err(StoreError::Busy);
+                }
+                platform.sleep(StoreError::pause(waited)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// A row of a result.
+#[derive(Debug)]
+pub struct Row(Vec<Value>);
+
+impl Row {
+    /// A row of these columns.
+    pub fn new(columns: Vec<Value>) -> Self {
+        Self(columns)
+    }
+
+    /// The text in a column, taken out; none where it holds none.
+    pub fn text(&mut self, column: usize) -> Option<String> {
+        match self.0.get_mut(column)? {
+            Value::Text(text) => Some(mem::take(text)),
+            _ => None,
+        }
+    }
+
+    /// The text in a column, taken out; empty where it holds none.
+    pub fn string(&mut self, column: usize) -> String {
+        self.text(column).unwrap_or_default()
+    }
+
+    /// The bytes or the text in a column, taken out; none where it holds neither.
+    pub fn bytes(&mut self, column: usize) -> Option<Vec<u8>> {
+        match self.0.get_mut(column)? {
+            Value::Blob(bytes) => Some(mem::take(bytes)),
+            Value::Text(text) => Some(mem::take(text).into_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The integer in a column; none where it holds none.
+    pub fn integer(&self, column: usize) -> Option<i64> {
+        match self.0.get(column)? {
+            Value::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+
+    /// The count in a column; 0 where it holds none.
+    pub fn count(&self, column: usize) -> i64 {
+        self.integer(column).unwrap_or_default()
+    }
+
+    /// The time in a column; none where it holds none.
+    pub fn time(&self, column: usize) -> Option<Timestamp> {
+        self.integer(column).map(Timestamp)
+    }
+
+    /// Whether a column holds 1.
+    pub fn is(&self, column: usize) -> bool {
+        self.integer(column) == Some(1)
+    }
+}
+
+/// Milliseconds, as times are stored.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

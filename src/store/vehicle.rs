@@ -1,0 +1,96 @@
+//! What is known of each vehicle.
+
+use crate::StoreError;
+use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
+
+/// A vehicle with figures of its signals and errors. Of both those that the owner's
+/// connection reported count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vehicle {
+    /// Smartcar's id of it.
+    pub id: String,
+    /// The owner, where one is known.
+    pub user_id: Option<String>,
+    /// What it is.
+    pub about: About,
+    /// When a delivery last said so; none where none has.
+    pub delivered_at: Option<Timestamp>,
+    /// How many signals have a value.
+    pub signals: i64,
+    /// When the newest of its values was observed.
+    pub last_observed_at: Option<Timestamp>,
+    /// Type and code of each error that is open. Some have no code.
+    pub open_errors: Vec<(String, Option<String>)>,
+}
+
+/// What a vehicle is, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// For example `TESLA`.
+    pub make: Option<String>,
+    /// For example `Model 3`.
+    pub model: Option<String>,
+    /// Of the model.
+    pub year: Option<i64>,
+    /// For example `BEV`.
+    pub powertrain_type: Option<String>,
+    /// `live` or `simulated`.
+    pub mode: Option<String>,
+}
+
+/// Which vehicles are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VehiclePage<'a> {
+    /// Those whose id comes after this one.
+    pub after: Option<&'a str>,
+    /// Only these.
+    pub vehicles: Option<&'a [String]>,
+    /// Only those of these owners.
+    pub users: Option<&'a [String]>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// The vehicles.
+#[allow(
+    async_fn_in_trait,
+    reason = "a component has one thread, so no future needs to be Send"
+)]
+pub trait Vehicles {
+    /// The owner of a vehicle, where one is known.
+    async fn owner(&self, vehicle: &VehicleId) -> Result<Option<UserId>, StoreError>;
+
+    /// Remembers what Smartcar's API says of a vehicle: as good as a delivery that has not
+    /// come yet, so that nothing of it replaces what is known. `user` is connected to it,
+    /// and counts as the owner where none is known, or at once with `is_owner`.
+    async fn remember_vehicle(
+        &self,
+        vehicle: &VehicleId,
+        user: Option<&UserId>,
+        is_owner: bool,
+        about: &VehicleAttributes,
+    ) -> Result<(), StoreError>;
+
+    /// Vehicles in the order of their ids.
+    async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError>;
+
+    /// The vehicles of which a user's connections have reported something. Waits for no
+    /// write.
+    async fn reported_by(&self, user: &UserId) -> Result<Vec<VehicleId>, StoreError>;
+
+    /// Forgets what a user's connections have reported of these vehicles. A value and an
+    /// error of one signal can be of different users: the other's stays.
+    async fn forget_reports(&self, vehicles: &[VehicleId], user: &UserId)
+    -> Result<(), StoreError>;
+
+    /// Forgets a vehicle with its signals; with a user, unless it is known to be another
+    /// one's.
+    async fn forget_vehicle(
+        &self,
+        vehicle: &VehicleId,
+        user: Option<&UserId>,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets all vehicles of an owner, with their signals.
+    async fn forget_vehicles_of(&self, user: &UserId) -> Result<(), StoreError>;
+}
