@@ -58,6 +58,11 @@ impl fmt::Display for Report {
     }
 }
 
+/// The sinks that can be sent something.
+pub(crate) async fn ready() -> Result<Vec<String>, StoreError> {
+    outbox::ready(sqlite::store().await?, Host.now()).await
+}
+
 /// Passes on what is due. A sink that is slow or dead holds up no other.
 pub(crate) async fn run(sinks: &[Sink]) -> Result<Report, StoreError> {
     let store = sqlite::store().await?;
