@@ -3,7 +3,7 @@
 //! It is a JSON array of `{"name", "url", "secret", "types", "vehicles", "modes",
 //! "changed_only"}`. Only name, url and secret have to be there.
 
-use crate::{Host, variables};
+use crate::{Variables, variables};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -150,8 +150,8 @@ pub fn key(secret: &SecretString) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// What is wrong with the variable, in a sentence that quotes nothing but names.
-pub async fn configured() -> Result<Vec<Sink>, String> {
-    let json = variables::secret(&Host, "sinks").await;
+pub async fn configured(variables: &impl Variables) -> Result<Vec<Sink>, String> {
+    let json = variables::secret(variables, "sinks").await;
     let json = json.map_err(|error| error.to_string())?;
     parse(json.expose_secret())
 }

@@ -47,7 +47,8 @@ static SINKS: Once<Vec<Sink>> = Once::new();
 
 impl Guest for HttpSink {
     async fn deliver(event: Event) -> Result<(), SinkError> {
-        let sinks = SINKS.get_or_try_init(&Host, sinks::configured).await;
+        let configured = async || sinks::configured(&Host).await;
+        let sinks = SINKS.get_or_try_init(&Host, configured).await;
         let sinks = sinks.map_err(later)?;
         let sink = sinks.iter().find(|sink| sink.name == event.sink);
         let sink = sink.ok_or_else(|| later("the variable sinks does not have it".to_owned()))?;

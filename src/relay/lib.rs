@@ -162,7 +162,7 @@ static SINKS: Once<Vec<Sink>> = Once::new();
 
 async fn configured() -> Result<&'static [Sink], Problem> {
     let sinks = SINKS.get_or_try_init(&Host, async || {
-        let sinks = sinks::configured().await?;
+        let sinks = sinks::configured(&Host).await?;
         sinks
             .iter()
             .filter_map(Sink::flaw)

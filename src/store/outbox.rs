@@ -56,6 +56,31 @@ pub struct Kept {
     pub is_dead: bool,
 }
 
+/// What a run of the relay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct RunReport {
+    /// Events that no sink is sent any more by itself.
+    pub dead: usize,
+    /// Events that a sink took.
+    pub delivered: usize,
+    /// Events that are sent again later.
+    pub kept: usize,
+    /// Sinks that were neither off nor paused.
+    pub ready: usize,
+    /// Sinks that are configured.
+    pub sinks: usize,
+}
+
+impl std::ops::AddAssign for RunReport {
+    fn add_assign(&mut self, other: Self) {
+        self.dead += other.dead;
+        self.delivered += other.delivered;
+        self.kept += other.kept;
+        self.ready += other.ready;
+        self.sinks += other.sinks;
+    }
+}
+
 /// How a sink fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkFigures {
@@ -190,22 +215,23 @@ pub trait DeadLetters {
     ) -> Result<usize, StoreError>;
 }
 
-/// Which events a sink wants, as the store knows it: without its URL and its secrets.
+/// Which events a sink wants, as the store knows it: without its URL and its secrets. Its
+/// fields are in the order of the alphabet: a configuration is recognised by its text.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkConfiguration {
+    /// 1: of vehicle states only those that change a signal.
+    pub changed_only: i64,
+    /// SHA-256 of its URL and secrets, which shows that they have changed.
+    pub digest: String,
+    /// `LIVE`, `TEST`, a JSON array; none is all.
+    pub modes: Option<String>,
     /// Its name.
     pub name: String,
     /// Types of events, a JSON array; none is all.
     pub types: Option<String>,
     /// Ids of vehicles, a JSON array; none is all.
     pub vehicles: Option<String>,
-    /// `LIVE`, `TEST`, a JSON array; none is all.
-    pub modes: Option<String>,
-    /// 1: of vehicle states only those that change a signal.
-    pub changed_only: i64,
-    /// SHA-256 of its URL and secrets, which shows that they have changed.
-    pub digest: String,
 }
 
 /// What is known of a configuration of sinks, and of the one in force.

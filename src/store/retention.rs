@@ -42,13 +42,18 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            chore: Chore::new("retention", Duration::from_secs(10)),
-        }
+        Self::new()
     }
 }
 
 impl Retention {
+    /// The sweep of an instance that has just begun.
+    pub const fn new() -> Self {
+        Self {
+            chore: Chore::new("retention", Duration::from_secs(10)),
+        }
+    }
+
     /// Forgets what was received longer ago than `keep`, after this answer, if it is time.
     pub fn soon<P: Platform>(
         &'static self,
