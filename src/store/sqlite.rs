@@ -5,14 +5,21 @@
 //! would hold statements of another. What a delivery brings about is done by triggers, in
 //! the statement that stores it.
 
+mod chores;
+mod configurations;
 mod connection;
+mod dead_letters;
+mod deliveries;
 #[cfg(any(test, feature = "testing"))]
 pub mod native;
+mod outbox;
 pub mod reports;
 pub mod schema;
 mod spin;
+mod tallies;
 
 pub use connection::{Connect, Connection, Row};
+pub use deliveries::Prepared;
 pub use spin::{HostDatabase, Spin};
 pub use spin_sdk::sqlite::Value;
 

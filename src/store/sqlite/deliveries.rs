@@ -1,0 +1,160 @@
+//! Deliveries in SQLite. Triggers do what follows from one, in the statement that stores
+//! it.
+
+use super::{Connect, Connection, Sqlite, Value, reports};
+use crate::{
+    Deliveries, StoreError,
+    delivery::{Delivery, DeliveryFigures},
+};
+use edge::Platform;
+use smartcar::Timestamp;
+use std::sync::LazyLock;
+
+/// As many as Spin has an instance serve at the same time.
+const BATCH: usize = 16;
+
+/// The columns of a delivery, in the order of [`Prepared`].
+const COLUMNS: &str = "(event_id, event_type, mode, vehicle_id, user_id, delivered_at, \
+     received_at, body, report)";
+
+const PLACES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const WIDTH: usize = 9;
+
+/// Stores deliveries; triggers bring the vehicles' state up to date in the same
+/// statement. Its text is always the same, since SQLite prepares each text once and that
+/// takes longer than a row: places that are not needed are NULL.
+///
+/// It returns no rows. They would be read one by one, and until the last of them has been
+/// read SQLite does not commit: the lock would be held for many trips between the host
+/// and the instance. So where an event is stored already the whole statement fails, and
+/// [`KNOWN`], which takes no lock, tells which.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let rows = [PLACES; BATCH].join(", ");
+    format!(
+        "INSERT INTO received {COLUMNS} SELECT * FROM (VALUES {rows}) \
+         WHERE column1 IS NOT NULL"
+    )
+});
+
+/// Which of the events are stored: a bit for each, so there is one row to read, however
+/// many events there are.
+static KNOWN: LazyLock<String> = LazyLock::new(|| {
+    let (mut cases, mut places) = (String::new(), Vec::new());
+    for place in 1..=BATCH {
+        cases += &format!(" WHEN ?{place} THEN {}", 1 << (place - 1));
+        places.push(format!("?{place}"));
+    }
+    let places = places.join(", ");
+    format!("SELECT sum(CASE event_id{cases} END) FROM delivery WHERE event_id IN ({places})")
+});
+
+/// Whether there is something to forget: a look does not wait for the write lock.
+const IS_OLD: &str = "SELECT EXISTS (SELECT 1 FROM delivery WHERE received_at < ?1)";
+
+const FORGET: &str = "DELETE FROM delivery WHERE rowid IN (
+    SELECT rowid FROM delivery WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)";
+
+/// From indexes alone: bodies are large, and there can be millions.
+const FIGURES: &str = "SELECT (SELECT count(*) FROM delivery),
+    (SELECT max(received_at) FROM delivery),
+    (SELECT received_at FROM delivery WHERE mode = 'LIVE' ORDER BY received_at DESC LIMIT 1)";
+
+/// A delivery as a row of parameters.
+#[derive(Clone, Debug)]
+pub struct Prepared([Value; WIDTH]);
+
+impl Prepared {
+    fn event_id(&self) -> &Value {
+        let [event_id, ..] = &self.0;
+        event_id
+    }
+}
+
+fn parameters(deliveries: &[&Prepared]) -> Vec<Value> {
+    let mut parameters = Vec::with_capacity(WIDTH * BATCH);
+    for delivery in deliveries {
+        parameters.extend_from_slice(&delivery.0);
+    }
+    parameters.resize(WIDTH * BATCH, Value::Null);
+    parameters
+}
+
+/// The statements have places for so many and would leave out the others.
+fn at_most_a_batch(deliveries: &[&Prepared]) -> Result<(), StoreError> {
+    if deliveries.len() <= BATCH {
+        return Ok(());
+    }
+    let reason = format!("a statement takes at most {BATCH} deliveries");
+    Err(StoreError::Unavailable(reason))
+}
+
+impl<C: Connect, P: Platform> Deliveries for Sqlite<C, P> {
+    type Prepared = Prepared;
+
+    const BATCH: usize = BATCH;
+
+    fn prepare(&self, delivery: &Delivery<'_>) -> Prepared {
+        let report = delivery.report.map(reports::rows);
+        // As received: text where a text can hold it, else the bytes.
+        let body = match std::str::from_utf8(delivery.body) {
+            Ok(text) if memchr::memchr(0, delivery.body).is_none() => Value::from(text),
+            _ => Value::from(delivery.body),
+        };
+        Prepared([
+            Value::from(delivery.event_id),
+            Value::from(delivery.event_type),
+            Value::from(delivery.mode.as_str()),
+            Value::from(delivery.vehicle_id),
+            Value::from(delivery.user_id),
+            Value::from(delivery.delivered_at.map(|at| at.0)),
+            Value::from(delivery.received_at.0),
+            body,
+            report.map_or(Value::Null, Value::Text),
+        ])
+    }
+
+    async fn insert(&self, deliveries: &[&Prepared]) -> Result<(), StoreError> {
+        at_most_a_batch(deliveries)?;
+        let connection = self.connection().await?;
+        connection.execute(&INSERT, parameters(deliveries)).await
+    }
+
+    async fn known(&self, deliveries: &[&Prepared]) -> Result<Vec<bool>, StoreError> {
+        at_most_a_batch(deliveries)?;
+        let events = deliveries.iter().map(|delivery| delivery.event_id());
+        let mut parameters: Vec<Value> = events.cloned().collect();
+        parameters.resize(BATCH, Value::Null);
+        let found = self.first(&KNOWN, parameters).await?;
+        let bits = found.map_or(0, |row| row.count(0));
+        // An event that is here twice has its bit at the first place.
+        let first = |event: &Value| {
+            deliveries
+                .iter()
+                .position(|other| other.event_id() == event)
+        };
+        let is_known = |event| first(event).is_some_and(|place| bits >> place & 1 == 1);
+        let events = deliveries.iter().map(|delivery| delivery.event_id());
+        Ok(events.map(is_known).collect())
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        if !self.is(IS_OLD, [Value::from(before.0)]).await? {
+            return Ok(false);
+        }
+        let parameters = [Value::from(before.0), Value::from(most)];
+        self.execute(FORGET, parameters).await?;
+        Ok(true)
+    }
+
+    async fn delivery_figures(&self) -> Result<DeliveryFigures, StoreError> {
+        let row = self.first(FIGURES, []).await?;
+        Ok(
+            row.map_or_else(DeliveryFigures::default, |row| DeliveryFigures {
+                stored: row.count(0),
+                last_received_at: row.time(1),
+                last_live_at: row.time(2),
+            }),
+        )
+    }
+}
