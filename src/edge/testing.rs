@@ -109,6 +109,23 @@ mod tests {
     }
 
     #[test]
+    fn sleep_of_less_than_a_millisecond_takes_its_time() {
+        let fake = Fake::new();
+        let began = (fake.now(), fake.monotonic());
+        let nap = Duration::from_micros(300);
+        let after = |naps| {
+            fake.run(async {
+                for _ in 0..naps {
+                    fake.sleep(nap).await;
+                }
+            });
+            (fake.now().since(began.0), fake.monotonic() - began.1)
+        };
+        assert_eq!(after(3), (Duration::ZERO, 3 * nap));
+        assert_eq!(after(7), (Duration::from_millis(3), 10 * nap));
+    }
+
+    #[test]
     fn preference_for_others_is_counted() {
         let fake = Fake::new();
         assert_eq!(fake.others_preferred(), 0);

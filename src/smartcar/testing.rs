@@ -113,7 +113,7 @@ pub struct Fake(Rc<World>);
 struct World {
     now: Cell<i64>,
     monotonic: Cell<Duration>,
-    timers: RefCell<Vec<(i64, Waker)>>,
+    timers: RefCell<Vec<(Duration, Waker)>>,
     chance: Cell<u64>,
     latency: Cell<Duration>,
     granted: Cell<u32>,
@@ -213,10 +213,7 @@ impl Fake {
         let mut timers = self.0.timers.borrow_mut();
         let next = timers.iter().map(|(at, _)| *at).min();
         let next = next.expect("everybody waits and nobody will be woken");
-        let now = self.0.now.get();
-        self.let_pass(Duration::from_millis(
-            u64::try_from(next - now).unwrap_or(0),
-        ));
+        self.let_pass(next.saturating_sub(self.passed()));
         timers.retain(|(at, waker)| {
             let is_due = *at <= next;
             if is_due {
@@ -226,17 +223,21 @@ impl Fake {
         });
     }
 
+    /// The wall clock shows whole milliseconds, but does not lose what is less.
     fn let_pass(&self, time: Duration) {
-        self.0.now.set(self.now().after(time).0);
-        self.0.monotonic.set(self.0.monotonic.get() + time);
+        let (from, to) = (self.passed(), self.passed() + time);
+        let millis = to.as_millis() - from.as_millis();
+        let millis = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        self.0.now.set(self.now().after(millis).0);
+        self.0.monotonic.set(to);
     }
 
-    /// Lets time pass. The wall clock counts whole milliseconds.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.let_pass(by);
     }
 
-    /// Sets the wall clock back, while no task waits. The monotonic one goes on.
+    /// Sets the wall clock back. The monotonic one goes on, and so does whoever sleeps.
     pub fn set_back(&self, by: Duration) {
         self.0.now.set(self.now().before(by).0);
     }
@@ -431,9 +432,9 @@ impl Clock for Fake {
     }
 
     async fn sleep(&self, time: Duration) {
-        let until = self.now().after(time).0;
+        let until = self.passed() + time;
         std::future::poll_fn(|context| {
-            if self.0.now.get() >= until {
+            if self.passed() >= until {
                 return Poll::Ready(());
             }
             let timer = (until, context.waker().clone());
