@@ -10,6 +10,8 @@
 pub mod action;
 pub mod arrival;
 pub mod chore;
+#[cfg(test)]
+mod contract;
 pub mod delivery;
 mod error;
 pub mod lookup;

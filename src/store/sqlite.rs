@@ -105,3 +105,10 @@ impl<C: Connect, P: Platform> crate::Schema for Sqlite<C, P> {
         self.connection().await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use super::native::Native;
+
+    crate::contract::contract!(Native);
+}

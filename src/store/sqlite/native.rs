@@ -13,7 +13,9 @@ pub struct Native(Rc<File>);
 
 #[derive(Debug)]
 struct File {
-    folder: tempfile::TempDir,
+    path: PathBuf,
+    /// Goes with this value; none where another one has it.
+    _folder: Option<tempfile::TempDir>,
     /// What the next writes fail with; none for one that does not.
     failures: RefCell<VecDeque<Option<StoreError>>>,
 }
@@ -25,10 +27,26 @@ impl Native {
     /// An empty database.
     #[allow(clippy::unwrap_used, reason = "only tests open one")]
     pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
         Self(Rc::new(File {
-            folder: tempfile::tempdir().unwrap(),
+            path: folder.path().join("database"),
+            _folder: Some(folder),
             failures: RefCell::default(),
         }))
+    }
+
+    /// The database in this file, which another one has made: for other threads.
+    pub fn at(path: PathBuf) -> Self {
+        Self(Rc::new(File {
+            path,
+            _folder: None,
+            failures: RefCell::default(),
+        }))
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.0.path.clone()
     }
 
     /// A store on it, as one instance has it.
@@ -46,11 +64,7 @@ impl Native {
     /// A connection of SQLite's own: to look at rows, to age them, or to hold the lock.
     #[allow(clippy::unwrap_used, reason = "only tests open one")]
     pub fn raw(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.path()).unwrap()
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.folder.path().join("database")
+        rusqlite::Connection::open(&self.0.path).unwrap()
     }
 }
 
@@ -71,7 +85,7 @@ impl Connect for Native {
     type Connection = NativeConnection;
 
     async fn connect(&self) -> Result<NativeConnection, StoreError> {
-        let connection = rusqlite::Connection::open(self.path());
+        let connection = rusqlite::Connection::open(&self.0.path);
         let connection = connection.map_err(|error| failure(error.to_string()))?;
         connection.set_prepared_statement_cache_capacity(256);
         Ok(NativeConnection {
@@ -140,5 +154,27 @@ fn value(owned: Owned) -> Value {
         Owned::Real(real) => Value::Real(real),
         Owned::Text(text) => Value::Text(text),
         Owned::Blob(bytes) => Value::Blob(bytes),
+    }
+}
+
+#[cfg(test)]
+impl crate::contract::Engine for Native {
+    type Store = NativeStore;
+    type Address = PathBuf;
+
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn address(&self) -> PathBuf {
+        self.path()
+    }
+
+    fn at(path: PathBuf) -> Self {
+        Self::at(path)
+    }
+
+    fn store(&self, clock: &Fake) -> NativeStore {
+        self.store(clock)
     }
 }
