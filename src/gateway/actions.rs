@@ -9,16 +9,24 @@
 //! no call can be, until the vehicle reports what the command was for, or until a
 //! caller insists.
 
-use crate::{answer::hand_on, callers::Caller, database, evidence, inbound::single, invalid};
+use crate::{
+    answer::hand_on,
+    app::App,
+    callers::Caller,
+    database::{self, Store},
+    evidence,
+    inbound::single,
+    invalid,
+};
 use bytes::Bytes;
 use edge::{
-    Host, Response,
+    Platform, Response,
     log::{self, Event, Level},
     respond::{Code, Problem},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
-use smartcar::{ApiError, Clock, Evidence, Timestamp, UserId, VehicleId, write_time};
+use smartcar::{ApiError, Evidence, Timestamp, UserId, VehicleId, write_time};
 use std::fmt::Write as _;
 use store::{
     CLOCKS_DIFFER,
@@ -157,14 +165,17 @@ const REMOVED: &str = "SELECT vehicle_id, user_id, EXISTS (
     ORDER BY id DESC LIMIT 1";
 
 /// Begins an action, unless it was begun before or another one is in the way.
-pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
+pub(crate) async fn begin<P: Platform, S: Store>(
+    app: &App<P, S>,
+    new: New<'_>,
+) -> Result<Begun, Problem> {
     let claim = new.key.map(|key| claim(new.caller, key));
     let evidence = new.evidence.as_ref().map(Evidence::to_string);
     let awaits = new.evidence.as_ref().map(|evidence| evidence.signal);
     let mut insists = false;
     // What is in the way can end just before it is looked at.
     for _ in 0..5 {
-        let started_at = Host.now();
+        let started_at = app.now();
         let id = id(started_at.0);
         let parameters = [
             Value::from(id.as_str()),
@@ -182,22 +193,22 @@ pub(crate) async fn begin(new: New<'_>) -> Result<Begun, Problem> {
             Value::from(awaits),
             Value::from(started_at.0),
         ];
-        if database::insert(INSERT, parameters).await? {
+        if database::insert(app, INSERT, parameters).await? {
             return Ok(Begun::New(Running { id }));
         }
         if let Some(claim) = &claim
-            && let Some(row) = claimed(claim).await?
+            && let Some(row) = claimed(app, claim).await?
         {
             return before(&row, &new.fingerprint).map(Begun::Before);
         }
-        if let Some(holder) = Holder::find(new.vehicle).await? {
-            if holder.is_unknown && holder.is_carried_out().await? {
-                database::execute(RELEASE, [Value::from(holder.id.as_str())]).await?;
+        if let Some(holder) = Holder::find(app, new.vehicle).await? {
+            if holder.is_unknown && holder.is_carried_out(app).await? {
+                database::execute(app, RELEASE, [Value::from(holder.id.as_str())]).await?;
             } else if holder.is_unknown && new.insists && !insists {
                 insists = true;
             } else {
                 let is_seen = new.is_auditor || holder.caller == new.caller;
-                return Err(holder.in_the_way(is_seen, Host.now()));
+                return Err(holder.in_the_way(is_seen, app.now()));
             }
         }
     }
@@ -221,11 +232,14 @@ struct Holder {
 }
 
 impl Holder {
-    async fn find(vehicle: Option<&VehicleId>) -> Result<Option<Self>, Problem> {
+    async fn find<P: Platform, S: Store>(
+        app: &App<P, S>,
+        vehicle: Option<&VehicleId>,
+    ) -> Result<Option<Self>, Problem> {
         let sql = format!("SELECT id, kind, caller, {OUTCOME}, {HOLDER}");
-        let [first, last] = running_since(Host.now());
+        let [first, last] = running_since(app.now());
         let vehicle = Value::from(vehicle.map(VehicleId::as_str));
-        let row = database::first(&sql, [first, last, vehicle]).await?;
+        let row = database::first(app, &sql, [first, last, vehicle]).await?;
         Ok(row.as_ref().map(Self::read))
     }
 
@@ -241,11 +255,14 @@ impl Holder {
         }
     }
 
-    async fn is_carried_out(&self) -> Result<bool, Problem> {
+    async fn is_carried_out<P: Platform, S: Store>(
+        &self,
+        app: &App<P, S>,
+    ) -> Result<bool, Problem> {
         let Some(evidence) = &self.evidence else {
             return Ok(false);
         };
-        let settled = evidence::of(&self.id, evidence).await?;
+        let settled = evidence::of(app, &self.id, evidence).await?;
         Ok(settled.is_some_and(|settled| settled.is_carried_out))
     }
 
@@ -282,25 +299,29 @@ fn claim(caller: &str, key: &str) -> String {
 }
 
 /// The action that a key stands for, as long as it is honoured.
-async fn claimed(claim: &str) -> Result<Option<Row>, Problem> {
+async fn claimed<P: Platform, S: Store>(
+    app: &App<P, S>,
+    claim: &str,
+) -> Result<Option<Row>, Problem> {
     let sql = format!(
         "SELECT id, fingerprint, {OUTCOME}, status, answer_headers, answer, user_id {CLAIMED}"
     );
-    let now = Host.now();
+    let now = app.now();
     let [first, last] = running_since(now);
     let honoured = Value::from(now.before(KEY_LIFE).0);
-    database::first(&sql, [first, last, Value::from(claim), honoured]).await
+    database::first(app, &sql, [first, last, Value::from(claim), honoured]).await
 }
 
 /// What was answered before under the same key, where beginning again would take
 /// more than the record.
-pub(crate) async fn replay(
+pub(crate) async fn replay<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     key: Option<&str>,
     fingerprint: &str,
 ) -> Result<Option<Response>, Problem> {
     let Some(key) = key else { return Ok(None) };
-    let Some(row) = claimed(&claim(caller.name(), key)).await? else {
+    let Some(row) = claimed(app, &claim(caller.name(), key)).await? else {
         return Ok(None);
     };
     caller.require_owner(row.text(6))?;
@@ -356,26 +377,30 @@ pub(crate) fn unknown(id: &str) -> Problem {
 
 /// Has something of this application's own done and keeps a record of it, unless
 /// there was nothing to do.
-pub(crate) async fn recorded(
+pub(crate) async fn recorded<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     kind: &str,
     path: &str,
     work: impl Future<Output = Result<Response, Problem>>,
     was_idle: impl Fn(&Response) -> bool,
 ) -> Result<Response, Problem> {
-    let begun = begin(New {
-        caller: caller.name(),
-        is_auditor: caller.is_auditor(),
-        kind,
-        path,
-        vehicle: None,
-        user: None,
-        key: None,
-        fingerprint: fingerprint(&[kind.as_bytes(), path.as_bytes()]),
-        is_exclusive: false,
-        insists: false,
-        evidence: None,
-    });
+    let begun = begin(
+        app,
+        New {
+            caller: caller.name(),
+            is_auditor: caller.is_auditor(),
+            kind,
+            path,
+            vehicle: None,
+            user: None,
+            key: None,
+            fingerprint: fingerprint(&[kind.as_bytes(), path.as_bytes()]),
+            is_exclusive: false,
+            insists: false,
+            evidence: None,
+        },
+    );
     let running = match begun.await? {
         Begun::New(running) => running,
         Begun::Before(response) => return Ok(response),
@@ -384,7 +409,7 @@ pub(crate) async fn recorded(
     if was_idle(&response) {
         let id = Value::from(running.id.as_str());
         // The failure is in the log; the record then says that nobody knows.
-        let _ = database::execute("DELETE FROM action WHERE id = ?1", [id]).await;
+        let _ = database::execute(app, "DELETE FROM action WHERE id = ?1", [id]).await;
         return Ok(response);
     }
     let status = response.status();
@@ -407,7 +432,7 @@ pub(crate) async fn recorded(
     };
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     running
-        .complete(outcome, status, &headers, &body, ending)
+        .complete(app, outcome, status, &headers, &body, ending)
         .await;
     tell(response.headers_mut(), &running.id);
     Ok(response)
@@ -423,8 +448,11 @@ pub(crate) struct Removed {
 }
 
 /// What the record says of the connection that this path names.
-pub(crate) async fn removed(path: &str) -> Result<Removed, Problem> {
-    let row = database::first(REMOVED, [Value::from(path)]).await?;
+pub(crate) async fn removed<P: Platform, S: Store>(
+    app: &App<P, S>,
+    path: &str,
+) -> Result<Removed, Problem> {
+    let row = database::first(app, REMOVED, [Value::from(path)]).await?;
     let Some(row) = row else {
         return Ok(Removed::default());
     };
@@ -438,8 +466,9 @@ pub(crate) async fn removed(path: &str) -> Result<Removed, Problem> {
 impl Running {
     /// Writes down whom it is about, before it is done: where this instance ends in
     /// the middle, the record says so all the same.
-    pub(crate) async fn is_about(
+    pub(crate) async fn is_about<P: Platform, S: Store>(
         &self,
+        app: &App<P, S>,
         vehicle: Option<&VehicleId>,
         user: Option<&UserId>,
     ) -> Result<(), Problem> {
@@ -448,13 +477,14 @@ impl Running {
             Value::from(vehicle.map(VehicleId::as_str)),
             Value::from(user.map(UserId::as_str)),
         ];
-        database::execute(ABOUT, parameters).await
+        database::execute(app, ABOUT, parameters).await
     }
 
     /// Writes down how it ended and what was answered. The answer is given also
     /// where that fails: the action is then taken for lost after a while.
-    pub(crate) async fn complete(
+    pub(crate) async fn complete<P: Platform, S: Store>(
         &self,
+        app: &App<P, S>,
         outcome: Outcome,
         status: StatusCode,
         headers: &HeaderMap,
@@ -464,7 +494,7 @@ impl Running {
         let text = |text: &Option<String>| Value::from(text.as_deref());
         let parameters = [
             Value::from(self.id.as_str()),
-            Value::from(Host.now().0),
+            Value::from(app.now().0),
             Value::from(outcome.as_str()),
             Value::from(i64::from(status.as_u16())),
             text(&ending.error),
@@ -478,8 +508,8 @@ impl Running {
             Value::from(i64::from(ending.is_open)),
         ];
         // The failure is in the log; here is which action it concerns.
-        if database::execute(COMPLETE, parameters).await.is_err() {
-            log::line(&Host, Level::Error, Event::ActionNotCompleted)
+        if database::execute(app, COMPLETE, parameters).await.is_err() {
+            log::line(app.platform(), Level::Error, Event::ActionNotCompleted)
                 .with("action_id", self.id.as_str())
                 .with("outcome", outcome.as_str())
                 .write();

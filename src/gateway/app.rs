@@ -1,22 +1,43 @@
-//! What an instance of the gateway keeps between requests: its configuration and
-//! the client with the token. Caches only; truth is in the stores.
+//! What an instance of the gateway keeps between requests: the place where it runs, the
+//! store, its configuration and the client with the token. Caches only; truth is in the
+//! stores.
 
-use crate::{callers::Callers, connect_settings::ConnectSettings};
+use crate::{callers::Callers, connect_settings::ConnectSettings, database::Store};
 use edge::{
-    Host, Once,
+    Once, Platform,
     client::ConfigurationError,
     log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
-    variables::{self, VariableError},
+    variables::{self, VariableError, Variables},
 };
 use secrecy::ExposeSecret;
-use smartcar::{Client, Clock};
-use std::time::Duration;
+use smartcar::{Client, Timestamp};
+use std::{sync::atomic::AtomicI64, time::Duration};
+
+/// An instance of the gateway.
+pub(crate) struct Gateway<P: Platform, S: Store> {
+    platform: P,
+    store: S,
+    app: Once<App<P, S>>,
+    lines: Lines,
+    /// When answers and records are to be swept next.
+    next_sweep: AtomicI64,
+}
+
+/// What is logged once in a while.
+pub(crate) struct Lines {
+    pub(crate) not_configured: Seldom,
+    pub(crate) store: Seldom,
+    pub(crate) connect_refused: Seldom,
+    pub(crate) connect_busy: Seldom,
+    pub(crate) connect_not_set_up: Seldom,
+}
 
 /// The gateway's configuration and its client.
-pub(crate) struct App {
+pub(crate) struct App<P: Platform, S: Store> {
+    gateway: &'static Gateway<P, S>,
     callers: Result<Callers, String>,
-    client: Client<Host>,
+    client: Client<P>,
     connect: ConnectSettings,
     requires_idempotency_key: bool,
     signals_max_age: Duration,
@@ -43,61 +64,122 @@ impl From<ConfigurationError> for Flaw {
     }
 }
 
-static APP: Once<App> = Once::new();
-
-/// The gateway of this instance, set up by its first request.
-pub(crate) async fn app() -> Result<&'static App, Problem> {
-    let app = APP.get_or_try_init(&Host, set_up);
-    app.await.map_err(|flaw| {
-        not_configured(match flaw {
-            Flaw::Variable(error) => error.to_string(),
-            Flaw::Client(error) => error.to_string(),
-            Flaw::Value(name, fault) => format!("the variable {name} is {fault}"),
-        })
-    })
-}
-
-pub(crate) async fn switch(name: &'static str) -> Result<bool, Flaw> {
-    let text = variables::text(&Host, name).await?;
+pub(crate) async fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, Flaw> {
+    let text = variables::text(variables, name).await?;
     let fault = "neither true nor false";
     text.trim().parse().map_err(|_| Flaw::Value(name, fault))
 }
 
-async fn seconds(name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(&Host, name).await?;
+async fn seconds(variables: &impl Variables, name: &'static str) -> Result<Duration, Flaw> {
+    let text = variables::text(variables, name).await?;
     let seconds = text.trim().parse();
     let seconds = seconds.map_err(|_| Flaw::Value(name, "no number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
 /// More than the day for which an idempotency key is honoured.
-async fn days(name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(&Host, name).await?;
+async fn days(variables: &impl Variables, name: &'static str) -> Result<Duration, Flaw> {
+    let text = variables::text(variables, name).await?;
     let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
     let days = days.ok_or(Flaw::Value(name, "no number of days above 1"))?;
     Ok(Duration::from_secs(24 * 60 * 60) * days)
 }
 
-async fn set_up() -> Result<App, Flaw> {
-    let client = edge::client::from_variables(Host).await?;
-    let callers = Callers::parse(variables::secret(&Host, "api_keys").await?.expose_secret());
-    let connect = ConnectSettings::read(edge::client::credentials(&Host).await?).await?;
-    Ok(App {
-        callers,
-        client,
-        connect,
-        requires_idempotency_key: switch("require_idempotency_key").await?,
-        signals_max_age: seconds("signals_max_age").await?,
-        audit_retention: days("audit_retention_days").await?,
-    })
+impl<P: Platform, S: Store> Gateway<P, S> {
+    /// An instance that no request has reached yet.
+    pub(crate) const fn new(platform: P, store: S) -> Self {
+        Self {
+            platform,
+            store,
+            app: Once::new(),
+            lines: Lines {
+                not_configured: Seldom::a_minute(),
+                // While the database is down, each request fails several times over.
+                store: Seldom::new(Duration::from_secs(1)),
+                connect_refused: Seldom::new(Duration::from_secs(1)),
+                connect_busy: Seldom::a_minute(),
+                connect_not_set_up: Seldom::new(Duration::from_secs(60 * 60)),
+            },
+            next_sweep: AtomicI64::new(0),
+        }
+    }
+
+    /// What the first request sets up and all share.
+    pub(crate) async fn app(&'static self) -> Result<&'static App<P, S>, Problem> {
+        let app = self
+            .app
+            .get_or_try_init(&self.platform, async || self.set_up().await);
+        app.await.map_err(|flaw| {
+            self.not_configured(match flaw {
+                Flaw::Variable(error) => error.to_string(),
+                Flaw::Client(error) => error.to_string(),
+                Flaw::Value(name, fault) => format!("the variable {name} is {fault}"),
+            })
+        })
+    }
+
+    async fn set_up(&'static self) -> Result<App<P, S>, Flaw> {
+        let platform = &self.platform;
+        let client = edge::client::from_variables(platform.clone()).await?;
+        let callers = variables::secret(platform, "api_keys").await?;
+        let callers = Callers::parse(callers.expose_secret());
+        let credentials = edge::client::credentials(platform).await?;
+        let connect = ConnectSettings::read(platform, credentials).await?;
+        Ok(App {
+            gateway: self,
+            callers,
+            client,
+            connect,
+            requires_idempotency_key: switch(platform, "require_idempotency_key").await?,
+            signals_max_age: seconds(platform, "signals_max_age").await?,
+            audit_retention: days(platform, "audit_retention_days").await?,
+        })
+    }
+
+    /// Tells the operator what is missing, once a minute, and the caller that something is.
+    fn not_configured(&self, reason: impl Into<String>) -> Problem {
+        // Anybody can ask, and nobody needs to be told each time.
+        if self.lines.not_configured.is_due(self.platform.now()) {
+            log::line(&self.platform, Level::Error, Event::NotConfigured)
+                .with("reason", reason.into())
+                .write();
+        }
+        let detail = "this gateway is not configured yet; its log says what is missing";
+        Problem::new(Code::NotConfigured, detail)
+    }
 }
 
-impl App {
+impl<P: Platform, S: Store> App<P, S> {
+    /// The place where this runs.
+    pub(crate) fn platform(&self) -> &'static P {
+        &self.gateway.platform
+    }
+
+    /// What is kept.
+    pub(crate) fn store(&self) -> &'static S {
+        &self.gateway.store
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.gateway.platform.now()
+    }
+
+    /// What is logged once in a while.
+    pub(crate) fn lines(&self) -> &'static Lines {
+        &self.gateway.lines
+    }
+
+    /// When answers and records are to be swept next.
+    pub(crate) fn next_sweep(&self) -> &'static AtomicI64 {
+        &self.gateway.next_sweep
+    }
+
     /// Who has a key. Without valid keys nobody has one.
     pub(crate) fn callers(&self) -> Result<&Callers, Problem> {
         self.callers
             .as_ref()
-            .map_err(|reason| not_configured(reason.as_str()))
+            .map_err(|reason| self.gateway.not_configured(reason.as_str()))
     }
 
     /// Whether every change has to carry an `Idempotency-Key`.
@@ -121,20 +203,7 @@ impl App {
     }
 
     /// The client of Smartcar's API.
-    pub(crate) fn client(&self) -> &Client<Host> {
+    pub(crate) fn client(&self) -> &Client<P> {
         &self.client
     }
-}
-
-/// Tells the operator what is missing, once a minute, and the caller that something is.
-pub(crate) fn not_configured(reason: impl Into<String>) -> Problem {
-    // Anybody can ask, and nobody needs to be told each time.
-    static LINE: Seldom = Seldom::a_minute();
-    if LINE.is_due(Host.now()) {
-        log::line(&Host, Level::Error, Event::NotConfigured)
-            .with("reason", reason.into())
-            .write();
-    }
-    let detail = "this gateway is not configured yet; its log says what is missing";
-    Problem::new(Code::NotConfigured, detail)
 }

@@ -6,9 +6,13 @@
 //! refilled at 2 a minute. Each is counted, whatever comes of it, by the statement
 //! that lets it happen, so that no two instances let happen what is one too many.
 
-use crate::{actions, database};
-use edge::{Host, respond::Problem};
-use smartcar::{Clock, ConnectState, UserId};
+use crate::{
+    actions,
+    app::App,
+    database::{self, Store},
+};
+use edge::{Platform, respond::Problem};
+use smartcar::{ConnectState, UserId};
 use std::time::Duration;
 use store::old::sqlite::Value;
 
@@ -86,15 +90,16 @@ pub(crate) enum Arrival {
 
 /// A user has come back. `most` users are looked up in the while; those who began
 /// without a key have half of it.
-pub(crate) async fn arrive(
+pub(crate) async fn arrive<P: Platform, S: Store>(
+    app: &App<P, S>,
     state: &ConnectState,
     user: &UserId,
     most: i64,
 ) -> Result<Arrival, Problem> {
-    if let Some(arrival) = known(state, user).await? {
+    if let Some(arrival) = known(app, state, user).await? {
         return Ok(arrival);
     }
-    let now = Host.now();
+    let now = app.now();
     let begun_for = begun_for(state);
     let parameters = [
         Value::from(state.nonce.as_str()),
@@ -106,17 +111,21 @@ pub(crate) async fn arrive(
         Value::from(most / 2),
         Value::from(OF_ONE),
     ];
-    if database::first(BEGIN, parameters).await?.is_some() {
+    if database::first(app, BEGIN, parameters).await?.is_some() {
         return Ok(Arrival::Begun);
     }
     // Unless the same state has just come a second time.
-    let known = known(state, user).await?;
+    let known = known(app, state, user).await?;
     Ok(known.unwrap_or(Arrival::Busy))
 }
 
 /// What is known of the state, where that is reason enough to look nothing up.
-async fn known(state: &ConnectState, user: &UserId) -> Result<Option<Arrival>, Problem> {
-    let row = database::first(ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
+async fn known<P: Platform, S: Store>(
+    app: &App<P, S>,
+    state: &ConnectState,
+    user: &UserId,
+) -> Result<Option<Arrival>, Problem> {
+    let row = database::first(app, ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
     let arrival = row.and_then(|row| {
         let of = row.text(0)?;
         if of != user.as_str() {
@@ -140,12 +149,13 @@ fn begun_for(state: &ConnectState) -> Option<String> {
 
 /// Somebody has come back with an error. False where that is not stored: enough
 /// others are, or the state has been here before.
-pub(crate) async fn fail(
+pub(crate) async fn fail<P: Platform, S: Store>(
+    app: &App<P, S>,
     nonce: &str,
     error: &str,
     description: Option<&str>,
 ) -> Result<bool, Problem> {
-    let now = Host.now();
+    let now = app.now();
     let parameters = [
         Value::from(nonce),
         Value::from(now.0),
@@ -154,15 +164,19 @@ pub(crate) async fn fail(
         Value::from(now.before(ERRORS_WHILE).0),
         Value::from(ERRORS),
     ];
-    Ok(database::first(FAIL, parameters).await?.is_some())
+    Ok(database::first(app, FAIL, parameters).await?.is_some())
 }
 
 /// All vehicles of a user were taken in.
-pub(crate) async fn complete(nonce: &str, vehicles: i64) -> Result<(), Problem> {
+pub(crate) async fn complete<P: Platform, S: Store>(
+    app: &App<P, S>,
+    nonce: &str,
+    vehicles: i64,
+) -> Result<(), Problem> {
     let parameters = [
         Value::from(nonce),
-        Value::from(Host.now().0),
+        Value::from(app.now().0),
         Value::from(vehicles),
     ];
-    database::execute(COMPLETE, parameters).await
+    database::execute(app, COMPLETE, parameters).await
 }

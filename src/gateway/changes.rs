@@ -6,12 +6,13 @@ use crate::{
     answer::{Answer, arriving, hand_on, is_smartcar_s, kept_headers, problem, whole},
     app::App,
     callers::Caller,
+    database::Store,
     ending::{Judgement, judge, not_answered, not_smartcar_s},
     inbound::{Inbound, single},
     invalid, owners, pass, scopes, watch,
 };
 use bytes::Bytes;
-use edge::{Host, Response, respond::Problem};
+use edge::{Platform, Response, respond::Problem};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -32,8 +33,8 @@ struct Subject {
 }
 
 /// Makes the change that a request asks for, once.
-pub(crate) async fn make(
-    app: &'static App,
+pub(crate) async fn make<P: Platform, S: Store>(
+    app: &'static App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
@@ -56,28 +57,32 @@ pub(crate) async fn make(
         None => call,
     };
     let kind = kind(endpoint);
-    let begun = actions::begin(New {
-        caller: caller.name(),
-        is_auditor: caller.is_auditor(),
-        kind: &kind,
-        path: call.path(),
-        vehicle: subject.vehicle.as_ref(),
-        user: subject.user.as_ref(),
-        key,
-        fingerprint,
-        is_exclusive: of_a_vehicle,
-        insists,
-        evidence,
-    });
+    let begun = actions::begin(
+        app,
+        New {
+            caller: caller.name(),
+            is_auditor: caller.is_auditor(),
+            kind: &kind,
+            path: call.path(),
+            vehicle: subject.vehicle.as_ref(),
+            user: subject.user.as_ref(),
+            key,
+            fingerprint,
+            is_exclusive: of_a_vehicle,
+            insists,
+            evidence,
+        },
+    );
     let running = match begun.await? {
         Begun::New(running) => running,
         Begun::Before(response) => return Ok(whole(response)),
     };
     let subject = match looked_up(app, caller, endpoint, inbound, &running, subject).await {
         Ok(subject) => subject,
-        Err(refused) => return Ok(whole(refuse(&running, refused).await)),
+        Err(refused) => return Ok(whole(refuse(app, &running, refused).await)),
     };
     let change = Change {
+        app,
         endpoint,
         running,
         subject,
@@ -198,8 +203,8 @@ fn subject(
 /// connection can be gone by now. Under a key that is restricted to users it always is
 /// looked for first: a request that names no user can be another one's than it was when
 /// it was answered.
-async fn connect(
-    app: &App,
+async fn connect<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     subject: &mut Subject,
     key: Option<&str>,
@@ -211,13 +216,13 @@ async fn connect(
     if subject.user.is_some() && caller.is_for_all_users() {
         return Ok(None);
     }
-    let owner = owners::stored(vehicle).await?;
+    let owner = owners::stored(app, vehicle).await?;
     let is_known = match &subject.user {
         Some(user) => owner.as_ref() == Some(user),
         None => owner.is_some(),
     };
     if !is_known || !caller.is_for_all_users() {
-        let before = actions::replay(caller, key, fingerprint).await?;
+        let before = actions::replay(app, caller, key, fingerprint).await?;
         if before.is_some() {
             return Ok(before);
         }
@@ -284,8 +289,8 @@ fn admit(caller: &Caller, subject: &Subject) -> Result<(), Problem> {
 /// was, and a key that is restricted to others may not remove it. What Smartcar does
 /// not show, it will not remove either, and says so itself; of a connection that was
 /// removed before, the record still says whose it was.
-async fn looked_up(
-    app: &App,
+async fn looked_up<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
@@ -318,7 +323,7 @@ async fn looked_up(
         Ok(subject) => subject,
         Err(smartcar::Error::Api(error)) if is_connection && is_gone(error.status) => {
             let path = pass::call(endpoint, inbound, None)?.path().to_owned();
-            let removed = actions::removed(&path).await?;
+            let removed = actions::removed(app, &path).await?;
             Subject {
                 vehicle: removed.vehicle,
                 user: removed.user,
@@ -333,7 +338,7 @@ async fn looked_up(
     admit(caller, &subject)?;
     let (vehicle, user) = (subject.vehicle.as_ref(), subject.user.as_ref());
     if vehicle.is_some() || user.is_some() {
-        running.is_about(vehicle, user).await?;
+        running.is_about(app, vehicle, user).await?;
     }
     Ok(subject)
 }
@@ -344,7 +349,11 @@ fn is_gone(status: u16) -> bool {
 }
 
 /// Nothing was sent after all.
-async fn refuse(running: &Running, refused: Problem) -> Response {
+async fn refuse<P: Platform, S: Store>(
+    app: &App<P, S>,
+    running: &Running,
+    refused: Problem,
+) -> Response {
     let ending = actions::Ending {
         error: Some(format!("EDGE/{}", refused.code)),
         is_void: true,
@@ -352,7 +361,14 @@ async fn refuse(running: &Running, refused: Problem) -> Response {
     };
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     running
-        .complete(Outcome::Failed, refused.status, &headers, &body, ending)
+        .complete(
+            app,
+            Outcome::Failed,
+            refused.status,
+            &headers,
+            &body,
+            ending,
+        )
         .await;
     let mut response = Response::from(refused);
     actions::tell(response.headers_mut(), &running.id);
@@ -360,13 +376,14 @@ async fn refuse(running: &Running, refused: Problem) -> Response {
 }
 
 /// A change under way.
-struct Change {
+struct Change<P: Platform, S: Store> {
+    app: &'static App<P, S>,
     endpoint: &'static Endpoint,
     running: Running,
     subject: Subject,
 }
 
-impl Change {
+impl<P: Platform, S: Store> Change<P, S> {
     /// Smartcar's answer is here.
     async fn end(&self, answer: smartcar::Response) -> Response {
         let judgement = judge(self.endpoint, &answer);
@@ -438,7 +455,7 @@ impl Change {
         };
         let headers = kept_headers(headers);
         self.running
-            .complete(outcome, status, &headers, body, ending)
+            .complete(self.app, outcome, status, &headers, body, ending)
             .await;
     }
 
@@ -451,14 +468,14 @@ impl Change {
         } = &self.subject;
         if *self.endpoint == endpoints::DELETE_USER {
             if let Some(user) = user {
-                owners::forget_user(user).await;
+                owners::forget_user(self.app, user).await;
             }
         } else if *self.endpoint == endpoints::DELETE_CONNECTION {
             // Which vehicle it was is not always known.
             if let Some(vehicle) = vehicle
                 && !is_outlived
             {
-                owners::forget_vehicle(vehicle, user.as_ref()).await;
+                owners::forget_vehicle(self.app, vehicle, user.as_ref()).await;
             }
         }
     }
@@ -469,23 +486,24 @@ impl Change {
         let mut headers = kept_headers(&opened.headers);
         actions::tell(&mut headers, &self.running.id);
         let status = opened.status;
+        let platform = self.app.platform().clone();
         let slow = Slow {
             change: self,
             status,
             headers: opened.headers,
         };
-        arriving(status, headers, watch::watched(Host, opened.body, slow))
+        arriving(status, headers, watch::watched(platform, opened.body, slow))
     }
 }
 
 /// A change whose answer is on its way.
-struct Slow {
-    change: Change,
+struct Slow<P: Platform, S: Store> {
+    change: Change<P, S>,
     status: StatusCode,
     headers: HeaderMap,
 }
 
-impl watch::Record for Slow {
+impl<P: Platform, S: Store> watch::Record for Slow<P, S> {
     async fn end(&self, body: Bytes, error: Option<&TransportError>) {
         if let Some(error) = error {
             let judgement = Judgement::unknown(error.to_string());

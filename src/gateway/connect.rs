@@ -27,21 +27,21 @@ use crate::{
     arrivals::{self, Arrival, WHILE},
     bearer, connect_cookie,
     connect_page::{guarded, page, problem, redirect, with_parameters},
-    connect_settings::ConnectSettings,
+    connect_settings::Unset,
     connect_vehicles::take_in,
+    database::Store,
     inbound::Inbound,
     invalid,
 };
 use edge::{
-    Host, Response,
-    log::{self, Event, Level, Seldom},
+    Platform, Response,
+    log::{self, Event, Level},
     respond::{Code, Problem},
 };
 use futures::future::{Either, select};
 use http::{HeaderMap, StatusCode};
 use smartcar::{
-    Clock, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, Spawn,
-    UserId,
+    ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, UserId,
 };
 use std::{pin::pin, time::Duration};
 
@@ -58,18 +58,21 @@ const ERROR: usize = 64;
 const DESCRIPTION: usize = 300;
 
 /// Sends a browser to Connect.
-pub(crate) fn start(app: &App, inbound: &Inbound) -> Response {
+pub(crate) fn start<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Response {
     let answer = sent(app, inbound);
     guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
 }
 
 /// Takes a browser back from Connect.
-pub(crate) async fn callback(app: &'static App, inbound: &Inbound) -> Response {
+pub(crate) async fn callback<P: Platform, S: Store>(
+    app: &'static App<P, S>,
+    inbound: &Inbound,
+) -> Response {
     let answer = back(app, inbound).await;
     guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
 }
 
-fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
+fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Response, Problem> {
     let settings = app.connect();
     let key = bearer(&inbound.headers)?;
     let has_key = settings.requires_key || key.is_some();
@@ -77,7 +80,9 @@ fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
         let caller = app.callers()?.identify(key)?;
         caller.require("manage_connections")?;
     }
-    let (way, credentials) = (settings.way()?, settings.credentials()?);
+    let unset = |unset| not_set_up(app, unset);
+    let way = settings.way().map_err(unset)?;
+    let credentials = settings.credentials().map_err(unset)?;
     let options = ConnectOptions::read(&inbound.query);
     let options = options.map_err(|error| invalid(error.to_string()))?;
     if options.external_id.is_some() && !has_key {
@@ -86,7 +91,7 @@ fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
     // Which vehicles are offered is the operator's choice, and not that of whoever
     // opens a link.
     let mode = options.mode.filter(|_| has_key).unwrap_or(settings.mode);
-    let mut state = ConnectState::new(Host.now(), mode).ok_or_else(no_randomness)?;
+    let mut state = ConnectState::new(app.now(), mode).ok_or_else(no_randomness)?;
     state.external_id.clone_from(&options.external_id);
     state.from_server = has_key;
     let sealed = state.seal(credentials).ok_or_else(no_randomness)?;
@@ -105,64 +110,85 @@ fn sent(app: &App, inbound: &Inbound) -> Result<Response, Problem> {
     Ok(response)
 }
 
+/// Tells the browser that Connect is not used here, and the operator seldom what it
+/// would take: anybody can ask for it, and there may be nothing to do.
+fn not_set_up<P: Platform, S: Store>(app: &App<P, S>, Unset(name): Unset) -> Problem {
+    if app.lines().connect_not_set_up.is_due(app.now()) {
+        log::line(app.platform(), Level::Warn, Event::Connect)
+            .with("outcome", "not_configured")
+            .with("reason", format!("the variable {name} is not set"))
+            .write();
+    }
+    let detail = "Smartcar Connect is not set up here; the log says what is missing";
+    Problem::new(Code::NotConfigured, detail)
+}
+
 fn no_randomness() -> Problem {
     let detail = "the host has no randomness to give";
     Problem::new(Code::NoRandomness, detail)
 }
 
-async fn back(app: &'static App, inbound: &Inbound) -> Result<Response, Problem> {
-    let settings = app.connect();
+async fn back<P: Platform, S: Store>(
+    app: &'static App<P, S>,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     let returned = ConnectReturn::read(&inbound.query).map_err(|error| {
-        refused(&error.to_string());
+        refused(app, &error.to_string());
         invalid(error.to_string())
     })?;
-    let state = known(settings, &returned.state, &inbound.headers)?;
+    let state = known(app, &returned.state, &inbound.headers)?;
     match returned.outcome {
         ConnectOutcome::User(user) => arrived(app, state, user).await,
         ConnectOutcome::Failed { error, description } => {
             let error = cut(&error, ERROR, is_of_an_error);
             let description = description.map(|text| cut(&text, DESCRIPTION, is_shown));
-            failed(settings, &state, &error, description.as_deref()).await
+            failed(app, &state, &error, description.as_deref()).await
         }
     }
 }
 
 /// The state, if it is ours, not too old, and this browser's.
-fn known(
-    settings: &ConnectSettings,
+fn known<P: Platform, S: Store>(
+    app: &App<P, S>,
     sealed: &str,
     headers: &HeaderMap,
 ) -> Result<ConnectState, Problem> {
-    let state = ConnectState::open(settings.credentials()?, sealed, Host.now());
-    let state = state.map_err(|error| start_again(&error.to_string()))?;
+    let settings = app.connect();
+    let credentials = settings
+        .credentials()
+        .map_err(|unset| not_set_up(app, unset))?;
+    let state = ConnectState::open(credentials, sealed, app.now());
+    let state = state.map_err(|error| start_again(app, &error.to_string()))?;
     if state.from_server {
         return Ok(state);
     }
     // In an earlier version, a state could name a user without a key.
     if settings.requires_key || state.external_id.is_some() {
-        return Err(start_again("the state was made without a key"));
+        return Err(start_again(app, "the state was made without a key"));
     }
     if connect_cookie::is_held(headers, &state.nonce, settings.is_https()) {
         Ok(state)
     } else {
-        Err(start_again("the browser holds no cookie of this state"))
+        Err(start_again(
+            app,
+            "the browser holds no cookie of this state",
+        ))
     }
 }
 
 /// The log says why; a browser that has no business here need not know.
-fn start_again(why: &str) -> Problem {
-    refused(why);
+fn start_again<P: Platform, S: Store>(app: &App<P, S>, why: &str) -> Problem {
+    refused(app, why);
     let detail = "this way back from Smartcar Connect has expired or is another browser's: start \
                   again";
     Problem::new(Code::InvalidState, detail)
 }
 
-fn refused(why: &str) {
-    static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
-    if !SELDOM.is_due(Host.now()) {
+fn refused<P: Platform, S: Store>(app: &App<P, S>, why: &str) {
+    if !app.lines().connect_refused.is_due(app.now()) {
         return;
     }
-    log::line(&Host, Level::Warn, Event::Connect)
+    log::line(app.platform(), Level::Warn, Event::Connect)
         .with("outcome", "refused")
         .with("reason", why)
         .write();
@@ -185,20 +211,20 @@ fn is_shown(c: char) -> bool {
 }
 
 /// Connect said that it came to nothing.
-async fn failed(
-    settings: &ConnectSettings,
+async fn failed<P: Platform, S: Store>(
+    app: &App<P, S>,
     state: &ConnectState,
     error: &str,
     description: Option<&str>,
 ) -> Result<Response, Problem> {
     // What is not stored, since enough is, is not logged either.
-    if arrivals::fail(&state.nonce, error, description).await? {
-        log::line(&Host, Level::Warn, Event::Connect)
+    if arrivals::fail(app, &state.nonce, error, description).await? {
+        log::line(app.platform(), Level::Warn, Event::Connect)
             .with("outcome", "failed")
             .with("error", error)
             .write();
     }
-    if let Some(url) = &settings.return_url {
+    if let Some(url) = &app.connect().return_url {
         let parameters = [
             ("error", Some(error)),
             ("external_id", state.external_id.as_deref()),
@@ -213,18 +239,18 @@ async fn failed(
 }
 
 /// A user has come back, perhaps not for the first time with this state.
-async fn arrived(
-    app: &'static App,
+async fn arrived<P: Platform, S: Store>(
+    app: &'static App<P, S>,
     state: ConnectState,
     user: UserId,
 ) -> Result<Response, Problem> {
     let lookups = app.connect().lookups;
-    let vehicles = match arrivals::arrive(&state, &user, lookups).await? {
+    let vehicles = match arrivals::arrive(app, &state, &user, lookups).await? {
         Arrival::Completed(vehicles) => vehicles,
         Arrival::Begun => completed(app, &state, &user).await?,
-        Arrival::Another => return Err(start_again("the state is another user's")),
-        Arrival::Exhausted => return Err(start_again("the state was tried too often")),
-        Arrival::Busy => return Err(busy()),
+        Arrival::Another => return Err(start_again(app, "the state is another user's")),
+        Arrival::Exhausted => return Err(start_again(app, "the state was tried too often")),
+        Arrival::Busy => return Err(busy(app)),
     };
     if let Some(url) = &app.connect().return_url {
         let parameters = [
@@ -241,10 +267,9 @@ async fn arrived(
 }
 
 /// Smartcar was asked often enough for now.
-fn busy() -> Problem {
-    static SELDOM: Seldom = Seldom::new(Duration::from_secs(60));
-    if SELDOM.is_due(Host.now()) {
-        log::line(&Host, Level::Warn, Event::Connect)
+fn busy<P: Platform, S: Store>(app: &App<P, S>) -> Problem {
+    if app.lines().connect_busy.is_due(app.now()) {
+        log::line(app.platform(), Level::Warn, Event::Connect)
             .with("outcome", "busy")
             .write();
     }
@@ -256,20 +281,28 @@ fn busy() -> Problem {
 
 /// Has the user's vehicles taken in, and waits for it, but not for ever: what is
 /// not done by then is done after the answer.
-async fn completed(app: &'static App, state: &ConnectState, user: &UserId) -> Result<i64, Problem> {
+async fn completed<P: Platform, S: Store>(
+    app: &'static App<P, S>,
+    state: &ConnectState,
+    user: &UserId,
+) -> Result<i64, Problem> {
     let (state, user) = (state.clone(), user.clone());
     let work = Box::pin(async move { complete(app, &state, &user).await });
-    match select(work, pin!(Host.sleep(PATIENCE))).await {
+    match select(work, pin!(app.platform().sleep(PATIENCE))).await {
         Either::Left((taken, _)) => taken,
         Either::Right(((), work)) => {
             // How it ends is in the log, and in the record.
-            Host.spawn(async { drop(work.await) });
+            app.platform().spawn(async { drop(work.await) });
             Err(incomplete("Smartcar takes its time."))
         }
     }
 }
 
-async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64, Problem> {
+async fn complete<P: Platform, S: Store>(
+    app: &App<P, S>,
+    state: &ConnectState,
+    user: &UserId,
+) -> Result<i64, Problem> {
     let taken = match take_in(app, user, state).await {
         // Nobody comes through Connect without one: it is not listed yet, or
         // somebody put another user here, or one who is made up.
@@ -290,7 +323,7 @@ async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64,
         }
     };
     let line = |level, outcome| {
-        log::line(&Host, level, Event::Connect)
+        log::line(app.platform(), level, Event::Connect)
             .with("outcome", outcome)
             .with("user_id", user.as_str())
     };
@@ -300,7 +333,7 @@ async fn complete(app: &App, state: &ConnectState, user: &UserId) -> Result<i64,
             .write();
         incomplete(detail)
     })?;
-    arrivals::complete(&state.nonce, vehicles).await?;
+    arrivals::complete(app, &state.nonce, vehicles).await?;
     line(Level::Info, "completed")
         .with("vehicles", vehicles)
         .write();

@@ -2,15 +2,10 @@
 
 use crate::app::{Flaw, switch};
 use edge::{
-    Host,
     client::origin,
-    log::{self, Event, Level, Seldom},
-    respond::{Code, Problem},
-    variables,
+    variables::{self, Variables},
 };
-use smartcar::Clock;
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
-use std::time::Duration;
 
 /// What the variables about Connect say.
 pub(crate) struct ConnectSettings {
@@ -31,6 +26,10 @@ pub(crate) struct ConnectSettings {
     pub(crate) lookups: i64,
 }
 
+/// Why nobody is sent to Connect: a variable that is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unset(pub(crate) &'static str);
+
 /// What it takes to send somebody to Connect.
 pub(crate) struct Way<'a> {
     pub(crate) application: &'a ApplicationId,
@@ -40,41 +39,42 @@ pub(crate) struct Way<'a> {
 impl ConnectSettings {
     /// Reads the variables. None of them has to be set where nobody is sent to
     /// Connect.
-    pub(crate) async fn read(credentials: Credentials) -> Result<Self, Flaw> {
-        let mode = variables::text(&Host, "connect_mode").await?;
+    pub(crate) async fn read(
+        variables: &impl Variables,
+        credentials: Credentials,
+    ) -> Result<Self, Flaw> {
+        let mode = variables::text(variables, "connect_mode").await?;
         let mode = ConnectMode::parse(mode.trim());
         Ok(Self {
             credentials,
-            application: id("smartcar_application_id", ApplicationId::parse).await?,
-            redirect_uri: url("connect_redirect_uri").await?,
-            origin: origin(&Host, "smartcar_connect_origin").await?,
+            application: id(variables, "smartcar_application_id", ApplicationId::parse).await?,
+            redirect_uri: url(variables, "connect_redirect_uri").await?,
+            origin: origin(variables, "smartcar_connect_origin").await?,
             mode: mode.ok_or(Flaw::Value("connect_mode", "neither live nor simulated"))?,
-            return_url: url("connect_return_url").await?,
-            webhook: id("webhook_id", WebhookId::parse).await?,
-            requires_key: switch("connect_requires_key").await?,
-            lookups: lookups("connect_lookups").await?,
+            return_url: url(variables, "connect_return_url").await?,
+            webhook: id(variables, "webhook_id", WebhookId::parse).await?,
+            requires_key: switch(variables, "connect_requires_key").await?,
+            lookups: lookups(variables, "connect_lookups").await?,
         })
     }
 
     /// The way to Connect, if all of it is known.
-    pub(crate) fn way(&self) -> Result<Way<'_>, Problem> {
-        let unset = |name: &str| not_set_up(&format!("the variable {name} is not set"));
+    pub(crate) fn way(&self) -> Result<Way<'_>, Unset> {
         let application = self.application.as_ref();
         let redirect_uri = self.redirect_uri.as_deref();
         Ok(Way {
-            application: application.ok_or_else(|| unset("smartcar_application_id"))?,
-            redirect_uri: redirect_uri.ok_or_else(|| unset("connect_redirect_uri"))?,
+            application: application.ok_or(Unset("smartcar_application_id"))?,
+            redirect_uri: redirect_uri.ok_or(Unset("connect_redirect_uri"))?,
         })
     }
 
     /// What a state is sealed with. A secret that is not set would be one that
     /// everybody knows.
-    pub(crate) fn credentials(&self) -> Result<&Credentials, Problem> {
+    pub(crate) fn credentials(&self) -> Result<&Credentials, Unset> {
         if self.credentials.is_set() {
             Ok(&self.credentials)
         } else {
-            let reason = "the variable smartcar_client_id or smartcar_client_secret is not set";
-            Err(not_set_up(reason))
+            Err(Unset("smartcar_client_id or smartcar_client_secret"))
         }
     }
 
@@ -85,40 +85,27 @@ impl ConnectSettings {
     }
 }
 
-/// Tells the browser that Connect is not used here, and the operator seldom what it
-/// would take: anybody can ask for it, and there may be nothing to do.
-fn not_set_up(reason: &str) -> Problem {
-    static SELDOM: Seldom = Seldom::new(Duration::from_secs(60 * 60));
-    if SELDOM.is_due(Host.now()) {
-        log::line(&Host, Level::Warn, Event::Connect)
-            .with("outcome", "not_configured")
-            .with("reason", reason)
-            .write();
-    }
-    let detail = "Smartcar Connect is not set up here; the log says what is missing";
-    Problem::new(Code::NotConfigured, detail)
-}
-
 /// Those who begin without a key have half of it.
-async fn lookups(name: &'static str) -> Result<i64, Flaw> {
-    let text = variables::text(&Host, name).await?;
+async fn lookups(variables: &impl Variables, name: &'static str) -> Result<i64, Flaw> {
+    let text = variables::text(variables, name).await?;
     let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
     let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
     Ok(number.into())
 }
 
 async fn id<T>(
+    variables: &impl Variables,
     name: &'static str,
     parse: fn(&str) -> Result<T, InvalidId>,
 ) -> Result<Option<T>, Flaw> {
-    let text = variables::text(&Host, name).await?;
+    let text = variables::text(variables, name).await?;
     let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
     id.transpose().map_err(|_| Flaw::Value(name, "no id"))
 }
 
 /// The URL of a page that a browser can be sent to, with parameters added.
-async fn url(name: &'static str) -> Result<Option<String>, Flaw> {
-    let text = variables::text(&Host, name).await?;
+async fn url(variables: &impl Variables, name: &'static str) -> Result<Option<String>, Flaw> {
+    let text = variables::text(variables, name).await?;
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

@@ -5,15 +5,16 @@ use crate::{
     actions::{self, Begun, Ending, New, Outcome, Running},
     answer::problem,
     app::App,
-    database, ending, owners,
+    database::{self, Store},
+    ending, owners,
 };
 use bytes::Bytes;
-use edge::Host;
+use edge::Platform;
 use futures::StreamExt;
 use http::{HeaderMap, StatusCode};
 use smartcar::{
-    Answer, Clock, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed,
-    Timestamp, UserId, VehicleId, WebhookId,
+    Answer, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed, Timestamp,
+    UserId, VehicleId, WebhookId,
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -50,7 +51,11 @@ const IS_SUBSCRIBED: &str = "SELECT 1 FROM action AS made
 /// Takes in every vehicle that the user connected by this way through Connect, and
 /// returns how many there are. Where one fails, the others are taken in all the
 /// same, and the reason is returned.
-pub(crate) async fn take_in(app: &App, user: &UserId, state: &ConnectState) -> Result<i64, String> {
+pub(crate) async fn take_in<P: Platform, S: Store>(
+    app: &App<P, S>,
+    user: &UserId,
+    state: &ConnectState,
+) -> Result<i64, String> {
     let filter = ConnectionFilter {
         user: Some(user.clone()),
         mode: Some(state.mode.of_vehicles()),
@@ -64,7 +69,7 @@ pub(crate) async fn take_in(app: &App, user: &UserId, state: &ConnectState) -> R
         let taken = match connection {
             Ok(connection) => match vehicle_of(&connection, user, state) {
                 Some(vehicle) if vehicles.insert(vehicle.clone()) => {
-                    owners::remember_vehicle(vehicle, user, &connection.vehicle).await;
+                    owners::remember_vehicle(app, vehicle, user, &connection.vehicle).await;
                     subscribe(app, user, vehicle, connection.created_at).await
                 }
                 _ => Ok(()),
@@ -113,8 +118,8 @@ fn came_this_way(
 }
 
 /// Subscribes a vehicle to the webhook, if there is one, and keeps a record of it.
-async fn subscribe(
-    app: &App,
+async fn subscribe<P: Platform, S: Store>(
+    app: &App<P, S>,
     user: &UserId,
     vehicle: &VehicleId,
     connected_at: Option<Timestamp>,
@@ -123,22 +128,25 @@ async fn subscribe(
         return Ok(());
     };
     let fingerprint = fingerprint(webhook, user, vehicle);
-    if is_subscribed(vehicle, &fingerprint, connected_at).await? {
+    if is_subscribed(app, vehicle, &fingerprint, connected_at).await? {
         return Ok(());
     }
-    let begun = actions::begin(New {
-        caller: CALLER,
-        is_auditor: false,
-        kind: "create-subscription",
-        path: SUBSCRIBE.path,
-        vehicle: Some(vehicle),
-        user: Some(user),
-        key: None,
-        fingerprint,
-        is_exclusive: false,
-        insists: false,
-        evidence: None,
-    });
+    let begun = actions::begin(
+        app,
+        New {
+            caller: CALLER,
+            is_auditor: false,
+            kind: "create-subscription",
+            path: SUBSCRIBE.path,
+            vehicle: Some(vehicle),
+            user: Some(user),
+            key: None,
+            fingerprint,
+            is_exclusive: false,
+            insists: false,
+            evidence: None,
+        },
+    );
     let running = match begun.await.map_err(|problem| problem.detail)? {
         Begun::New(running) => running,
         // Only what has a key was done before.
@@ -146,24 +154,25 @@ async fn subscribe(
     };
     let client = app.client();
     let subscribed = client.create_subscription(webhook, user, vehicle).await;
-    complete(&running, &subscribed).await;
+    complete(app, &running, &subscribed).await;
     subscribed.map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether that was done within the day, since the vehicle was connected.
-async fn is_subscribed(
+async fn is_subscribed<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
     fingerprint: &str,
     connected_at: Option<Timestamp>,
 ) -> Result<bool, String> {
-    let since = Host.now().before(SUBSCRIBED);
+    let since = app.now().before(SUBSCRIBED);
     let since = connected_at.map_or(since, |at| at.max(since));
     let parameters = [
         Value::from(vehicle.as_str()),
         Value::from(actions::least_id(since.0).as_str()),
         Value::from(fingerprint),
     ];
-    let row = database::first(IS_SUBSCRIBED, parameters).await;
+    let row = database::first(app, IS_SUBSCRIBED, parameters).await;
     row.map(|row| row.is_some())
         .map_err(|problem| problem.detail)
 }
@@ -174,7 +183,11 @@ fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> Strin
 }
 
 /// A vehicle that was subscribed already is as good as one that is now.
-async fn complete(running: &Running, subscribed: &Result<Answer<Subscribed>, Error>) {
+async fn complete<P: Platform, S: Store>(
+    app: &App<P, S>,
+    running: &Running,
+    subscribed: &Result<Answer<Subscribed>, Error>,
+) {
     let (outcome, status, ending) = match subscribed {
         Ok(answer) => {
             let ending = Ending {
@@ -200,7 +213,7 @@ async fn complete(running: &Running, subscribed: &Result<Answer<Subscribed>, Err
     };
     let (headers, body) = (HeaderMap::new(), Bytes::new());
     running
-        .complete(outcome, status, &headers, &body, ending)
+        .complete(app, outcome, status, &headers, &body, ending)
         .await;
 }
 

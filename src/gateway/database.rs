@@ -1,55 +1,71 @@
 //! The database, or saying that it is not there.
 
+use crate::app::App;
 use edge::{
-    Host,
-    log::{self, Event, Level, Seldom},
+    Platform,
+    log::{self, Event, Level},
     respond::{Code, Problem},
 };
-use smartcar::Clock;
-use std::time::Duration;
+use std::fmt::Display;
 use store::old::sqlite::{self, Row, StoreError, Value};
 
+/// What the gateway keeps.
+pub(crate) trait Store: store::Schema + 'static {}
+
+impl<S: store::Schema + 'static> Store for S {}
+
+impl<P: Platform, S: Store> App<P, S> {
+    /// The store could not do what was asked.
+    pub(crate) fn unavailable(&self, error: &impl Display) -> Problem {
+        if self.lines().store.is_due(self.now()) {
+            log::line(self.platform(), Level::Error, Event::Store)
+                .with("error", error.to_string())
+                .write();
+        }
+        let detail = "the database could not be read: try again";
+        Problem::new(Code::StoreUnavailable, detail).retry_after(5)
+    }
+}
+
 /// The rows of a statement.
-pub(crate) async fn query(
+pub(crate) async fn query<P: Platform, S: Store>(
+    app: &App<P, S>,
     sql: &str,
     parameters: impl Into<Vec<Value>>,
 ) -> Result<Vec<Row>, Problem> {
     let rows = async { sqlite::store().await?.query(sql, parameters).await };
-    rows.await.map_err(|error| unavailable(&error))
+    rows.await.map_err(|error| app.unavailable(&error))
 }
 
 /// The first row of a statement.
-pub(crate) async fn first(
+pub(crate) async fn first<P: Platform, S: Store>(
+    app: &App<P, S>,
     sql: &str,
     parameters: impl Into<Vec<Value>>,
 ) -> Result<Option<Row>, Problem> {
     let row = async { sqlite::store().await?.first(sql, parameters).await };
-    row.await.map_err(|error| unavailable(&error))
+    row.await.map_err(|error| app.unavailable(&error))
 }
 
 /// Runs a statement that gives no rows.
-pub(crate) async fn execute(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<(), Problem> {
+pub(crate) async fn execute<P: Platform, S: Store>(
+    app: &App<P, S>,
+    sql: &str,
+    parameters: impl Into<Vec<Value>>,
+) -> Result<(), Problem> {
     let done = async { sqlite::store().await?.execute(sql, parameters).await };
-    done.await.map_err(|error| unavailable(&error))
+    done.await.map_err(|error| app.unavailable(&error))
 }
 
 /// Inserts a row; false where there is one already that it cannot stand beside.
-pub(crate) async fn insert(sql: &str, parameters: impl Into<Vec<Value>>) -> Result<bool, Problem> {
+pub(crate) async fn insert<P: Platform, S: Store>(
+    app: &App<P, S>,
+    sql: &str,
+    parameters: impl Into<Vec<Value>>,
+) -> Result<bool, Problem> {
     match async { sqlite::store().await?.execute(sql, parameters).await }.await {
         Ok(()) => Ok(true),
         Err(StoreError::Taken(_)) => Ok(false),
-        Err(error) => Err(unavailable(&error)),
+        Err(error) => Err(app.unavailable(&error)),
     }
-}
-
-fn unavailable(error: &StoreError) -> Problem {
-    // While the database is down, each request fails several times over.
-    static SELDOM: Seldom = Seldom::new(Duration::from_secs(1));
-    if SELDOM.is_due(Host.now()) {
-        log::line(&Host, Level::Error, Event::Store)
-            .with("error", error.to_string())
-            .write();
-    }
-    let detail = "the database could not be read: try again";
-    Problem::new(Code::StoreUnavailable, detail).retry_after(5)
 }

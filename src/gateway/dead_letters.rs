@@ -3,15 +3,16 @@
 
 use crate::{
     actions,
+    app::App,
     callers::Caller,
-    database,
+    database::{self, Store},
     inbound::Inbound,
     invalid,
     list::{self, Window},
     relay,
 };
 use edge::{
-    Response,
+    Platform, Response,
     respond::{self, Code, Problem},
 };
 use http::StatusCode;
@@ -31,7 +32,11 @@ const REPLAY: &str = "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0
     WHERE dead_at IS NOT NULL";
 
 /// The dead letters, a page at a time.
-pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn read<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     admit(caller)?;
     let window = Window::of(inbound)?;
     // After what is no dead letter nothing comes.
@@ -41,32 +46,40 @@ pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response,
         Value::from(inbound.parameter("filter[sink]")?.as_deref()),
         Value::from(window.limit()),
     ];
-    let rows = database::query(DEAD, parameters).await?;
+    let rows = database::query(app, DEAD, parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/dead-letters", &window, data))
 }
 
 /// Sends one of them again.
-pub(crate) async fn replay_one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn replay_one<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     admit(caller)?;
     let seq = seq(inbound.parts.get("deadLetterId"))?;
     let path = format!("/v3/dead-letters/{seq}/replay");
     let work = async {
         let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
-        let parameters = [Value::from(list::now().0), Value::from(seq)];
-        let replayed = database::query(&sql, parameters).await?.len();
+        let parameters = [Value::from(app.now().0), Value::from(seq)];
+        let replayed = database::query(app, &sql, parameters).await?.len();
         if replayed == 0 {
             let detail = "there is no dead letter of this id";
             return Err(Problem::new(Code::DeadLetterNotFound, detail));
         }
-        Ok(accepted(replayed))
+        Ok(accepted(app, replayed))
     };
-    actions::recorded(caller, "replay-dead-letter", &path, work, |_| false).await
+    actions::recorded(app, caller, "replay-dead-letter", &path, work, |_| false).await
 }
 
 /// Sends those again whose events were received in a while: so many at a time that
 /// nobody waits long for the lock.
-pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn replay_many<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     admit(caller)?;
     let sql = format!(
         "{REPLAY} AND seq IN (SELECT seq
@@ -78,14 +91,19 @@ pub(crate) async fn replay_many(caller: &Caller, inbound: &Inbound) -> Result<Re
         RETURNING seq"
     );
     let parameters = [
-        Value::from(list::now().0),
+        Value::from(app.now().0),
         Value::from(inbound.parameter("filter[sink]")?.as_deref()),
         Value::from(time(inbound, "filter[from]")?.0),
         Value::from(time(inbound, "filter[to]")?.0),
     ];
     let path = format!("/v3/dead-letters/replay?{}", inbound.query);
-    let work = async { Ok(accepted(database::query(&sql, parameters).await?.len())) };
-    actions::recorded(caller, "replay-dead-letters", &path, work, |_| false).await
+    let work = async {
+        Ok(accepted(
+            app,
+            database::query(app, &sql, parameters).await?.len(),
+        ))
+    };
+    actions::recorded(app, caller, "replay-dead-letters", &path, work, |_| false).await
 }
 
 /// The outbox is about everybody's vehicles.
@@ -98,8 +116,8 @@ fn admit(caller: &Caller) -> Result<(), Problem> {
     Err(crate::pass::restricted(detail))
 }
 
-fn accepted(replayed: usize) -> Response {
-    relay::soon();
+fn accepted<P: Platform, S: Store>(app: &App<P, S>, replayed: usize) -> Response {
+    relay::soon(app);
     let body = json!({"meta": {"replayed": replayed}}).to_string();
     respond::json(StatusCode::ACCEPTED, body)
 }

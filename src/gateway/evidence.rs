@@ -6,8 +6,11 @@
 //! be from before the vehicle acted. Without one, the first report after that time
 //! decides, whatever the vehicle does later.
 
-use crate::database;
-use edge::respond::Problem;
+use crate::{
+    app::App,
+    database::{self, Store},
+};
+use edge::{Platform, respond::Problem};
 use smartcar::{Evidence, Timestamp};
 use store::old::sqlite::{Row, Value};
 
@@ -26,8 +29,12 @@ pub(crate) struct Settled {
 }
 
 /// What the vehicle's reports say of an action, as far as they do.
-pub(crate) async fn of(id: &str, evidence: &Evidence) -> Result<Option<Settled>, Problem> {
-    let reports = database::query(REPORTS, [Value::from(id)]).await?;
+pub(crate) async fn of<P: Platform, S: Store>(
+    app: &App<P, S>,
+    id: &str,
+    evidence: &Evidence,
+) -> Result<Option<Settled>, Problem> {
+    let reports = database::query(app, REPORTS, [Value::from(id)]).await?;
     Ok(settle(evidence, &reports))
 }
 

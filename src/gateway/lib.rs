@@ -42,9 +42,11 @@ mod vehicles;
 mod watch;
 
 use answer::{Answer, whole};
+use app::{App, Gateway};
 use bytes::Bytes;
+use database::Store;
 use edge::{
-    Response, request,
+    Host, Platform, Response, request,
     respond::{self, Code, Problem},
 };
 use http::{
@@ -55,29 +57,37 @@ use http::{
 use inbound::{Inbound, single};
 use routes::{Own, Route};
 use spin_sdk::{http::Request, http_service};
+use store::{HostStore, host_store};
 
 /// No request of Smartcar's API comes near this.
 const MAX_BODY: usize = 64 * 1024;
 
+static GATEWAY: Gateway<Host, HostStore> = Gateway::new(Host, host_store());
+
 #[http_service]
 async fn handle(request: Request) -> Answer {
-    answer(request)
-        .await
-        .unwrap_or_else(|problem| whole(problem.into()))
-}
-
-/// From the request to the answer: route, key, scope, and then the work.
-async fn answer(request: Request) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
     // still sending would not see the answer. A GET that announces none has none,
     // and to be told so takes three calls of the host.
     let has_body = parts.method != Method::GET || parts.headers.contains_key(CONTENT_LENGTH);
     let body = if has_body {
-        request::body(body, MAX_BODY).await?
+        request::body(body, MAX_BODY).await
     } else {
-        Bytes::new()
+        Ok(Bytes::new())
     };
+    answer(&GATEWAY, parts, body)
+        .await
+        .unwrap_or_else(|problem| whole(problem.into()))
+}
+
+/// From the request to the answer: route, key, scope, and then the work.
+async fn answer<P: Platform, S: Store>(
+    gateway: &'static Gateway<P, S>,
+    parts: Parts,
+    body: Result<Bytes, Problem>,
+) -> Result<Answer, Problem> {
+    let body = body?;
     let Parts {
         method,
         uri,
@@ -98,7 +108,7 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
     if route == Route::Own(Own::OpenApi) {
         return Ok(whole(respond::json(StatusCode::OK, openapi::text())));
     }
-    let app = app::app().await?;
+    let app = gateway.app().await?;
     match route {
         Route::Own(Own::ConnectStart) => return Ok(whole(connect::start(app, &inbound))),
         Route::Own(Own::ConnectCallback) => {
@@ -122,8 +132,8 @@ async fn answer(request: Request) -> Result<Answer, Problem> {
 }
 
 /// What this gateway adds to Smartcar's API.
-async fn ours(
-    app: &app::App,
+async fn ours<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &callers::Caller,
     own: Own,
     inbound: &Inbound,
@@ -133,13 +143,13 @@ async fn ours(
             caller.require_any("read_")?;
             Ok(signals::catalogue())
         }
-        Own::Vehicles => vehicles::read(caller, inbound).await,
-        Own::Command => records::one(caller, inbound).await,
-        Own::Audit => records::many(caller, inbound).await,
-        Own::DeadLetters => dead_letters::read(caller, inbound).await,
-        Own::ReplayDeadLetter => dead_letters::replay_one(caller, inbound).await,
-        Own::ReplayDeadLetters => dead_letters::replay_many(caller, inbound).await,
-        Own::Run => relay::run(caller).await,
+        Own::Vehicles => vehicles::read(app, caller, inbound).await,
+        Own::Command => records::one(app, caller, inbound).await,
+        Own::Audit => records::many(app, caller, inbound).await,
+        Own::DeadLetters => dead_letters::read(app, caller, inbound).await,
+        Own::ReplayDeadLetter => dead_letters::replay_one(app, caller, inbound).await,
+        Own::ReplayDeadLetters => dead_letters::replay_many(app, caller, inbound).await,
+        Own::Run => relay::run(app, caller).await,
         Own::Status => {
             caller.require("read_status")?;
             status::read(app, caller).await

@@ -3,12 +3,11 @@
 
 use crate::{inbound::Inbound, invalid};
 use edge::{
-    Host, Response,
+    Response,
     respond::{self, Problem},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
-use smartcar::{Clock, Timestamp};
 
 const SIZE: usize = 50;
 const MOST: usize = 100;
@@ -68,8 +67,4 @@ pub(crate) fn page(
         "data": data,
     });
     respond::json(StatusCode::OK, body.to_string())
-}
-
-pub(crate) fn now() -> Timestamp {
-    Host.now()
 }

@@ -4,12 +4,16 @@
 //! are 120, refilled at 2 a minute: whoever asks for vehicles that nobody connected
 //! would use them up for everybody. All instances share what one of them found.
 
-use crate::{callers::Caller, database};
+use crate::{
+    app::App,
+    callers::Caller,
+    database::{self, Store},
+};
 use edge::{
-    Host,
+    Platform,
     respond::{Code, Problem},
 };
-use smartcar::{Clock, Timestamp, VehicleId};
+use smartcar::{Timestamp, VehicleId};
 use std::time::Duration;
 use store::{
     CLOCKS_DIFFER,
@@ -77,8 +81,12 @@ impl From<NoOwner> for Problem {
 /// Refuses a look-up of an owner whose outcome is known, and one too many. Those that
 /// are under way at the same time are not counted yet. Where the database is down,
 /// nothing is known and Smartcar is asked.
-pub(crate) async fn admit(caller: &Caller, vehicle: &VehicleId) -> Result<(), Problem> {
-    let Some(row) = known(caller, vehicle).await else {
+pub(crate) async fn admit<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<(), Problem> {
+    let Some(row) = known(app, caller, vehicle).await else {
         return Ok(());
     };
     let reason = row.text(0);
@@ -88,20 +96,28 @@ pub(crate) async fn admit(caller: &Caller, vehicle: &VehicleId) -> Result<(), Pr
     {
         return Err(why.into());
     }
-    within_limit(&row)
+    within_limit(&row, app.now())
 }
 
 /// Refuses one look-up too many of a user's own connection to a vehicle, of which
 /// other callers' look-ups say nothing.
-pub(crate) async fn admit_connection(caller: &Caller, vehicle: &VehicleId) -> Result<(), Problem> {
-    match known(caller, vehicle).await {
-        Some(row) => within_limit(&row),
+pub(crate) async fn admit_connection<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<(), Problem> {
+    match known(app, caller, vehicle).await {
+        Some(row) => within_limit(&row, app.now()),
         None => Ok(()),
     }
 }
 
-async fn known(caller: &Caller, vehicle: &VehicleId) -> Option<Row> {
-    let now = Host.now();
+async fn known<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Option<Row> {
+    let now = app.now();
     let parameters = [
         Value::from(vehicle.as_str()),
         Value::from(caller.name()),
@@ -109,12 +125,11 @@ async fn known(caller: &Caller, vehicle: &VehicleId) -> Option<Row> {
         Value::from(now.after(CLOCKS_DIFFER).0),
         Value::from(now.before(LIFE).0),
     ];
-    database::first(KNOWN, parameters).await.ok().flatten()
+    database::first(app, KNOWN, parameters).await.ok().flatten()
 }
 
-fn within_limit(row: &Row) -> Result<(), Problem> {
+fn within_limit(row: &Row, now: Timestamp) -> Result<(), Problem> {
     if row.integer(1).is_some_and(|count| count >= MOST) {
-        let now = Host.now();
         let oldest = row.integer(2).map_or(now, Timestamp);
         return Err(too_many(oldest.after(WINDOW).since(now)));
     }
@@ -129,22 +144,36 @@ fn too_many(wait: Duration) -> Problem {
 }
 
 /// Remembers that a look-up found no owner.
-pub(crate) async fn note(caller: &Caller, vehicle: &VehicleId, why: NoOwner) {
-    count(caller, vehicle, why.name()).await;
+pub(crate) async fn note<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    why: NoOwner,
+) {
+    count(app, caller, vehicle, why.name()).await;
 }
 
 /// Counts a look-up that found no connection of one user, which says nothing of others.
-pub(crate) async fn note_no_connection(caller: &Caller, vehicle: &VehicleId) {
-    count(caller, vehicle, "other user").await;
+pub(crate) async fn note_no_connection<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) {
+    count(app, caller, vehicle, "other user").await;
 }
 
-async fn count(caller: &Caller, vehicle: &VehicleId, reason: &str) {
+async fn count<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    reason: &str,
+) {
     let parameters = [
-        Value::from(Host.now().0),
+        Value::from(app.now().0),
         Value::from(caller.name()),
         Value::from(vehicle.as_str()),
         Value::from(reason),
     ];
     // The failure is in the log.
-    let _ = database::execute(NOTE, parameters).await;
+    let _ = database::execute(app, NOTE, parameters).await;
 }

@@ -4,11 +4,14 @@ use crate::{
     answer::problem,
     app::App,
     callers::Caller,
-    database,
+    database::{self, Store},
     inbound::Inbound,
     lookups::{self, NoOwner},
 };
-use edge::respond::{Code, Problem};
+use edge::{
+    Platform,
+    respond::{Code, Problem},
+};
 use serde_json::json;
 use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
 use store::old::sqlite::Value;
@@ -42,8 +45,8 @@ pub(crate) fn named(caller: &Caller, inbound: &Inbound) -> Result<Option<UserId>
 
 /// The user whom the caller names or whom alone the key is for, else the vehicle's owner.
 /// Refuses a caller whose key is not for that user.
-pub(crate) async fn behalf(
-    app: &App,
+pub(crate) async fn behalf<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     vehicle: &VehicleId,
     inbound: &Inbound,
@@ -52,7 +55,7 @@ pub(crate) async fn behalf(
     if let Some(user) = named(caller, inbound)? {
         return Ok(user);
     }
-    let user = match known(vehicle).await {
+    let user = match known(app, vehicle).await {
         Some(owner) => owner,
         None => ask(app, caller, vehicle).await?,
     };
@@ -61,13 +64,13 @@ pub(crate) async fn behalf(
 }
 
 /// The owner of a vehicle as stored. Where the store is down, Smartcar is there still.
-async fn known(vehicle: &VehicleId) -> Option<UserId> {
-    stored(vehicle).await.ok().flatten()
+async fn known<P: Platform, S: Store>(app: &App<P, S>, vehicle: &VehicleId) -> Option<UserId> {
+    stored(app, vehicle).await.ok().flatten()
 }
 
 /// The owner of a vehicle as Smartcar says, which is then remembered.
-pub(crate) async fn ask(
-    app: &App,
+pub(crate) async fn ask<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     vehicle: &VehicleId,
 ) -> Result<UserId, Problem> {
@@ -75,22 +78,22 @@ pub(crate) async fn ask(
     if caller.users().is_some_and(<[String]>::is_empty) {
         caller.require_owner(None)?;
     }
-    lookups::admit(caller, vehicle).await?;
+    lookups::admit(app, caller, vehicle).await?;
     match look_up(app, vehicle).await? {
         Ok((owner, about)) => {
-            remember(vehicle, Some(&owner), &about, true).await;
+            remember(app, vehicle, Some(&owner), &about, true).await;
             Ok(owner)
         }
         Err(why) => {
-            lookups::note(caller, vehicle, why).await;
+            lookups::note(app, caller, vehicle, why).await;
             Err(why.into())
         }
     }
 }
 
 /// The one user who is connected to a vehicle, and what the vehicle is.
-async fn look_up(
-    app: &App,
+async fn look_up<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
 ) -> Result<Result<(UserId, VehicleAttributes), NoOwner>, Problem> {
     // Smartcar lists simulated vehicles only where they are asked for.
@@ -123,28 +126,37 @@ async fn look_up(
 }
 
 /// The owner of a vehicle, as far as it is stored.
-pub(crate) async fn stored(vehicle: &VehicleId) -> Result<Option<UserId>, Problem> {
-    let row = database::first(OWNER, [Value::from(vehicle.as_str())]).await?;
+pub(crate) async fn stored<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+) -> Result<Option<UserId>, Problem> {
+    let row = database::first(app, OWNER, [Value::from(vehicle.as_str())]).await?;
     let named = row.as_ref().and_then(|row| row.text(0));
     Ok(named.and_then(|id| UserId::parse(id).ok()))
 }
 
 /// Remembers a vehicle of a user, who is its owner where no other one is known.
-pub(crate) async fn remember_vehicle(
+pub(crate) async fn remember_vehicle<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
     user: &UserId,
     about: &VehicleAttributes,
 ) {
-    remember(vehicle, Some(user), about, false).await;
+    remember(app, vehicle, Some(user), about, false).await;
 }
 
 /// Remembers what a vehicle is. On whose behalf it was read says nothing of its owner.
-pub(crate) async fn remember_attributes(vehicle: &VehicleId, about: &VehicleAttributes) {
-    remember(vehicle, None, about, false).await;
+pub(crate) async fn remember_attributes<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    about: &VehicleAttributes,
+) {
+    remember(app, vehicle, None, about, false).await;
 }
 
 /// Where this fails, Smartcar is asked again.
-async fn remember(
+async fn remember<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
     user: Option<&UserId>,
     about: &VehicleAttributes,
@@ -163,19 +175,19 @@ async fn remember(
         Value::from(i64::from(is_owner)),
     ];
     // The failure is in the log.
-    let _ = database::execute(REMEMBER, parameters).await;
+    let _ = database::execute(app, REMEMBER, parameters).await;
 }
 
 /// Refuses a key that is held to users and not to the vehicle's owner.
-pub(crate) async fn require(
-    app: &App,
+pub(crate) async fn require<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     vehicle: &VehicleId,
 ) -> Result<(), Problem> {
     if caller.is_for_all_users() {
         return Ok(());
     }
-    let owner = match known(vehicle).await {
+    let owner = match known(app, vehicle).await {
         Some(owner) => owner,
         None => ask(app, caller, vehicle).await?,
     };
@@ -184,13 +196,13 @@ pub(crate) async fn require(
 
 /// Refuses a user who is not connected to the vehicle, as Smartcar says. Nothing is
 /// remembered: a vehicle of several users has one owner here, who may be another one.
-pub(crate) async fn require_connection(
-    app: &App,
+pub(crate) async fn require_connection<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     vehicle: &VehicleId,
     user: &UserId,
 ) -> Result<(), Problem> {
-    lookups::admit_connection(caller, vehicle).await?;
+    lookups::admit_connection(app, caller, vehicle).await?;
     for mode in [VehicleMode::Live, VehicleMode::Simulated] {
         let filter = ConnectionFilter {
             user: Some(user.clone()),
@@ -209,7 +221,7 @@ pub(crate) async fn require_connection(
             return Ok(());
         }
     }
-    lookups::note_no_connection(caller, vehicle).await;
+    lookups::note_no_connection(app, caller, vehicle).await;
     let detail = "this user is not connected to this vehicle, as far as Smartcar says";
     Err(Problem::new(Code::VehicleNotFound, detail))
 }
@@ -250,29 +262,33 @@ const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE user_id = ?1";
 
 /// Forgets what is known of a vehicle to which a user's access has ended. What is stored
 /// of it for another user, its owner, stays. A failure is in the log.
-pub(crate) async fn forget_vehicle(vehicle: &VehicleId, user: Option<&UserId>) {
+pub(crate) async fn forget_vehicle<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    user: Option<&UserId>,
+) {
     if let Some(user) = user {
         let vehicles = json!([vehicle.as_str()]).to_string();
-        forget_reports(&vehicles, user).await;
+        forget_reports(app, &vehicles, user).await;
     }
     let user = user.map(UserId::as_str);
     let parameters = [Value::from(vehicle.as_str()), Value::from(user)];
-    let _ = database::execute(FORGET_VEHICLE, parameters).await;
+    let _ = database::execute(app, FORGET_VEHICLE, parameters).await;
 }
 
 /// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.
-pub(crate) async fn forget_user(user: &UserId) {
-    let reported = database::first(REPORTED, [Value::from(user.as_str())]).await;
+pub(crate) async fn forget_user<P: Platform, S: Store>(app: &App<P, S>, user: &UserId) {
+    let reported = database::first(app, REPORTED, [Value::from(user.as_str())]).await;
     let row = reported.ok().flatten();
     if let Some(vehicles) = row.as_ref().and_then(|row| row.text(0)) {
-        forget_reports(vehicles, user).await;
+        forget_reports(app, vehicles, user).await;
     }
-    let _ = database::execute(FORGET_VEHICLES, [Value::from(user.as_str())]).await;
+    let _ = database::execute(app, FORGET_VEHICLES, [Value::from(user.as_str())]).await;
 }
 
-async fn forget_reports(vehicles: &str, user: &UserId) {
+async fn forget_reports<P: Platform, S: Store>(app: &App<P, S>, vehicles: &str, user: &UserId) {
     for statement in FORGET_REPORTS {
         let parameters = [Value::from(vehicles), Value::from(user.as_str())];
-        let _ = database::execute(statement, parameters).await;
+        let _ = database::execute(app, statement, parameters).await;
     }
 }

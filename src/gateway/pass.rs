@@ -7,13 +7,14 @@ use crate::{
     },
     app::App,
     callers::Caller,
+    database::Store,
     inbound::Inbound,
     invalid,
     links::Links,
     owners, scopes,
 };
 use edge::{
-    Host,
+    Platform,
     respond::{Code, Problem},
 };
 use futures::{
@@ -36,21 +37,22 @@ const SHORT: u64 = 256 * 1024;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reads one of Smartcar's resources.
-pub(crate) async fn read(
-    app: &App,
+pub(crate) async fn read<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
     caller.require(scopes::of(endpoint))?;
-    in_time(answer(app, caller, endpoint, inbound)).await
+    in_time(app.platform(), answer(app, caller, endpoint, inbound)).await
 }
 
 /// The longest that a read may take, whatever it has to ask Smartcar.
 pub(crate) async fn in_time<T>(
+    clock: &impl Clock,
     work: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    match select(pin!(work), pin!(Host.sleep(DEADLINE))).await {
+    match select(pin!(work), pin!(clock.sleep(DEADLINE))).await {
         Either::Left((done, _)) => done,
         Either::Right(_) => {
             let late = TransportError {
@@ -62,14 +64,14 @@ pub(crate) async fn in_time<T>(
     }
 }
 
-async fn answer(
-    app: &App,
+async fn answer<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
     admit(app, caller, endpoint, inbound).await?;
-    let until = Host.now().after(DEADLINE);
+    let until = app.now().after(DEADLINE);
     let call = call(endpoint, inbound, inbound.user()?)?.within(DEADLINE);
     let opened = app.client().open(&call).await;
     let opened = opened.map_err(|error| problem(&error))?;
@@ -113,8 +115,12 @@ pub(crate) fn call(
 }
 
 /// The call once more, in the time that is left.
-async fn again(app: &App, call: Call, until: Timestamp) -> Result<smartcar::Response, Error> {
-    let left = until.since(Host.now());
+async fn again<P: Platform, S: Store>(
+    app: &App<P, S>,
+    call: Call,
+    until: Timestamp,
+) -> Result<smartcar::Response, Error> {
+    let left = until.since(app.now());
     app.client().call(&call.within(left)).await
 }
 
@@ -145,8 +151,8 @@ fn stream_on<B: Pieces>(opened: Opened<B>, links: Links) -> Answer {
 }
 
 /// Whether a key that is held to vehicles or users may see what it asks for.
-async fn admit(
-    app: &App,
+async fn admit<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,

@@ -2,14 +2,16 @@
 
 use crate::{
     actions::{OUTCOME, running_since},
+    app::App,
     callers::Caller,
-    database, evidence,
+    database::{self, Store},
+    evidence,
     inbound::Inbound,
     invalid,
     list::{self, Window},
 };
 use edge::{
-    Response,
+    Platform, Response,
     respond::{self, Code, Problem},
 };
 use http::StatusCode;
@@ -33,17 +35,21 @@ fn select(rest: &str) -> String {
 }
 
 /// What became of one command: to who had it done, and to auditors.
-pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn one<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     let id = inbound.parts.get("commandId");
-    let [first, last] = running_since(list::now());
-    let row = database::first(&select(ONE), [first, last, Value::from(id)]).await?;
+    let [first, last] = running_since(app.now());
+    let row = database::first(app, &select(ONE), [first, last, Value::from(id)]).await?;
     let row = row.filter(|row| row.text(3) == Some(caller.name()) || caller.is_auditor());
     let row = row.ok_or_else(|| {
         let detail = "no command of this key has this id";
         Problem::new(Code::CommandNotFound, detail)
     })?;
     let mut data = shown(&row);
-    if let Some(signal) = signal(caller, &row).await?
+    if let Some(signal) = signal(app, caller, &row).await?
         && let Some(attributes) = data.get_mut("attributes")
         && let Some(attributes) = attributes.as_object_mut()
     {
@@ -54,7 +60,11 @@ pub(crate) async fn one(caller: &Caller, inbound: &Inbound) -> Result<Response, 
 }
 
 /// Everything that was done, the newest first, a page at a time.
-pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn many<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     caller.require("read_audit")?;
     if !caller.is_for_all() {
         let detail = "this key is held to vehicles or users, and the record is about all";
@@ -70,7 +80,7 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
         let known = known.join(", ");
         return Err(invalid(format!("filter[outcome] is one of {known}")));
     }
-    let [first, last] = running_since(list::now());
+    let [first, last] = running_since(app.now());
     let parameters = [
         first,
         last,
@@ -81,7 +91,7 @@ pub(crate) async fn many(caller: &Caller, inbound: &Inbound) -> Result<Response,
         Value::from(window.limit()),
     ];
     let wanted = format!("{MANY} AND (?5 IS NULL OR {OUTCOME} = ?5) ORDER BY id DESC LIMIT ?7");
-    let rows = database::query(&select(&wanted), parameters).await?;
+    let rows = database::query(app, &select(&wanted), parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }
@@ -115,7 +125,11 @@ fn shown(row: &Row) -> serde_json::Value {
 
 /// What the vehicle has reported since, if that shows whether the command was
 /// carried out: to a key that may read the signal.
-async fn signal(caller: &Caller, row: &Row) -> Result<Option<serde_json::Value>, Problem> {
+async fn signal<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    row: &Row,
+) -> Result<Option<serde_json::Value>, Problem> {
     let Some(evidence) = row.text(14).and_then(Evidence::parse) else {
         return Ok(None);
     };
@@ -125,7 +139,7 @@ async fn signal(caller: &Caller, row: &Row) -> Result<Option<serde_json::Value>,
     if !is_seen {
         return Ok(None);
     }
-    let settled = evidence::of(row.text(0).unwrap_or_default(), &evidence).await?;
+    let settled = evidence::of(app, row.text(0).unwrap_or_default(), &evidence).await?;
     // What the connection of a user reported is that user's.
     let settled = settled.filter(|settled| {
         let user = settled.user.as_deref().or(row.text(5));

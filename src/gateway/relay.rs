@@ -1,14 +1,14 @@
 //! Having the relay pass on what is due, when no delivery does.
 
-use crate::{actions, answer::hand_on, callers::Caller};
+use crate::{actions, answer::hand_on, app::App, callers::Caller, database::Store};
 use bytes::Bytes;
 use edge::{
-    Host, Response,
+    Platform, Response,
     respond::{Code, Problem},
 };
 use http::StatusCode;
 use serde::Deserialize;
-use smartcar::{Http, Spawn};
+use smartcar::Http;
 use std::time::Duration;
 
 const RELAY: &str = "http://relay.spin.internal/run";
@@ -17,10 +17,13 @@ const RELAY: &str = "http://relay.spin.internal/run";
 const DEADLINE: Duration = Duration::from_secs(80);
 
 /// Runs the relay, and tells what it did.
-pub(crate) async fn run(caller: &Caller) -> Result<Response, Problem> {
+pub(crate) async fn run<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+) -> Result<Response, Problem> {
     caller.require("run_relay")?;
     let work = async {
-        let answer = send().await.ok_or_else(|| {
+        let answer = send(app.platform()).await.ok_or_else(|| {
             let detail = "the relay gave no answer: it may be running all the same";
             Problem::new(Code::RelayUnreachable, detail).retry_after(30)
         })?;
@@ -31,7 +34,7 @@ pub(crate) async fn run(caller: &Caller) -> Result<Response, Problem> {
             body,
         }))
     };
-    actions::recorded(caller, "run-relay", "/run", work, was_idle).await
+    actions::recorded(app, caller, "run-relay", "/run", work, was_idle).await
 }
 
 /// What the relay says of a run.
@@ -50,15 +53,16 @@ fn was_idle(response: &Response) -> bool {
 }
 
 /// Runs the relay after the answer.
-pub(crate) fn soon() {
-    Host.spawn(async {
-        send().await;
+pub(crate) fn soon<P: Platform, S: Store>(app: &App<P, S>) {
+    let platform = app.platform();
+    platform.spawn(async {
+        send(platform).await;
     });
 }
 
-async fn send() -> Option<http::Response<Bytes>> {
+async fn send(platform: &impl Http) -> Option<http::Response<Bytes>> {
     let request = http::Request::post(RELAY).body(Bytes::new()).ok()?;
-    Host.send(request, DEADLINE).await.ok()
+    platform.send(request, DEADLINE).await.ok()
 }
 
 #[cfg(test)]

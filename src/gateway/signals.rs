@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
     app::App,
     callers::Caller,
-    database,
+    database::{self, Store},
     freshness::{Forwarded, Source, Wanted},
     inbound::Inbound,
     invalid,
@@ -15,14 +15,14 @@ use crate::{
     stored::{self, Stored},
 };
 use edge::{
-    Host, Response,
+    Platform, Response,
     respond::{self, Code, Problem},
 };
 use http::StatusCode;
 use serde::Serialize;
 use smartcar::{
-    CATALOGUE, Clock, Signal, SignalCode, SignalInfo, Signals, Timestamp, UnitSystem, UserId,
-    Vehicle, VehicleId,
+    CATALOGUE, Signal, SignalCode, SignalInfo, Signals, Timestamp, UnitSystem, UserId, Vehicle,
+    VehicleId,
     endpoints::Endpoint,
     report::{Report, SignalReport},
     signal_permission,
@@ -62,8 +62,8 @@ struct Query<'a> {
 }
 
 /// The signals of a vehicle, or one of them.
-pub(crate) async fn read(
-    app: &App,
+pub(crate) async fn read<P: Platform, S: Store>(
+    app: &App<P, S>,
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
@@ -91,23 +91,29 @@ pub(crate) async fn read(
         is_plain: inbound.units()? != Some(UnitSystem::Imperial) && inbound.query.is_empty(),
     };
     // Where the store is down, Smartcar is there still.
-    let stored = stored::load(&query.vehicle, query.user.as_ref(), query.code.as_ref()).await;
+    let stored = stored::load(
+        app,
+        &query.vehicle,
+        query.user.as_ref(),
+        query.code.as_ref(),
+    )
+    .await;
     let stored = stored.ok().flatten();
-    let Some(why) = query.reason(stored.as_ref(), app.signals_max_age()) else {
-        return Ok(whole(query.stored(stored, Source::Hit)?));
+    let Some(why) = query.reason(stored.as_ref(), app.signals_max_age(), app.now()) else {
+        return Ok(whole(query.stored(stored, Source::Hit, app.now())?));
     };
     if query.wanted.only_if_cached {
         let detail = "nothing is stored that is fresh enough";
         return Err(Problem::new(Code::NotStored, detail));
     }
-    let answer = pass::in_time(query.forward(app, endpoint, inbound)).await;
+    let answer = pass::in_time(app.platform(), query.forward(app, endpoint, inbound)).await;
     let (failed, status) = match &answer {
         Ok(answer) => (is_failure(answer.status), Some(answer.status)),
         Err(problem) => (is_failure(problem.status), None),
     };
-    if failed && query.may_fall_back_on(stored.as_ref()) {
+    if failed && query.may_fall_back_on(stored.as_ref(), app.now()) {
         let source = Source::Fallback(why, status);
-        return Ok(whole(query.stored(stored, source)?));
+        return Ok(whole(query.stored(stored, source, app.now())?));
     }
     let mut response = query.shown(app, answer?)?;
     answer::set(
@@ -126,8 +132,12 @@ fn is_failure(status: StatusCode) -> bool {
 
 impl Query<'_> {
     /// Why Smartcar is asked; none where what is stored is the answer.
-    fn reason(&self, stored: Option<&Stored>, max_age: Duration) -> Option<Forwarded> {
-        let now = Host.now();
+    fn reason(
+        &self,
+        stored: Option<&Stored>,
+        max_age: Duration,
+        now: Timestamp,
+    ) -> Option<Forwarded> {
         match stored {
             _ if !self.is_plain => Some(Forwarded::Bypass),
             _ if self.wanted.no_cache => Some(Forwarded::Request),
@@ -139,17 +149,22 @@ impl Query<'_> {
         }
     }
 
-    fn may_fall_back_on(&self, stored: Option<&Stored>) -> bool {
+    fn may_fall_back_on(&self, stored: Option<&Stored>, now: Timestamp) -> bool {
         self.is_plain
             && !self.wanted.no_cache
-            && stored.is_some_and(|stored| stored.age(Host.now()) <= self.wanted.stale_if_error)
+            && stored.is_some_and(|stored| stored.age(now) <= self.wanted.stale_if_error)
     }
 
     /// The stored answer.
-    fn stored(&self, stored: Option<Stored>, source: Source) -> Result<Response, Problem> {
+    fn stored(
+        &self,
+        stored: Option<Stored>,
+        source: Source,
+        now: Timestamp,
+    ) -> Result<Response, Problem> {
         let stored = stored.ok_or_else(|| invalid("nothing is stored"))?;
         self.caller.require_owner(stored.user())?;
-        let age = stored.age(Host.now()).as_secs().min(OLDEST).to_string();
+        let age = stored.age(now).as_secs().min(OLDEST).to_string();
         let mut response = respond::json(StatusCode::OK, stored.show(self.caller));
         answer::set(&mut response, "age", &age);
         answer::set(&mut response, "cache-status", &source.cache_status());
@@ -157,28 +172,34 @@ impl Query<'_> {
     }
 
     /// Smartcar's answer. What it tells is stored.
-    async fn forward(
+    async fn forward<P: Platform, S: Store>(
         &self,
-        app: &App,
+        app: &App<P, S>,
         endpoint: &'static Endpoint,
         inbound: &Inbound,
     ) -> Result<smartcar::Response, Problem> {
         let user = owners::behalf(app, self.caller, &self.vehicle, inbound).await?;
         let call = pass::call(endpoint, inbound, Some(user.clone()))?;
-        let told_at = Host.now();
+        let told_at = app.now();
         let answer = app.client().call(&call).await;
         let answer = answer.map_err(|error| problem(&error))?;
         if !is_smartcar_s(&answer.headers) {
             return Err(not_smartcar_s(answer.status, &answer.headers));
         }
         if answer.status == StatusCode::OK && self.is_plain && !self.wanted.no_store {
-            self.remember(&answer, &user, told_at).await;
+            self.remember(app, &answer, &user, told_at).await;
         }
         Ok(answer)
     }
 
     /// Stores what Smartcar told. Where that fails, Smartcar is asked again.
-    async fn remember(&self, answer: &smartcar::Response, user: &UserId, told_at: Timestamp) {
+    async fn remember<P: Platform, S: Store>(
+        &self,
+        app: &App<P, S>,
+        answer: &smartcar::Response,
+        user: &UserId,
+        told_at: Timestamp,
+    ) {
         let Ok(read) = Signals::from_answer(&answer.body) else {
             return;
         };
@@ -197,16 +218,20 @@ impl Query<'_> {
             Value::from(reports::rows(&report).as_str()),
         ];
         // A failure is in the log; then no list is called fresh.
-        let is_stored = database::execute(REPORT, parameters).await.is_ok();
-        owners::remember_attributes(&self.vehicle, &about).await;
+        let is_stored = database::execute(app, REPORT, parameters).await.is_ok();
+        owners::remember_attributes(app, &self.vehicle, &about).await;
         if is_stored && self.code.is_none() && read.is_complete {
             let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();
-            stored::remember_listing(&self.vehicle, user, &codes, told_at).await;
+            stored::remember_listing(app, &self.vehicle, user, &codes, told_at).await;
         }
     }
 
     /// Smartcar's answer, without what the caller may not read.
-    fn shown(&self, app: &App, answer: smartcar::Response) -> Result<Response, Problem> {
+    fn shown<P: Platform, S: Store>(
+        &self,
+        app: &App<P, S>,
+        answer: smartcar::Response,
+    ) -> Result<Response, Problem> {
         let body = Links::new(app.client().origins()).rewrite(&answer.body);
         let is_shown_whole =
             self.code.is_some() || answer.status != StatusCode::OK || self.caller.has_all("read_");

@@ -5,17 +5,18 @@ use crate::{
     actions::{OUTCOME, running_since},
     app::App,
     callers::Caller,
+    database::Store as Kept,
     diagnosis,
     tally::Tally,
 };
 use edge::{
-    Host, Response,
+    Platform, Response,
     respond::{self, Problem},
     sinks,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
-use smartcar::{Clock, KeyValue, Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
+use smartcar::{Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
 use store::{
     old::chore::is_ahead,
     old::sqlite::{self, Store, StoreError, Value as Parameter},
@@ -36,12 +37,15 @@ const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Token, limits, stores, deliveries, commands, and what is wrong.
-pub(crate) async fn read(app: &App, caller: &Caller) -> Result<Response, Problem> {
+pub(crate) async fn read<P: Platform, S: Kept>(
+    app: &App<P, S>,
+    caller: &Caller,
+) -> Result<Response, Problem> {
     let client = app.client();
-    let now = Host.now();
+    let now = app.now();
     let token = client.tokens().status(client.platform()).await;
     let limits = client.limits().await;
-    let key_value = Host.get("smartcar-edge").await;
+    let key_value = app.platform().get("smartcar-edge").await;
     let figures = Figures::read(now).await;
     let (database, figures) = match figures {
         Ok(figures) => (

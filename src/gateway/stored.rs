@@ -2,14 +2,19 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
-use crate::{callers::Caller, database, scopes};
+use crate::{
+    app::App,
+    callers::Caller,
+    database::{self, Store},
+    scopes,
+};
 use edge::{
-    Host,
+    Platform,
     respond::{Code, Problem},
 };
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use smartcar::{Clock, SignalCode, Timestamp, UserId, VehicleId, write_time};
+use smartcar::{SignalCode, Timestamp, UserId, VehicleId, write_time};
 use std::{fmt, time::Duration};
 use store::{
     CLOCKS_DIFFER,
@@ -102,7 +107,8 @@ pub(crate) struct Stored {
 /// reported them, or the owner's where no user is named. None where nothing has been
 /// reported yet, and for a list where Smartcar has never listed them all: nobody
 /// would see which ones are missing.
-pub(crate) async fn load(
+pub(crate) async fn load<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
     user: Option<&UserId>,
     code: Option<&SignalCode>,
@@ -111,14 +117,14 @@ pub(crate) async fn load(
     let user = Value::from(user.map(UserId::as_str));
     let rows = match code {
         None => {
-            let rows = database::query(SIGNALS, [vehicle_id, user]).await?;
-            let now = Host.now();
+            let rows = database::query(app, SIGNALS, [vehicle_id, user]).await?;
+            let now = app.now();
             let rows = rows.into_iter().filter_map(visible);
             rows.filter(|row| is_in_the_list(row, now)).collect()
         }
         Some(code) => {
             let parameters = [vehicle_id, user, Value::from(code.as_str())];
-            let row = database::first(SIGNAL, parameters).await?;
+            let row = database::first(app, SIGNAL, parameters).await?;
             row.and_then(visible).into_iter().collect()
         }
     };
@@ -162,7 +168,8 @@ fn is_in_the_list(row: &Row, now: Timestamp) -> bool {
 
 /// Remembers that all signals of a vehicle were listed on behalf of a user, and are
 /// stored.
-pub(crate) async fn remember_listing(
+pub(crate) async fn remember_listing<P: Platform, S: Store>(
+    app: &App<P, S>,
     vehicle: &VehicleId,
     user: &UserId,
     codes: &[&str],
@@ -177,7 +184,7 @@ pub(crate) async fn remember_listing(
         Value::from(codes.as_str()),
     ];
     // The failure is in the log.
-    let _ = database::execute(LISTED, parameters).await;
+    let _ = database::execute(app, LISTED, parameters).await;
 }
 
 impl Stored {

@@ -1,15 +1,12 @@
 //! Forgetting what is no longer needed, in small steps after answers.
 
-use crate::app::App;
+use crate::{app::App, database::Store};
 use edge::{
-    Host,
+    Platform,
     log::{self, Event, Level},
 };
-use smartcar::{Clock, Spawn, Timestamp};
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
-};
+use smartcar::{Clock, Timestamp};
+use std::{sync::atomic::Ordering, time::Duration};
 use store::{
     action::KEY_LIFE,
     old::chore::{ROWS, is_ahead, steps},
@@ -38,21 +35,21 @@ const ARRIVALS: &str = "DELETE FROM arrival WHERE nonce IN (SELECT nonce FROM ar
     WHERE arrived_at <= ?1 ORDER BY arrived_at LIMIT ?2)";
 
 /// Sweeps after this answer, if it is time.
-pub(crate) fn soon(app: &'static App) {
-    static NEXT: AtomicI64 = AtomicI64::new(0);
-    let now = Host.now();
-    if is_ahead(Timestamp(NEXT.load(Ordering::Relaxed)), now, EVERY) {
+pub(crate) fn soon<P: Platform, S: Store>(app: &'static App<P, S>) {
+    let next = app.next_sweep();
+    let now = app.now();
+    if is_ahead(Timestamp(next.load(Ordering::Relaxed)), now, EVERY) {
         return;
     }
-    NEXT.store(now.after(EVERY).0, Ordering::Relaxed);
+    next.store(now.after(EVERY).0, Ordering::Relaxed);
     let records = now.before(app.audit_retention());
-    Host.spawn(async move {
-        match sweep(now.before(KEY_LIFE), records).await {
+    app.platform().spawn(async move {
+        match sweep(app.platform(), now.before(KEY_LIFE), records).await {
             // The next answer goes on.
-            Ok(true) => NEXT.store(0, Ordering::Relaxed),
+            Ok(true) => next.store(0, Ordering::Relaxed),
             Ok(false) => {}
             // The next sweep does it.
-            Err(error) => log::line(&Host, Level::Error, Event::Store)
+            Err(error) => log::line(app.platform(), Level::Error, Event::Store)
                 .with("error", error.to_string())
                 .write(),
         }
@@ -60,7 +57,11 @@ pub(crate) fn soon(app: &'static App) {
 }
 
 /// Forgets answers and records of before then. Whether some are left.
-async fn sweep(answers: Timestamp, records: Timestamp) -> Result<bool, StoreError> {
+async fn sweep(
+    clock: &impl Clock,
+    answers: Timestamp,
+    records: Timestamp,
+) -> Result<bool, StoreError> {
     let store = sqlite::store().await?;
     let is_left = async || {
         let due = [Value::from(answers.0), Value::from(records.0)];
@@ -74,5 +75,5 @@ async fn sweep(answers: Timestamp, records: Timestamp) -> Result<bool, StoreErro
         }
         Ok(())
     };
-    steps(&Host, is_left, step).await
+    steps(clock, is_left, step).await
 }

@@ -1,12 +1,13 @@
 //! What is known of each vehicle, from deliveries, reads and connections.
 
 use crate::{
+    app::App,
     callers::Caller,
-    database,
+    database::{self, Store},
     inbound::Inbound,
     list::{self, Window},
 };
-use edge::{Response, respond::Problem};
+use edge::{Platform, Response, respond::Problem};
 use serde_json::json;
 use smartcar::{Timestamp, write_time};
 use store::old::sqlite::{Row, Value};
@@ -28,7 +29,11 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
     ORDER BY id LIMIT ?4";
 
 /// The vehicles that the caller's key is for, a page at a time.
-pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response, Problem> {
+pub(crate) async fn read<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
     caller.require("read_vehicle_info")?;
     let window = Window::of(inbound)?;
     let held_to = |ids: Option<&[String]>| {
@@ -42,7 +47,7 @@ pub(crate) async fn read(caller: &Caller, inbound: &Inbound) -> Result<Response,
         held_to(caller.users()),
         Value::from(window.limit()),
     ];
-    let rows = database::query(VEHICLES, parameters).await?;
+    let rows = database::query(app, VEHICLES, parameters).await?;
     let data = rows.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }
