@@ -5,18 +5,23 @@
 //! would hold statements of another. What a delivery brings about is done by triggers, in
 //! the statement that stores it.
 
+mod actions;
+mod arrivals;
 mod chores;
 mod configurations;
 mod connection;
 mod dead_letters;
 mod deliveries;
+mod lookups;
 #[cfg(any(test, feature = "testing"))]
 pub mod native;
 mod outbox;
 pub mod reports;
 pub mod schema;
+mod signals;
 mod spin;
 mod tallies;
+mod vehicles;
 
 pub use connection::{Connect, Connection, Row};
 pub use deliveries::Prepared;
@@ -25,6 +30,7 @@ pub use spin_sdk::sqlite::Value;
 
 use crate::StoreError;
 use edge::{Once, Platform};
+use smartcar::Timestamp;
 
 /// A SQLite database, opened by the first call.
 #[derive(Debug)]
@@ -96,6 +102,31 @@ impl<C: Connect, P: Platform> Sqlite<C, P> {
         let attempt = async || connection.execute(sql, parameters.clone()).await;
         connection::patiently(&self.platform, attempt).await
     }
+}
+
+impl<C: Connect, P: Platform> Sqlite<C, P> {
+    /// Forgets up to so many rows from before then by the second statement, if the first
+    /// one, which waits for no write, finds any. Whether it does.
+    async fn forget(
+        &self,
+        [has, forget]: [&str; 2],
+        before: Timestamp,
+        most: i64,
+    ) -> Result<bool, StoreError> {
+        if !self.is(has, [Value::from(before.0)]).await? {
+            return Ok(false);
+        }
+        let parameters = [Value::from(before.0), Value::from(most)];
+        self.execute(forget, parameters).await?;
+        Ok(true)
+    }
+}
+
+/// Texts as one parameter: a JSON array.
+fn names(texts: &[impl AsRef<str>]) -> String {
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    // Serialising text into memory does not fail.
+    serde_json::to_string(&texts).unwrap_or_default()
 }
 
 impl<C: Connect, P: Platform> crate::Schema for Sqlite<C, P> {

@@ -6,7 +6,7 @@ use edge::Platform;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 9] = [
+pub const STEPS: [&str; 10] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
@@ -16,6 +16,7 @@ pub const STEPS: [&str; 9] = [
     include_str!("migrations/0007-held-vehicles.sql"),
     include_str!("migrations/0008-listings.sql"),
     include_str!("migrations/0009-connect.sql"),
+    include_str!("migrations/0010-sentences.sql"),
 ];
 
 /// The schema version of this application.
