@@ -6,48 +6,11 @@
 //! refilled at 2 a minute. Each is counted, whatever comes of it, by the statement
 //! that lets it happen, so that no two instances let happen what is one too many.
 
-use crate::{
-    actions,
-    app::App,
-    database::{self, Store},
-};
+use crate::{actions, app::App, database::Store};
 use edge::{Platform, respond::Problem};
 use smartcar::{ConnectState, UserId};
 use std::time::Duration;
-use store::old::sqlite::Value;
-
-const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = ?";
-
-/// A state is one user's. Whoever was refused by Connect may go back to it and try
-/// again with the same state, and counts as one who comes now.
-///
-/// Of one is what was begun for the same external id; without one, what came back
-/// with the same user and was begun alike: nobody who puts another's user id into
-/// a URL keeps out whom the server named.
-///
-/// What is counted may be up to five minutes in the future, by which the clocks of
-/// hosts may differ; what is further ahead would count until then.
-const BEGIN: &str = "WITH counted AS (
-        SELECT
-            coalesce(sum(tries), 0) AS in_all,
-            coalesce(sum(tries) FILTER (WHERE begun_for IS NULL), 0) AS of_strangers,
-            coalesce(sum(tries) FILTER (
-                WHERE begun_for IS ?4 AND (user_id = ?3 OR ?4 <> '')
-            ), 0) AS of_one
-        FROM arrival
-        WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND user_id IS NOT NULL
-    )
-    INSERT INTO arrival (nonce, arrived_at, user_id, begun_for)
-    SELECT ?1, ?2, ?3, ?4 FROM counted
-    WHERE in_all < ?6 AND (?4 IS NOT NULL OR of_strangers < ?7) AND of_one < ?8
-    ON CONFLICT (nonce) DO UPDATE SET
-        arrived_at = excluded.arrived_at, user_id = excluded.user_id, error = NULL,
-        description = NULL,
-        begun_for = excluded.begun_for,
-        tries = CASE WHEN user_id IS NULL THEN 1 ELSE tries + 1 END
-    WHERE completed_at IS NULL AND tries < ?8
-        AND (user_id IS NULL OR user_id = excluded.user_id)
-    RETURNING tries";
+use store::arrival::{FailedArrival, NewArrival};
 
 /// For how long a look-up counts.
 pub(crate) const WHILE: Duration = Duration::from_secs(10 * 60);
@@ -60,18 +23,6 @@ const OF_ONE: i64 = 5;
 /// stranger fills the disk with them.
 const ERRORS: i64 = 60;
 const ERRORS_WHILE: Duration = Duration::from_secs(60 * 60);
-
-/// One error of a state is enough: whoever holds one can come back with it any number of
-/// times.
-const FAIL: &str = "INSERT INTO arrival (nonce, arrived_at, error, description)
-    SELECT ?1, ?2, ?3, ?4
-    WHERE (SELECT count(*) FROM arrival
-            WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND error IS NOT NULL) < ?6
-    ON CONFLICT (nonce) DO NOTHING
-    RETURNING 1";
-
-const COMPLETE: &str = "UPDATE arrival SET completed_at = ?2, vehicles = ?3
-    WHERE nonce = ?1 AND completed_at IS NULL";
 
 /// How far somebody has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,17 +52,17 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
     }
     let now = app.now();
     let begun_for = begun_for(state);
-    let parameters = [
-        Value::from(state.nonce.as_str()),
-        Value::from(now.0),
-        Value::from(user.as_str()),
-        Value::from(begun_for.as_deref()),
-        Value::from(now.before(WHILE).0),
-        Value::from(most),
-        Value::from(most / 2),
-        Value::from(OF_ONE),
-    ];
-    if database::first(app, BEGIN, parameters).await?.is_some() {
+    let begun = app.store().begin_arrival(NewArrival {
+        nonce: &state.nonce,
+        at: now,
+        user,
+        begun_for: begun_for.as_deref(),
+        since: now.before(WHILE),
+        most,
+        most_of_strangers: most / 2,
+        most_of_one: OF_ONE,
+    });
+    if begun.await.map_err(|error| app.unavailable(&error))? {
         return Ok(Arrival::Begun);
     }
     // Unless the same state has just come a second time.
@@ -125,22 +76,19 @@ async fn known<P: Platform, S: Store>(
     state: &ConnectState,
     user: &UserId,
 ) -> Result<Option<Arrival>, Problem> {
-    let row = database::first(app, ARRIVAL, [Value::from(state.nonce.as_str())]).await?;
-    let arrival = row.and_then(|row| {
-        let of = row.text(0)?;
-        if of != user.as_str() {
-            Some(Arrival::Another)
-        } else if row.integer(1).is_some() {
-            Some(Arrival::Completed(row.integer(2).unwrap_or_default()))
-        } else {
-            let tries = row.integer(3).unwrap_or_default();
-            (tries >= OF_ONE).then_some(Arrival::Exhausted)
-        }
+    let arrival = app.store().arrival(&state.nonce).await;
+    let Some(arrival) = arrival.map_err(|error| app.unavailable(&error))? else {
+        return Ok(None);
+    };
+    let known = arrival.user.and_then(|of| match arrival.completed {
+        _ if of != user.as_str() => Some(Arrival::Another),
+        Some(vehicles) => Some(Arrival::Completed(vehicles)),
+        None => (arrival.tries >= OF_ONE).then_some(Arrival::Exhausted),
     });
-    Ok(arrival)
+    Ok(known)
 }
 
-/// As the column of that name has it. An external id can be an e-mail address.
+/// For whom a state was begun. An external id can be an e-mail address.
 fn begun_for(state: &ConnectState) -> Option<String> {
     let id = state.external_id.as_ref();
     let hash = id.map(|id| actions::fingerprint(&[id.as_bytes()]));
@@ -156,15 +104,15 @@ pub(crate) async fn fail<P: Platform, S: Store>(
     description: Option<&str>,
 ) -> Result<bool, Problem> {
     let now = app.now();
-    let parameters = [
-        Value::from(nonce),
-        Value::from(now.0),
-        Value::from(error),
-        Value::from(description),
-        Value::from(now.before(ERRORS_WHILE).0),
-        Value::from(ERRORS),
-    ];
-    Ok(database::first(app, FAIL, parameters).await?.is_some())
+    let failed = app.store().fail_arrival(FailedArrival {
+        nonce,
+        at: now,
+        error,
+        description,
+        since: now.before(ERRORS_WHILE),
+        most: ERRORS,
+    });
+    failed.await.map_err(|error| app.unavailable(&error))
 }
 
 /// All vehicles of a user were taken in.
@@ -173,10 +121,6 @@ pub(crate) async fn complete<P: Platform, S: Store>(
     nonce: &str,
     vehicles: i64,
 ) -> Result<(), Problem> {
-    let parameters = [
-        Value::from(nonce),
-        Value::from(app.now().0),
-        Value::from(vehicles),
-    ];
-    database::execute(app, COMPLETE, parameters).await
+    let completed = app.store().complete_arrival(nonce, app.now(), vehicles);
+    completed.await.map_err(|error| app.unavailable(&error))
 }

@@ -2,7 +2,7 @@
 //! claimed, written down, sent to Smartcar once, and completed by what came of it.
 
 use crate::{
-    actions::{self, Begun, New, Outcome, Running},
+    actions::{self, Begun, New, Running},
     answer::{Answer, arriving, hand_on, is_smartcar_s, kept_headers, problem, whole},
     app::App,
     callers::Caller,
@@ -21,6 +21,7 @@ use smartcar::{
     UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
+use store::action::Outcome;
 
 /// Whom a change is about.
 #[derive(Clone, Default)]
@@ -323,11 +324,13 @@ async fn looked_up<P: Platform, S: Store>(
         Ok(subject) => subject,
         Err(smartcar::Error::Api(error)) if is_connection && is_gone(error.status) => {
             let path = pass::call(endpoint, inbound, None)?.path().to_owned();
-            let removed = actions::removed(app, &path).await?;
+            let removal = app.store().removal(&path).await;
+            let removal = removal.map_err(|error| app.unavailable(&error))?;
+            let removal = removal.unwrap_or_default();
             Subject {
-                vehicle: removed.vehicle,
-                user: removed.user,
-                is_outlived: removed.is_outlived,
+                vehicle: removal.vehicle,
+                user: removal.user,
+                is_outlived: removal.is_outlived,
             }
         }
         Err(smartcar::Error::Api(error)) if error.status == 403 || is_gone(error.status) => {

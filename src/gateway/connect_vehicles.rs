@@ -2,10 +2,10 @@
 //! remembered, and each is subscribed to the webhook.
 
 use crate::{
-    actions::{self, Begun, Ending, New, Outcome, Running},
+    actions::{self, Begun, Ending, New, Running},
     answer::problem,
     app::App,
-    database::{self, Store},
+    database::Store,
     ending, owners,
 };
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use smartcar::{
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
-use store::old::sqlite::Value;
+use store::action::Outcome;
 
 /// Who had a vehicle subscribed, as the record says it. No key has this name.
 pub(crate) const CALLER: &str = "connect";
@@ -33,20 +33,6 @@ const CLOCKS: Duration = Duration::from_secs(5 * 60);
 
 /// For how long a subscription that was made is not asked for again.
 const SUBSCRIBED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A vehicle that was connected again since then may have lost its subscription, and so
-/// may one of which something was removed afterwards, or is just being removed.
-const IS_SUBSCRIBED: &str = "SELECT 1 FROM action AS made
-    WHERE vehicle_id = ?1 AND id >= ?2 AND kind = 'create-subscription'
-        AND fingerprint = ?3 AND outcome = 'succeeded'
-        AND NOT EXISTS (
-            SELECT 1 FROM action
-            WHERE vehicle_id = ?1 AND id >= ?2
-                AND kind IN ('remove-subscription', 'remove-connection')
-                AND outcome <> 'failed'
-                AND (completed_at IS NULL OR completed_at >= made.started_at)
-        )
-    LIMIT 1";
 
 /// Takes in every vehicle that the user connected by this way through Connect, and
 /// returns how many there are. Where one fails, the others are taken in all the
@@ -167,14 +153,8 @@ async fn is_subscribed<P: Platform, S: Store>(
 ) -> Result<bool, String> {
     let since = app.now().before(SUBSCRIBED);
     let since = connected_at.map_or(since, |at| at.max(since));
-    let parameters = [
-        Value::from(vehicle.as_str()),
-        Value::from(actions::least_id(since.0).as_str()),
-        Value::from(fingerprint),
-    ];
-    let row = database::first(app, IS_SUBSCRIBED, parameters).await;
-    row.map(|row| row.is_some())
-        .map_err(|problem| problem.detail)
+    let subscribed = app.store().is_subscribed(vehicle, fingerprint, since).await;
+    subscribed.map_err(|error| app.unavailable(&error).detail)
 }
 
 fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> String {

@@ -7,12 +7,9 @@ use edge::{
     respond::{Code, Problem},
 };
 use std::fmt::Display;
-use store::old::sqlite::{self, Row, StoreError, Value};
+use store::old::sqlite::{self, Row, Value};
 
-/// What the gateway keeps.
-pub(crate) trait Store: store::Schema + 'static {}
-
-impl<S: store::Schema + 'static> Store for S {}
+pub(crate) use store::Store;
 
 impl<P: Platform, S: Store> App<P, S> {
     /// The store could not do what was asked.
@@ -55,17 +52,4 @@ pub(crate) async fn execute<P: Platform, S: Store>(
 ) -> Result<(), Problem> {
     let done = async { sqlite::store().await?.execute(sql, parameters).await };
     done.await.map_err(|error| app.unavailable(&error))
-}
-
-/// Inserts a row; false where there is one already that it cannot stand beside.
-pub(crate) async fn insert<P: Platform, S: Store>(
-    app: &App<P, S>,
-    sql: &str,
-    parameters: impl Into<Vec<Value>>,
-) -> Result<bool, Problem> {
-    match async { sqlite::store().await?.execute(sql, parameters).await }.await {
-        Ok(()) => Ok(true),
-        Err(StoreError::Taken(_)) => Ok(false),
-        Err(error) => Err(app.unavailable(&error)),
-    }
 }

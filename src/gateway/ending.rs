@@ -1,8 +1,8 @@
 //! What an answer says about what was done.
 
-use crate::actions::Outcome;
 use http::StatusCode;
 use smartcar::{ApiError, CommandExecution, Error, ExecutionStatus, Response, endpoints::Endpoint};
+use store::action::Outcome;
 
 /// What came of a change, as far as its answer tells.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,17 +6,10 @@
 //! be from before the vehicle acted. Without one, the first report after that time
 //! decides, whatever the vehicle does later.
 
-use crate::{
-    app::App,
-    database::{self, Store},
-};
+use crate::{app::App, database::Store};
 use edge::{Platform, respond::Problem};
 use smartcar::{Evidence, Timestamp};
-use store::old::sqlite::{Row, Value};
-
-/// In the order in which they count. The columns are those of [`settle`].
-const REPORTS: &str = "SELECT is_late, body, observed_at, user_id FROM action_signal
-    WHERE action_id = ?1 ORDER BY is_late, observed_at";
+use store::action::AwaitedReport;
 
 /// What the vehicle's reports say.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,19 +27,19 @@ pub(crate) async fn of<P: Platform, S: Store>(
     id: &str,
     evidence: &Evidence,
 ) -> Result<Option<Settled>, Problem> {
-    let reports = database::query(app, REPORTS, [Value::from(id)]).await?;
-    Ok(settle(evidence, &reports))
+    let reports = app.store().awaited_reports(id).await;
+    let reports = reports.map_err(|error| app.unavailable(&error))?;
+    Ok(settle(evidence, reports))
 }
 
-fn settle(evidence: &Evidence, reports: &[Row]) -> Option<Settled> {
-    reports.iter().find_map(|report| {
-        let is_late = report.integer(0) == Some(1);
-        let is_carried_out = evidence.is_met(report.text(1)?)?;
-        let observed_at = Timestamp(report.integer(2)?);
-        (is_late || is_carried_out).then_some(Settled {
+/// The reports come in the order in which they count.
+fn settle(evidence: &Evidence, reports: Vec<AwaitedReport>) -> Option<Settled> {
+    reports.into_iter().find_map(|report| {
+        let is_carried_out = evidence.is_met(&report.body)?;
+        (report.is_late || is_carried_out).then_some(Settled {
             is_carried_out,
-            observed_at,
-            user: report.text(3).map(str::to_owned),
+            observed_at: report.observed_at,
+            user: report.user,
         })
     })
 }
@@ -55,16 +48,15 @@ fn settle(evidence: &Evidence, reports: &[Row]) -> Option<Settled> {
 mod tests {
     use super::*;
 
-    fn settled(reports: &[(i64, &str, i64)]) -> Option<(bool, i64)> {
+    fn settled(reports: &[(bool, &str, i64)]) -> Option<(bool, i64)> {
         let evidence = Evidence::parse("closure-islocked=true").unwrap();
-        let reports: Vec<Row> = reports
-            .iter()
-            .map(|(is_late, body, at)| {
-                let body = Value::Text((*body).to_owned());
-                Row::from(vec![Value::Integer(*is_late), body, Value::Integer(*at)])
-            })
-            .collect();
-        let settled = settle(&evidence, &reports)?;
+        let reports = reports.iter().map(|(is_late, body, at)| AwaitedReport {
+            is_late: *is_late,
+            body: (*body).to_owned(),
+            observed_at: Timestamp(*at),
+            user: None,
+        });
+        let settled = settle(&evidence, reports.collect())?;
         Some((settled.is_carried_out, settled.observed_at.0))
     }
 
@@ -75,13 +67,22 @@ mod tests {
     fn evidence_is_the_first_match_in_time_or_else_the_first_report_after_it() {
         assert_eq!(settled(&[]), None);
         // The vehicle may act after it has reported the old state.
-        assert_eq!(settled(&[(0, OPEN, 1)]), None);
-        assert_eq!(settled(&[(0, OPEN, 1), (0, LOCKED, 2)]), Some((true, 2)));
-        let unlocked_later = [(0, LOCKED, 2), (0, OPEN, 3), (1, OPEN, 9)];
+        assert_eq!(settled(&[(false, OPEN, 1)]), None);
+        assert_eq!(
+            settled(&[(false, OPEN, 1), (false, LOCKED, 2)]),
+            Some((true, 2))
+        );
+        let unlocked_later = [(false, LOCKED, 2), (false, OPEN, 3), (true, OPEN, 9)];
         assert_eq!(settled(&unlocked_later), Some((true, 2)));
-        assert_eq!(settled(&[(0, OPEN, 1), (1, OPEN, 9)]), Some((false, 9)));
-        assert_eq!(settled(&[(1, LOCKED, 9)]), Some((true, 9)));
+        assert_eq!(
+            settled(&[(false, OPEN, 1), (true, OPEN, 9)]),
+            Some((false, 9))
+        );
+        assert_eq!(settled(&[(true, LOCKED, 9)]), Some((true, 9)));
         // What does not say settles nothing.
-        assert_eq!(settled(&[(0, "{}", 1), (1, r#"{"value":1}"#, 9)]), None);
+        assert_eq!(
+            settled(&[(false, "{}", 1), (true, r#"{"value":1}"#, 9)]),
+            None
+        );
     }
 }

@@ -1,10 +1,9 @@
 //! Reading the record of what callers had done.
 
 use crate::{
-    actions::{OUTCOME, running_since},
     app::App,
     callers::Caller,
-    database::{self, Store},
+    database::Store,
     evidence,
     inbound::Inbound,
     invalid,
@@ -15,24 +14,9 @@ use edge::{
     respond::{self, Code, Problem},
 };
 use http::StatusCode;
-use serde_json::json;
-use smartcar::{Evidence, Timestamp, VehicleId, signal_permission, write_time};
-use store::old::sqlite::{Row, Value};
-
-/// The columns are those of [`shown`], beside the outcome.
-const COLUMNS: &str = "id, kind, path, caller, vehicle_id, user_id, idempotency_key,
-    started_at, completed_at, insisted, status, error, request_id, execution_id, evidence";
-
-/// The newest first. What Smartcar calls a command by is a name of it too.
-const ONE: &str = "WHERE id = ?3 OR execution_id = ?3 ORDER BY id DESC LIMIT 1";
-
-const MANY: &str = "WHERE (?3 IS NULL OR id < ?3) AND (?4 IS NULL OR vehicle_id = ?4)
-    AND (?6 IS NULL OR caller = ?6)";
-
-/// Records with the outcomes that are known now.
-fn select(rest: &str) -> String {
-    format!("SELECT {COLUMNS}, {OUTCOME} FROM action {rest}")
-}
+use serde_json::{Value, json};
+use smartcar::{VehicleId, signal_permission, write_time};
+use store::action::{Action, ActionPage, Outcome};
 
 /// What became of one command: to who had it done, and to auditors.
 pub(crate) async fn one<P: Platform, S: Store>(
@@ -41,15 +25,15 @@ pub(crate) async fn one<P: Platform, S: Store>(
     inbound: &Inbound,
 ) -> Result<Response, Problem> {
     let id = inbound.parts.get("commandId");
-    let [first, last] = running_since(app.now());
-    let row = database::first(app, &select(ONE), [first, last, Value::from(id)]).await?;
-    let row = row.filter(|row| row.text(3) == Some(caller.name()) || caller.is_auditor());
-    let row = row.ok_or_else(|| {
+    let action = app.store().action(id, app.now()).await;
+    let action = action.map_err(|error| app.unavailable(&error))?;
+    let action = action.filter(|action| action.caller == caller.name() || caller.is_auditor());
+    let action = action.ok_or_else(|| {
         let detail = "no command of this key has this id";
         Problem::new(Code::CommandNotFound, detail)
     })?;
-    let mut data = shown(&row);
-    if let Some(signal) = signal(app, caller, &row).await?
+    let mut data = shown(&action);
+    if let Some(signal) = signal(app, caller, &action).await?
         && let Some(attributes) = data.get_mut("attributes")
         && let Some(attributes) = attributes.as_object_mut()
     {
@@ -72,53 +56,50 @@ pub(crate) async fn many<P: Platform, S: Store>(
     }
     let window = Window::of(inbound)?;
     let outcome = inbound.parameter("filter[outcome]")?;
-    let known = ["running", "succeeded", "failed", "unknown"];
-    if outcome
-        .as_deref()
-        .is_some_and(|name| !known.contains(&name))
-    {
-        let known = known.join(", ");
-        return Err(invalid(format!("filter[outcome] is one of {known}")));
-    }
-    let [first, last] = running_since(app.now());
-    let parameters = [
-        first,
-        last,
-        Value::from(window.after.as_deref()),
-        Value::from(inbound.parameter("filter[vehicleId]")?.as_deref()),
-        Value::from(outcome.as_deref()),
-        Value::from(inbound.parameter("filter[caller]")?.as_deref()),
-        Value::from(window.limit()),
-    ];
-    let wanted = format!("{MANY} AND (?5 IS NULL OR {OUTCOME} = ?5) ORDER BY id DESC LIMIT ?7");
-    let rows = database::query(app, &select(&wanted), parameters).await?;
-    let data = rows.iter().map(shown).collect();
+    let outcome = outcome.map(|name| {
+        Outcome::parse(&name).ok_or_else(|| {
+            let known = Outcome::ALL.map(Outcome::as_str).join(", ");
+            invalid(format!("filter[outcome] is one of {known}"))
+        })
+    });
+    let (vehicle, caller) = (
+        inbound.parameter("filter[vehicleId]")?,
+        inbound.parameter("filter[caller]")?,
+    );
+    let page = ActionPage {
+        before: window.after.as_deref(),
+        vehicle_id: vehicle.as_deref(),
+        outcome: outcome.transpose()?,
+        caller: caller.as_deref(),
+        limit: window.limit(),
+    };
+    let actions = app.store().actions(page, app.now()).await;
+    let actions = actions.map_err(|error| app.unavailable(&error))?;
+    let data = actions.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }
 
-fn shown(row: &Row) -> serde_json::Value {
-    let text = |column| row.text(column);
-    let time = |column| row.integer(column).map(Timestamp);
+fn shown(action: &Action) -> Value {
     json!({
-        "id": text(0),
+        "id": action.id,
         "type": "command",
         "attributes": {
-            "command": text(1),
-            "path": text(2),
-            "caller": text(3),
-            "vehicleId": text(4),
-            "userId": text(5),
-            "idempotencyKey": text(6),
-            "outcome": text(15),
-            "insisted": row.integer(9) == Some(1),
-            "status": row.integer(10),
-            "error": text(11),
-            "smartcarRequestId": text(12),
-            "smartcarExecutionId": text(13),
+            "command": action.kind,
+            "path": action.path,
+            "caller": action.caller,
+            "vehicleId": action.vehicle_id,
+            "userId": action.user_id,
+            "idempotencyKey": action.idempotency_key,
+            "outcome": action.outcome.as_str(),
+            "insisted": action.insisted,
+            "status": action.status,
+            "error": action.error,
+            "smartcarRequestId": action.request_id,
+            "smartcarExecutionId": action.execution_id,
         },
         "meta": {
-            "startedAt": time(7).and_then(write_time),
-            "completedAt": time(8).and_then(write_time),
+            "startedAt": write_time(action.started_at),
+            "completedAt": action.completed_at.and_then(write_time),
         },
     })
 }
@@ -128,21 +109,22 @@ fn shown(row: &Row) -> serde_json::Value {
 async fn signal<P: Platform, S: Store>(
     app: &App<P, S>,
     caller: &Caller,
-    row: &Row,
-) -> Result<Option<serde_json::Value>, Problem> {
-    let Some(evidence) = row.text(14).and_then(Evidence::parse) else {
+    action: &Action,
+) -> Result<Option<Value>, Problem> {
+    let Some(evidence) = &action.evidence else {
         return Ok(None);
     };
-    let vehicle = row.text(4).and_then(|id| VehicleId::parse(id).ok());
+    let vehicle = action.vehicle_id.as_deref();
+    let vehicle = vehicle.and_then(|id| VehicleId::parse(id).ok());
     let is_seen = caller.has(signal_permission(evidence.signal))
         && vehicle.is_some_and(|vehicle| caller.require_vehicle(&vehicle).is_ok());
     if !is_seen {
         return Ok(None);
     }
-    let settled = evidence::of(app, row.text(0).unwrap_or_default(), &evidence).await?;
+    let settled = evidence::of(app, &action.id, evidence).await?;
     // What the connection of a user reported is that user's.
     let settled = settled.filter(|settled| {
-        let user = settled.user.as_deref().or(row.text(5));
+        let user = settled.user.as_deref().or(action.user_id.as_deref());
         caller.require_owner(user).is_ok()
     });
     Ok(settled.map(|settled| {

@@ -5,6 +5,7 @@ use crate::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
 use smartcar::endpoints::{Endpoint, OnBehalf};
+use store::action::Outcome;
 
 /// A parameter by its name.
 pub(super) fn parameter(name: &str) -> Value {
@@ -132,7 +133,7 @@ pub(super) fn all() -> Value {
         (
             "filter[outcome]",
             "",
-            json!({"enum": ["running", "succeeded", "failed", "unknown"]}),
+            json!({"enum": Outcome::ALL.map(Outcome::as_str)}),
         ),
         ("filter[caller]", "The name of an API key.", text()),
         ("page[number]", "", number),

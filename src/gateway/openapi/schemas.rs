@@ -1,6 +1,7 @@
 //! The shapes of bodies. Smartcar may add to its own, so nothing is closed.
 
 use serde_json::{Value, json};
+use store::action::Outcome;
 
 /// What `smartcar::VehicleId` and its like take.
 pub(super) const ID: &str = r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$";
@@ -269,7 +270,7 @@ fn dead_letter() -> Value {
 fn outcome() -> Value {
     json!({
         "description": "unknown: it may have been done.",
-        "enum": ["running", "succeeded", "failed", "unknown"],
+        "enum": Outcome::ALL.map(Outcome::as_str),
     })
 }
 
