@@ -38,6 +38,8 @@ mod status;
 mod stored;
 mod sweep;
 mod tally;
+#[cfg(test)]
+mod testing;
 mod vehicles;
 mod watch;
 

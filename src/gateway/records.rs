@@ -62,6 +62,7 @@ pub(crate) async fn many<P: Platform, S: Store>(
             invalid(format!("filter[outcome] is one of {known}"))
         })
     });
+    let outcome = outcome.transpose()?;
     let (vehicle, caller) = (
         inbound.parameter("filter[vehicleId]")?,
         inbound.parameter("filter[caller]")?,
@@ -69,7 +70,7 @@ pub(crate) async fn many<P: Platform, S: Store>(
     let page = ActionPage {
         before: window.after.as_deref(),
         vehicle_id: vehicle.as_deref(),
-        outcome: outcome.transpose()?,
+        outcome,
         caller: caller.as_deref(),
         limit: window.limit(),
     };

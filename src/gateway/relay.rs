@@ -7,11 +7,14 @@ use edge::{
     respond::{Code, Problem},
 };
 use http::StatusCode;
-use serde::Deserialize;
 use smartcar::Http;
 use std::time::Duration;
+use store::outbox::RunReport;
 
-const RELAY: &str = "http://relay.spin.internal/run";
+const RUN: &str = "http://relay.spin.internal/run";
+
+/// The relay answers a nudge at once, and runs then.
+const NUDGE: &str = "http://relay.spin.internal/nudge";
 
 /// A run takes events for 30 seconds, and a sink has 45 for the last of them.
 const DEADLINE: Duration = Duration::from_secs(80);
@@ -23,7 +26,7 @@ pub(crate) async fn run<P: Platform, S: Store>(
 ) -> Result<Response, Problem> {
     caller.require("run_relay")?;
     let work = async {
-        let answer = send(app.platform()).await.ok_or_else(|| {
+        let answer = send(app.platform(), RUN).await.ok_or_else(|| {
             let detail = "the relay gave no answer: it may be running all the same";
             Problem::new(Code::RelayUnreachable, detail).retry_after(30)
         })?;
@@ -37,31 +40,23 @@ pub(crate) async fn run<P: Platform, S: Store>(
     actions::recorded(app, caller, "run-relay", "/run", work, was_idle).await
 }
 
-/// What the relay says of a run.
-#[derive(Deserialize)]
-struct Report {
-    delivered: u64,
-    kept: u64,
-    dead: u64,
-}
-
 /// A scheduler asks every minute: a run that found nothing due is no event.
 fn was_idle(response: &Response) -> bool {
-    response.status() == StatusCode::OK
-        && serde_json::from_slice(response.body())
-            .is_ok_and(|report: Report| report.delivered + report.kept + report.dead == 0)
+    let report = serde_json::from_slice(response.body());
+    let is_idle = |report: RunReport| report.delivered + report.kept + report.dead == 0;
+    response.status() == StatusCode::OK && report.is_ok_and(is_idle)
 }
 
-/// Runs the relay after the answer.
+/// Has the relay run after the answer.
 pub(crate) fn soon<P: Platform, S: Store>(app: &App<P, S>) {
     let platform = app.platform();
     platform.spawn(async {
-        send(platform).await;
+        send(platform, NUDGE).await;
     });
 }
 
-async fn send(platform: &impl Http) -> Option<http::Response<Bytes>> {
-    let request = http::Request::post(RELAY).body(Bytes::new()).ok()?;
+async fn send(platform: &impl Http, url: &str) -> Option<http::Response<Bytes>> {
+    let request = http::Request::post(url).body(Bytes::new()).ok()?;
     platform.send(request, DEADLINE).await.ok()
 }
 
@@ -69,21 +64,32 @@ async fn send(platform: &impl Http) -> Option<http::Response<Bytes>> {
 mod tests {
     use super::*;
     use edge::respond;
+    use serde_json::json;
 
     #[test]
     fn run_without_anything_due_is_idle() {
-        let of = |status, body: &'static str| was_idle(&respond::json(status, body));
-        let idle = r#"{"sinks":2,"delivered":0,"kept":0,"dead":0,"more":1}"#;
-        assert!(of(StatusCode::OK, idle));
+        let of = |status, report: &RunReport| {
+            was_idle(&respond::json(status, json!(report).to_string()))
+        };
+        let idle = RunReport {
+            sinks: 2,
+            ready: 1,
+            ..RunReport::default()
+        };
+        assert!(of(StatusCode::OK, &idle));
+        assert!(!of(StatusCode::SERVICE_UNAVAILABLE, &idle));
         for busy in [
-            r#"{"sinks":2,"delivered":1,"kept":0,"dead":0}"#,
-            r#"{"sinks":2,"delivered":0,"kept":1,"dead":0}"#,
-            r#"{"sinks":2,"delivered":0,"kept":0,"dead":1}"#,
-            "{}",
-            "",
+            RunReport {
+                delivered: 1,
+                ..idle
+            },
+            RunReport { kept: 1, ..idle },
+            RunReport { dead: 1, ..idle },
         ] {
-            assert!(!of(StatusCode::OK, busy), "{busy}");
+            assert!(!of(StatusCode::OK, &busy), "{busy:?}");
         }
-        assert!(!of(StatusCode::SERVICE_UNAVAILABLE, idle));
+        for unreadable in ["{}", ""] {
+            assert!(!was_idle(&respond::json(StatusCode::OK, unreadable)));
+        }
     }
 }

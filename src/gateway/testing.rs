@@ -1,0 +1,214 @@
+//! A gateway for tests: on the fake host, over SQLite itself.
+
+use crate::{
+    answer,
+    answer::{Answer, whole},
+    app::{App, Gateway},
+};
+use bytes::Bytes;
+use edge::Response;
+use futures::StreamExt;
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use smartcar::{UserId, VehicleId, testing::Fake};
+use std::time::Duration;
+use store::{
+    Vehicles,
+    sqlite::native::{Native, NativeStore},
+};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The name of the key that may do everything. The key of a name is `NAME-key`.
+pub(crate) const ALL: &str = "all";
+
+/// An instance of the gateway, and what it runs on.
+pub(crate) struct Instance {
+    pub(crate) fake: Fake,
+    pub(crate) database: Native,
+    gateway: &'static Gateway<Fake, NativeStore>,
+}
+
+/// An entry of the variable `api_keys`.
+pub(crate) fn key(name: &str, scopes: &[&str]) -> Value {
+    let hash = Sha256::digest(format!("{name}-key"));
+    json!({"name": name, "sha256": hex::encode(hash), "scopes": scopes})
+}
+
+/// The same, restricted to vehicles or users.
+pub(crate) fn restricted_key(name: &str, to: &str, ids: &[&str]) -> Value {
+    let mut key = key(name, &["*"]);
+    key[to] = json!(ids);
+    key
+}
+
+impl Instance {
+    /// An instance that has just begun, with one key for everything and an empty database.
+    pub(crate) fn new() -> Self {
+        Self::with_keys(&[])
+    }
+
+    /// The same with more keys.
+    pub(crate) fn with_keys(keys: &[Value]) -> Self {
+        let fake = Fake::new();
+        for (name, value) in [
+            ("smartcar_client_id", "client"),
+            ("smartcar_client_secret", "secret"),
+            ("smartcar_iam_origin", "https://iam.example.com"),
+            ("smartcar_vehicle_origin", "https://vehicle.example.com"),
+            (
+                "smartcar_management_origin",
+                "https://management.example.com",
+            ),
+            ("smartcar_compatibility_origin", "https://c.example.com"),
+            ("smartcar_connect_origin", "https://connect.example.com"),
+            ("smartcar_application_id", "app-1"),
+            (
+                "connect_redirect_uri",
+                "https://edge.example.com/connect/callback",
+            ),
+            ("connect_mode", "live"),
+            ("connect_return_url", ""),
+            ("connect_requires_key", "false"),
+            ("connect_lookups", "20"),
+            ("webhook_id", ""),
+            ("require_idempotency_key", "false"),
+            ("signals_max_age", "300"),
+            ("audit_retention_days", "365"),
+        ] {
+            fake.set_variable(name, value);
+        }
+        let keys: Vec<Value> = [key(ALL, &["*"])].iter().chain(keys).cloned().collect();
+        fake.set_variable("api_keys", &json!(keys).to_string());
+        Self::on(&fake, &Native::new())
+    }
+
+    fn on(fake: &Fake, database: &Native) -> Self {
+        let store = database.store(fake);
+        Self {
+            fake: fake.clone(),
+            database: database.clone(),
+            gateway: Box::leak(Box::new(Gateway::new(fake.clone(), store))),
+        }
+    }
+
+    /// Another instance on the same host, which has kept nothing but what is stored.
+    pub(crate) fn another(&self) -> Self {
+        Self::on(&self.fake, &self.database)
+    }
+
+    /// The gateway, set up.
+    pub(crate) fn app(&self) -> &'static App<Fake, NativeStore> {
+        self.fake.run(self.gateway.app()).unwrap()
+    }
+
+    /// The store of the instance.
+    pub(crate) fn store(&self) -> &'static NativeStore {
+        self.app().store()
+    }
+
+    /// Has the owner of a vehicle known, as by a delivery.
+    pub(crate) fn owner(&self, vehicle: &str, user: &str) {
+        let (vehicle, user) = (VehicleId::parse(vehicle), UserId::parse(user));
+        let (vehicle, user) = (vehicle.unwrap(), user.unwrap());
+        let about = smartcar::VehicleAttributes::default();
+        let store = self.store();
+        let remembered = store.remember_vehicle(&vehicle, Some(&user), true, &about);
+        self.fake.run(remembered).unwrap();
+    }
+
+    /// What a request leads to before its body is read.
+    pub(crate) async fn open(&self, request: Request<&str>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let body = Bytes::from(body.to_owned());
+        let answer = answer(self.gateway, parts, Ok(body)).await;
+        answer.unwrap_or_else(|problem| whole(problem.into()))
+    }
+
+    /// The answer to a request, read to its end; a body that broke off is cut there.
+    pub(crate) async fn answer(&self, request: Request<&str>) -> Response {
+        read(self.open(request).await).await
+    }
+
+    /// The answer to a request, once nothing goes on in the background either.
+    pub(crate) fn send(&self, request: Request<&str>) -> Response {
+        self.fake.run(self.answer(request))
+    }
+
+    /// The answer to a request by the key for everything.
+    pub(crate) fn call(&self, method: &str, path: &str) -> Response {
+        self.send(request(ALL, method, path))
+    }
+
+    /// The record of the action that an answer names, as `/v3/commands/{id}` has it.
+    pub(crate) fn record(&self, answer: &Response) -> Value {
+        let path = format!("/v3/commands/{}", action_id(answer));
+        let record = self.call("GET", &path);
+        assert_eq!(record.status(), StatusCode::OK);
+        body(&record)["data"]["attributes"].clone()
+    }
+
+    /// The number that a query of one column gives.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        let found = self.database.raw().query_row(sql, (), |row| row.get(0));
+        found.unwrap()
+    }
+}
+
+/// Reads an answer to its end.
+pub(crate) async fn read(answer: Answer) -> Response {
+    match answer {
+        Answer::Whole(response) => response,
+        Answer::Arriving(response) => {
+            let (parts, mut body) = response.into_parts();
+            let mut read = Vec::new();
+            while let Some(Ok(frame)) = body.next().await {
+                read.extend_from_slice(frame.data_ref().unwrap());
+            }
+            Response::from_parts(parts, read.into())
+        }
+    }
+}
+
+/// A request with the key of that name.
+pub(crate) fn request<'a>(key: &str, method: &str, path: &str) -> Request<&'a str> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("authorization", format!("Bearer {key}-key"));
+    request.body("").unwrap()
+}
+
+/// A request with another header.
+pub(crate) fn with<'a>(
+    mut request: Request<&'a str>,
+    header: (&'static str, &str),
+) -> Request<&'a str> {
+    let (name, value) = header;
+    request.headers_mut().append(name, value.parse().unwrap());
+    request
+}
+
+/// The body of an answer, read as JSON.
+pub(crate) fn body(answer: &Response) -> Value {
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+/// The status of an answer and the code of the problem in it.
+pub(crate) fn error(answer: &Response) -> (u16, String) {
+    let code = body(answer)["errors"][0]["code"]
+        .as_str()
+        .map(str::to_owned);
+    (answer.status().as_u16(), code.unwrap_or_default())
+}
+
+/// A problem of this gateway, as [`error`] reads it.
+pub(crate) fn edge(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+/// The action that an answer names.
+pub(crate) fn action_id(answer: &Response) -> String {
+    let id = answer.headers()["edge-command-id"].to_str();
+    id.unwrap().to_owned()
+}
