@@ -31,7 +31,7 @@ impl<C: Connect, P: Platform> Configurations for Sqlite<C, P> {
         Ok(
             row.map_or_else(KnownConfiguration::default, |mut row| KnownConfiguration {
                 in_force: row.text(0),
-                seen_at: row.time(1),
+                seen_at: row.time(1).filter(|at| at.0 > 0),
                 former_at: row.time(2),
             }),
         )
