@@ -12,8 +12,8 @@ pub(crate) mod outbox;
 pub(crate) mod tallies;
 
 use crate::{
-    Chores, Configurations, DeadLetters, Deliveries, Outbox, Schema, StoreError, Tallies,
-    delivery::Delivery, outbox::SinkConfiguration,
+    Configurations, Deliveries, Outbox, Store, StoreError, delivery::Delivery,
+    outbox::SinkConfiguration,
 };
 use smartcar::{Timestamp, delivery::Mode, testing::Fake};
 use std::{sync::Barrier, thread};
@@ -99,7 +99,7 @@ pub(crate) use tests;
 /// An engine as its tests have it: an empty database for each.
 pub(crate) trait Engine: Sized {
     /// What instances have of it.
-    type Store: Schema + Deliveries + Tallies + Outbox + DeadLetters + Configurations + Chores;
+    type Store: Store;
 
     /// By which other threads find the database.
     type Address: Clone + Send + Sync;

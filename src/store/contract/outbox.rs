@@ -597,7 +597,8 @@ pub(crate) async fn outbox_figures_say_how_each_sink_fares(stage: &Stage<impl En
         ..SinkFigures::default()
     };
     let unnamed = SinkFigures::default();
-    assert_eq!(store.sink_figures().await.unwrap(), [unnamed.clone()]);
+    let figures = store.sink_figures().await.unwrap();
+    assert_eq!(figures, std::slice::from_ref(&unnamed));
     let second = now.after(SECOND);
     deliver(&store, "2", None, second).await;
     deliver(&store, "1", None, now).await;
