@@ -1,106 +1,95 @@
 //! Nudging the relay, after an answer, when there is something to pass on.
 
 use bytes::Bytes;
-use edge::Host;
-use smartcar::{Clock, Http, Spawn, Timestamp};
+use edge::Platform;
+use http::{Request, StatusCode, header};
+use smartcar::Timestamp;
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Duration,
 };
-use store::old::chore::is_ahead;
+use store::chore::is_ahead;
 
-const RELAY: &str = "http://relay.spin.internal/run";
+const RELAY: &str = "http://relay.spin.internal/nudge";
 
-/// A run takes events for 30 seconds, and a sink has 45 for the last of them.
-const DEADLINE: Duration = Duration::from_secs(80);
+/// The relay answers at once: before it sends anything. But it may have to start first,
+/// and to wait for the database.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// From one nudge to the next: what comes meanwhile is passed on together.
 const BETWEEN: Duration = Duration::from_millis(20);
 
-/// Where there are no sinks, or the relay is not there, it is asked again after
-/// this. A nudge that never came is made up for by the relay's schedule.
+/// Where the relay is not there, it is nudged again after this, and where it asks for
+/// a longer rest too. A nudge that never came is made up for by the relay's schedule.
 const REST: Duration = Duration::from_secs(10);
 
-/// Where all sinks are off or paused.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The nudges of an instance.
+pub(crate) struct Nudges<P: 'static> {
+    platform: &'static P,
+    /// Whether a nudge is under way, or another one follows soon.
+    is_nudging: AtomicBool,
+    /// Whether something was stored since the last nudge.
+    is_more: AtomicBool,
+    not_before: AtomicI64,
+}
 
-/// Whether this instance is nudging, and whether more has come since.
-static IS_NUDGING: AtomicBool = AtomicBool::new(false);
-static IS_MORE: AtomicBool = AtomicBool::new(false);
-static NOT_BEFORE: AtomicI64 = AtomicI64::new(0);
-
-/// How many runs of this instance's nudges go on. A run that waits for a slow sink
-/// is no reason to keep the others waiting.
-static RUNS: AtomicUsize = AtomicUsize::new(0);
-const MOST_RUNS: usize = 4;
-
-/// Nudges the relay after this answer.
-pub(crate) fn soon() {
-    IS_MORE.store(true, Ordering::Relaxed);
-    if is_resting() || IS_NUDGING.swap(true, Ordering::Relaxed) {
-        return;
+impl<P: Platform> Nudges<P> {
+    pub(crate) const fn new(platform: &'static P) -> Self {
+        Self {
+            platform,
+            is_nudging: AtomicBool::new(false),
+            is_more: AtomicBool::new(false),
+            not_before: AtomicI64::new(0),
+        }
     }
-    Host.spawn(async {
-        while IS_MORE.load(Ordering::Relaxed) && !is_resting() {
-            if RUNS.load(Ordering::Relaxed) < MOST_RUNS {
-                IS_MORE.store(false, Ordering::Relaxed);
-                RUNS.fetch_add(1, Ordering::Relaxed);
-                Host.spawn(run());
+
+    /// Nudges the relay after this answer.
+    pub(crate) fn soon(&'static self) {
+        self.is_more.store(true, Ordering::Relaxed);
+        if self.is_resting() || self.is_nudging.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.platform.spawn(async {
+            while self.is_more.swap(false, Ordering::Relaxed) {
+                let rest = self.nudge().await;
+                if rest >= REST {
+                    let until = self.platform.now().after(REST);
+                    self.not_before.store(until.0, Ordering::Relaxed);
+                    break;
+                }
+                // After a short rest, what came meanwhile is passed on as soon as a
+                // sink can be sent something.
+                self.platform.sleep(rest).await;
             }
-            Host.sleep(BETWEEN).await;
+            self.is_nudging.store(false, Ordering::Relaxed);
+        });
+    }
+
+    fn is_resting(&self) -> bool {
+        let until = Timestamp(self.not_before.load(Ordering::Relaxed));
+        is_ahead(until, self.platform.now(), REST)
+    }
+
+    /// Has the relay pass on what is due. For how long it need not be nudged again.
+    async fn nudge(&self) -> Duration {
+        let Ok(request) = Request::post(RELAY).body(Bytes::new()) else {
+            return REST;
+        };
+        match self.platform.open(request, DEADLINE).await {
+            Ok(answer) if answer.status() == StatusCode::NO_CONTENT => {
+                let rest = answer.headers().get(header::RETRY_AFTER);
+                rest.map_or(BETWEEN, |rest| seconds(rest.as_bytes()).unwrap_or(REST))
+            }
+            _ => REST,
         }
-        IS_NUDGING.store(false, Ordering::Relaxed);
-    });
-}
-
-async fn run() {
-    let rest = nudge().await;
-    RUNS.fetch_sub(1, Ordering::Relaxed);
-    let Some(rest) = rest else { return };
-    NOT_BEFORE.store(Host.now().after(rest).0, Ordering::Relaxed);
-    if rest == PAUSE {
-        // What came meanwhile is passed on as soon as a sink can be sent something.
-        Host.sleep(PAUSE).await;
-        if IS_MORE.load(Ordering::Relaxed) {
-            soon();
-        }
     }
 }
 
-fn is_resting() -> bool {
-    let until = Timestamp(NOT_BEFORE.load(Ordering::Relaxed));
-    is_ahead(until, Host.now(), REST)
-}
-
-/// Has the relay pass on what is due. For how long it need not be asked again.
-async fn nudge() -> Option<Duration> {
-    let request = http::Request::post(RELAY).body(Bytes::new()).ok()?;
-    match Host.send(request, DEADLINE).await {
-        Ok(answer) if answer.status().is_success() => rest(answer.body()),
-        _ => Some(REST),
-    }
-}
-
-/// `{"sinks":1,"ready":0,…}`: whatever else the relay says.
-fn rest(said: &[u8]) -> Option<Duration> {
-    let has = |field: &[u8]| memchr::memmem::find(said, field).is_some();
-    if has(b"\"sinks\":0") {
-        Some(REST)
-    } else if has(b"\"ready\":0") {
-        Some(PAUSE)
-    } else {
-        None
-    }
+/// The value of `Retry-After`, where it is a number of seconds.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let seconds = std::str::from_utf8(value).ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).max(BETWEEN))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relay_is_left_alone_while_no_sink_can_be_sent_anything() {
-        assert_eq!(rest(br#"{"dead":0,"ready":0,"sinks":0}"#), Some(REST));
-        assert_eq!(rest(br#"{"dead":0,"ready":0,"sinks":2}"#), Some(PAUSE));
-        assert_eq!(rest(br#"{"dead":0,"ready":1,"sinks":2}"#), None);
-    }
-}
+mod tests;

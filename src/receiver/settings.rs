@@ -1,14 +1,12 @@
 //! What the operator decided, read once by each instance.
 
 use edge::{
-    Host, Once,
-    log::{self, Event, Level, Seldom},
-    respond::{Code, Problem},
+    Variables,
     variables::{self, VariableError},
 };
-use smartcar::{Clock, ManagementToken};
+use smartcar::ManagementToken;
 use std::time::Duration;
-use store::old::retention;
+use store::retention;
 
 /// The receiver's configuration.
 pub(crate) struct Settings {
@@ -22,47 +20,37 @@ pub(crate) struct Settings {
     pub(crate) retention: Duration,
 }
 
-static SETTINGS: Once<Settings> = Once::new();
-
-/// The configuration. Without a management token nothing can be verified.
-pub(crate) async fn settings() -> Result<&'static Settings, Problem> {
-    let settings = SETTINGS.get_or_try_init(&Host, read);
-    settings.await.map_err(|reason| {
-        static LINE: Seldom = Seldom::a_minute();
-        if LINE.is_due(Host.now()) {
-            log::line(&Host, Level::Error, Event::NotConfigured)
-                .with("reason", reason)
-                .write();
+impl Settings {
+    /// The configuration. Without a management token nothing can be verified.
+    ///
+    /// # Errors
+    /// What is missing or wrong, in a sentence.
+    pub(crate) async fn read(platform: &impl Variables) -> Result<Self, String> {
+        let said = |error: VariableError| error.to_string();
+        let tokens = variables::management_tokens(platform).await.map_err(said)?;
+        if tokens.is_empty() {
+            return Err("the variable management_tokens is not set".to_owned());
         }
-        let detail = "this receiver is not configured yet; its log says what is missing";
-        Problem::new(Code::NotConfigured, detail).retry_after(crate::RETRY_AFTER)
-    })
-}
-
-async fn read() -> Result<Settings, String> {
-    let said = |error: VariableError| error.to_string();
-    let tokens = variables::management_tokens(&Host).await.map_err(said)?;
-    if tokens.is_empty() {
-        return Err("the variable management_tokens is not set".to_owned());
+        let signed = variables::text(platform, "require_signed_verify")
+            .await
+            .map_err(said)?;
+        let max_age = variables::text(platform, "max_delivery_age")
+            .await
+            .map_err(said)?;
+        let max_age = Duration::from_secs(positive("max_delivery_age", &max_age)?);
+        let retention = retention::configured(platform).await?;
+        if retention <= max_age {
+            // A replay must not outlive the memory of what was received.
+            let flaw = "the variable max_delivery_age must be less than retention_days";
+            return Err(flaw.to_owned());
+        }
+        Ok(Self {
+            tokens,
+            require_signed_verify: switch("require_signed_verify", &signed)?,
+            max_age,
+            retention,
+        })
     }
-    let signed = variables::text(&Host, "require_signed_verify")
-        .await
-        .map_err(said)?;
-    let max_age = variables::text(&Host, "max_delivery_age")
-        .await
-        .map_err(said)?;
-    let max_age = Duration::from_secs(positive("max_delivery_age", &max_age)?);
-    let retention = retention::configured().await?;
-    if retention <= max_age {
-        // A replay must not outlive the memory of what was received.
-        return Err("the variable max_delivery_age must be less than retention_days".to_owned());
-    }
-    Ok(Settings {
-        tokens,
-        require_signed_verify: switch("require_signed_verify", &signed)?,
-        max_age,
-        retention,
-    })
 }
 
 fn positive(name: &str, value: &str) -> Result<u64, String> {
@@ -81,6 +69,73 @@ fn switch(name: &str, value: &str) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use smartcar::testing::Fake;
+
+    fn read(changes: &[(&str, &str)]) -> Result<Settings, String> {
+        let fake = Fake::new();
+        for (name, value) in [
+            ("management_tokens", "new-token, old-token"),
+            ("require_signed_verify", "false"),
+            ("max_delivery_age", "172800"),
+            ("retention_days", "7"),
+        ]
+        .iter()
+        .chain(changes)
+        {
+            fake.set_variable(name, value);
+        }
+        fake.run(Settings::read(&fake))
+    }
+
+    #[test]
+    fn settings_are_those_of_the_variables() {
+        let settings = read(&[("require_signed_verify", " true\n")]).unwrap();
+        assert_eq!(settings.tokens.len(), 2);
+        assert!(settings.require_signed_verify);
+        assert_eq!(settings.max_age, Duration::from_hours(48));
+        assert_eq!(settings.retention, Duration::from_hours(7 * 24));
+    }
+
+    #[test]
+    fn settings_name_the_variable_that_is_wrong() {
+        for (name, value, flaw) in [
+            (
+                "management_tokens",
+                " ,\n",
+                "the variable management_tokens is not set",
+            ),
+            (
+                "require_signed_verify",
+                "yes",
+                "the variable require_signed_verify must be true or false",
+            ),
+            (
+                "max_delivery_age",
+                "1.5",
+                "the variable max_delivery_age must be a whole number above 0",
+            ),
+            (
+                "retention_days",
+                "0",
+                "the variable retention_days must be a whole number above 0",
+            ),
+            (
+                "retention_days",
+                "2",
+                "the variable max_delivery_age must be less than retention_days",
+            ),
+        ] {
+            assert_eq!(read(&[(name, value)]).err().as_deref(), Some(flaw));
+        }
+        let unset = Fake::new();
+        assert_eq!(
+            unset.run(Settings::read(&unset)).err().as_deref(),
+            Some(
+                "failed to read the variable management_tokens: spin.toml does not give it to \
+                 this component"
+            )
+        );
+    }
 
     #[test]
     fn numbers_are_above_zero_and_switches_are_words() {

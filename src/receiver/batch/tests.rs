@@ -1,46 +1,46 @@
-//! Group commit on a database and a clock of the test's own.
+//! Group commit on a store of the test's own.
 
 use super::*;
+use smartcar::{Clock, Timestamp, delivery::Mode, testing::Fake};
 use std::{
     collections::BTreeSet,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
+use store::delivery::{Delivery, DeliveryFigures};
 
-/// A database that does nothing, and says nothing, before it has been asked twice. So
-/// a task can be dropped before and after what it asked for is done.
-struct Fake(Mutex<State>);
+/// A store that does nothing, and says nothing, before it has been polled twice. So a
+/// task can be dropped before and after what it asked for is done.
+struct FakeStore {
+    clock: Fake,
+    state: Mutex<State>,
+}
 
 struct State {
-    now: Instant,
-    /// Another connection writes until then.
-    locked_until: Instant,
+    /// Someone else writes until then.
+    locked_until: Timestamp,
     stored: BTreeSet<String>,
-    /// The statements that were committed, each with how many rows it had.
+    /// The inserts that were committed, each with how many rows it had.
     commits: Vec<usize>,
-    /// No statement with this event can be executed.
+    /// No insert of this event succeeds.
     bad: Option<&'static str>,
 }
 
-struct FakeBell(Arc<AtomicBool>);
-
-impl Drop for FakeBell {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+impl FakeStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
-}
 
-impl Fake {
-    /// Stores the rows, all of them or none.
-    fn commit(&self, rows: &[&Row]) -> Result<(), StoreError> {
+    /// Stores the events, all of them or none.
+    fn commit(&self, rows: &[&String]) -> Result<(), StoreError> {
         let mut state = self.state();
-        if state.now < state.locked_until {
-            return Err(StoreError::Locked);
+        if self.clock.now() < state.locked_until {
+            return Err(StoreError::Busy);
         }
-        let events: BTreeSet<String> = rows.iter().map(|row| row.event_id.clone()).collect();
+        let events: BTreeSet<String> = rows.iter().map(|event| (*event).clone()).collect();
         if events.iter().any(|event| state.bad == Some(event)) {
-            return Err(StoreError::Failed("it is bad".to_owned()));
+            return Err(StoreError::Unavailable("it is bad".to_owned()));
         }
         if events.len() < rows.len() || !events.is_disjoint(&state.stored) {
             return Err(StoreError::Taken("event_id".to_owned()));
@@ -50,11 +50,7 @@ impl Fake {
         Ok(())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
-    }
-
-    async fn be_asked_twice(&self) {
+    async fn be_polled_twice(&self) {
         let mut times = 0;
         poll_fn(|_| {
             times += 1;
@@ -68,66 +64,43 @@ impl Fake {
     }
 }
 
-impl Platform for Fake {
-    type Bell = FakeBell;
-    type Ring = Arc<AtomicBool>;
+impl Deliveries for FakeStore {
+    type Prepared = String;
 
-    fn bell(&self) -> (FakeBell, Arc<AtomicBool>) {
-        let is_rung = Arc::new(AtomicBool::new(false));
-        (FakeBell(Arc::clone(&is_rung)), is_rung)
+    const BATCH: usize = 16;
+
+    fn prepare(&self, delivery: &Delivery<'_>) -> String {
+        delivery.event_id.to_owned()
     }
 
-    async fn heard(&self, ring: Arc<AtomicBool>) {
-        poll_fn(|_| {
-            if ring.load(Ordering::Relaxed) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-    }
-
-    fn now(&self) -> Instant {
-        self.state().now
-    }
-
-    async fn sleep(&self, time: Duration) {
-        let until = self.now() + time;
-        poll_fn(|_| {
-            if self.now() >= until {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
-    }
-
-    async fn insert(&self, rows: &[&Row]) -> Result<(), StoreError> {
-        assert!((1..=MOST).contains(&rows.len()));
-        self.be_asked_twice().await;
+    async fn insert(&self, rows: &[&String]) -> Result<(), StoreError> {
+        assert!((1..=Self::BATCH).contains(&rows.len()));
+        self.be_polled_twice().await;
         self.commit(rows)?;
-        self.be_asked_twice().await;
+        self.be_polled_twice().await;
         Ok(())
     }
 
-    async fn stored(&self, rows: &[&Row]) -> Result<i64, StoreError> {
-        self.be_asked_twice().await;
+    async fn known(&self, rows: &[&String]) -> Result<Vec<bool>, StoreError> {
+        self.be_polled_twice().await;
         let state = self.state();
-        let bits = rows.iter().enumerate().map(|(place, row)| {
-            let is_stored = state.stored.contains(&row.event_id);
-            i64::from(is_stored) << place
-        });
-        Ok(bits.sum())
+        let known = rows.iter().map(|event| state.stored.contains(*event));
+        Ok(known.collect())
     }
 
-    fn prefer_others(&self) {}
+    async fn forget_deliveries(&self, _: Timestamp, _: i64) -> Result<bool, StoreError> {
+        unreachable!("a batch forgets nothing")
+    }
+
+    async fn delivery_figures(&self) -> Result<DeliveryFigures, StoreError> {
+        unreachable!("a batch counts nothing")
+    }
 }
 
 /// The requests of an instance: each a task that stores a row.
 struct Instance {
-    batches: &'static Batches<Fake>,
+    clock: Fake,
+    batches: &'static Batches<Fake, FakeStore>,
     tasks: Vec<Task>,
 }
 
@@ -139,36 +112,49 @@ enum Task {
 
 impl Instance {
     fn new() -> Self {
-        let now = Instant::now();
+        let clock = Fake::new();
         let state = State {
-            now,
-            locked_until: now,
+            locked_until: clock.now(),
             stored: BTreeSet::new(),
             commits: Vec::new(),
             bad: None,
         };
-        let batches = Box::leak(Box::new(Batches::new(Fake(Mutex::new(state)))));
-        let tasks = Vec::new();
-        Self { batches, tasks }
+        let store = FakeStore {
+            clock: clock.clone(),
+            state: Mutex::new(state),
+        };
+        let platform = Box::leak(Box::new(clock.clone()));
+        let batches = Batches::new(platform, Box::leak(Box::new(store)));
+        Self {
+            clock,
+            batches: Box::leak(Box::new(batches)),
+            tasks: Vec::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.batches.platform.state()
+        self.batches.store.state()
     }
 
-    /// Another connection writes for so long.
+    /// Someone else writes for so long.
     fn lock(&self, time: Duration) {
-        let mut state = self.state();
-        state.locked_until = state.now + time;
+        self.state().locked_until = self.clock.now().after(time);
     }
 
     /// A delivery arrives.
     fn deliver(&mut self, event: &str) {
-        let row = Row {
-            event_id: event.to_owned(),
-            rest: std::array::from_fn(|_| Value::Null),
-        };
-        let task = Box::pin(self.batches.store(row));
+        let prepared = self.batches.store.prepare(&Delivery {
+            event_id: event,
+            event_type: "VEHICLE_STATE",
+            mode: Mode::Live,
+            vehicle_id: None,
+            user_id: None,
+            delivered_at: None,
+            received_at: self.clock.now(),
+            body: b"{}",
+            report: None,
+        });
+        let task = Box::pin(self.batches.store(prepared));
         self.tasks.push(Task::Running(task));
     }
 
@@ -187,7 +173,7 @@ impl Instance {
         for task in 0..self.tasks.len() {
             self.poll(task);
         }
-        self.state().now += Duration::from_millis(1);
+        self.clock.advance(Duration::from_millis(1));
     }
 
     fn run(&mut self, time: Duration) {
@@ -209,11 +195,11 @@ impl Instance {
     }
 }
 
-const PATIENCE: Duration = Wait::PATIENCE;
+const PATIENCE: Duration = StoreError::PATIENCE;
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn locked() -> Outcome {
-    Outcome::Failed(StoreError::Locked.to_string())
+    Outcome::Failed(StoreError::Busy.to_string())
 }
 
 #[test]
@@ -226,7 +212,7 @@ fn batch_takes_all_that_came_meanwhile() {
     for task in 0..20 {
         assert_eq!(instance.outcome(task), Some(&Outcome::Stored), "{task}");
     }
-    assert_eq!(instance.state().commits, [1, MOST, 3]);
+    assert_eq!(instance.state().commits, [1, FakeStore::BATCH, 3]);
 }
 
 #[test]
@@ -364,7 +350,7 @@ fn drop_after(scene: Scene, victim: usize, steps: usize) -> bool {
                 break;
             }
         }
-        instance.state().now += Duration::from_millis(1);
+        instance.clock.advance(Duration::from_millis(1));
     }
     while let Some(event) = EVENTS.get(instance.tasks.len()) {
         instance.deliver(event);
