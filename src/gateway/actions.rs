@@ -21,11 +21,7 @@ use edge::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 use smartcar::{ApiError, Evidence, Timestamp, UserId, VehicleId, write_time};
-use store::{
-    CLOCKS_DIFFER,
-    action::{ClaimedAction, Completion, Holder, LOST_AFTER, NewAction, Outcome, least_id},
-    old::sqlite::Value,
-};
+use store::action::{ClaimedAction, Completion, Holder, LOST_AFTER, NewAction, Outcome, least_id};
 
 /// Says which action an answer belongs to.
 pub(crate) const ACTION_ID: &str = "edge-command-id";
@@ -79,19 +75,6 @@ pub(crate) enum Begun {
     New(Running),
     /// It was done before under the same key.
     Before(Response),
-}
-
-/// The outcome that is known now. What has run for longer than any call may take is
-/// lost, and so is what began by a clock that was ahead. `?1` and `?2` are those of
-/// [`running_since`].
-pub(crate) const OUTCOME: &str = "CASE
-    WHEN outcome = 'running' AND started_at NOT BETWEEN ?1 AND ?2 THEN 'unknown'
-    ELSE outcome END";
-
-/// The first and the last moment at which an action can have begun that still runs.
-pub(crate) fn running_since(now: Timestamp) -> [Value; 2] {
-    let first = now.before(LOST_AFTER).0.saturating_add(1);
-    [Value::from(first), Value::from(now.after(CLOCKS_DIFFER).0)]
 }
 
 /// Begins an action, unless it was begun before or another one is in the way.

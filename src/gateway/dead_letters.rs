@@ -5,7 +5,7 @@ use crate::{
     actions,
     app::App,
     callers::Caller,
-    database::{self, Store},
+    database::Store,
     inbound::Inbound,
     invalid,
     list::{self, Window},
@@ -18,18 +18,7 @@ use edge::{
 use http::StatusCode;
 use serde_json::{json, value::RawValue};
 use smartcar::{Timestamp, parse_time, write_time};
-use store::old::sqlite::{Row, Value};
-
-/// The columns are those of [`shown`]. The newest first.
-const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,
-        attempts, error, received_at, dead_at
-    FROM outbox JOIN delivery ON delivery.event_id = outbox.event_id
-    WHERE dead_at IS NOT NULL AND (?1 IS NULL OR seq < ?1) AND (?2 IS NULL OR sink = ?2)
-    ORDER BY seq DESC LIMIT ?3";
-
-/// As new: it has another day and as many attempts.
-const REPLAY: &str = "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0, created_at = ?1
-    WHERE dead_at IS NOT NULL";
+use store::outbox::DeadLetter;
 
 /// The dead letters, a page at a time.
 pub(crate) async fn read<P: Platform, S: Store>(
@@ -41,13 +30,11 @@ pub(crate) async fn read<P: Platform, S: Store>(
     let window = Window::of(inbound)?;
     // After what is no dead letter nothing comes.
     let after = window.after.as_ref().map(|id| id.parse().unwrap_or(0_i64));
-    let parameters = [
-        Value::from(after),
-        Value::from(inbound.parameter("filter[sink]")?.as_deref()),
-        Value::from(window.limit()),
-    ];
-    let rows = database::query(app, DEAD, parameters).await?;
-    let data = rows.iter().map(shown).collect();
+    let sink = inbound.parameter("filter[sink]")?;
+    let store = app.store();
+    let letters = store.dead_letters(after, sink.as_deref(), window.limit());
+    let letters = letters.await.map_err(|error| app.unavailable(&error))?;
+    let data = letters.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/dead-letters", &window, data))
 }
 
@@ -61,47 +48,35 @@ pub(crate) async fn replay_one<P: Platform, S: Store>(
     let seq = seq(inbound.parts.get("deadLetterId"))?;
     let path = format!("/v3/dead-letters/{seq}/replay");
     let work = async {
-        let sql = format!("{REPLAY} AND seq = ?2 RETURNING seq");
-        let parameters = [Value::from(app.now().0), Value::from(seq)];
-        let replayed = database::query(app, &sql, parameters).await?.len();
-        if replayed == 0 {
+        let replayed = app.store().replay(seq, app.now()).await;
+        if !replayed.map_err(|error| app.unavailable(&error))? {
             let detail = "there is no dead letter of this id";
             return Err(Problem::new(Code::DeadLetterNotFound, detail));
         }
-        Ok(accepted(app, replayed))
+        Ok(accepted(app, 1))
     };
     actions::recorded(app, caller, "replay-dead-letter", &path, work, |_| false).await
 }
 
-/// Sends those again whose events were received in a while: so many at a time that
-/// nobody waits long for the lock.
+/// So many are replayed at a time that no one waits long for the lock.
+const MOST: i64 = 1000;
+
+/// Sends those again whose events were received in a while.
 pub(crate) async fn replay_many<P: Platform, S: Store>(
     app: &App<P, S>,
     caller: &Caller,
     inbound: &Inbound,
 ) -> Result<Response, Problem> {
     admit(caller)?;
-    let sql = format!(
-        "{REPLAY} AND seq IN (SELECT seq
-            FROM outbox INDEXED BY outbox_dead
-            CROSS JOIN delivery ON delivery.event_id = outbox.event_id
-            WHERE dead_at IS NOT NULL AND (?2 IS NULL OR sink = ?2)
-                AND received_at BETWEEN ?3 AND ?4
-            ORDER BY seq LIMIT 1000)
-        RETURNING seq"
-    );
-    let parameters = [
-        Value::from(app.now().0),
-        Value::from(inbound.parameter("filter[sink]")?.as_deref()),
-        Value::from(time(inbound, "filter[from]")?.0),
-        Value::from(time(inbound, "filter[to]")?.0),
-    ];
+    let sink = inbound.parameter("filter[sink]")?;
+    let from = time(inbound, "filter[from]")?;
+    let to = time(inbound, "filter[to]")?;
     let path = format!("/v3/dead-letters/replay?{}", inbound.query);
     let work = async {
-        Ok(accepted(
-            app,
-            database::query(app, &sql, parameters).await?.len(),
-        ))
+        let store = app.store();
+        let replayed = store.replay_received(sink.as_deref(), from, to, app.now(), MOST);
+        let replayed = replayed.await.map_err(|error| app.unavailable(&error))?;
+        Ok(accepted(app, replayed))
     };
     actions::recorded(app, caller, "replay-dead-letters", &path, work, |_| false).await
 }
@@ -141,19 +116,21 @@ fn time(inbound: &Inbound, name: &str) -> Result<Timestamp, Problem> {
     })
 }
 
-fn shown(row: &Row) -> serde_json::Value {
-    let time = |column| row.integer(column).map(Timestamp).and_then(write_time);
+fn shown(letter: &DeadLetter) -> serde_json::Value {
     json!({
-        "id": row.integer(0).map(|seq| seq.to_string()),
+        "id": letter.seq.to_string(),
         "type": "dead-letter",
         "attributes": {
-            "sink": row.text(1),
-            "eventId": row.text(2),
-            "eventType": row.text(3),
-            "vehicleId": row.text(4),
-            "attempts": row.integer(5),
-            "error": row.text(6),
+            "sink": letter.sink,
+            "eventId": letter.event_id,
+            "eventType": letter.event_type,
+            "vehicleId": letter.vehicle_id,
+            "attempts": letter.attempts,
+            "error": letter.error,
         },
-        "meta": {"receivedAt": time(7), "deadAt": time(8)},
+        "meta": {
+            "receivedAt": write_time(letter.received_at),
+            "deadAt": write_time(letter.dead_at),
+        },
     })
 }

@@ -2,10 +2,13 @@
 //! users of Smartcar's webhooks have met.
 
 use crate::tally::Tally;
-use edge::respond::Code;
 use serde::{Serialize, Serializer};
-use smartcar::{Limit, LimitScope, Timestamp, TokenStatus};
+use smartcar::{
+    Limit, LimitScope, Timestamp, TokenStatus,
+    delivery::{Mode, Rejection},
+};
 use std::time::Duration;
+use store::tally::{Outcome, Reason};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -117,12 +120,12 @@ impl Serialize for Diagnosis {
 /// counts of the last second may still be on their way.
 pub(crate) fn of(day: &Tally, silence: Option<Duration>) -> Vec<Diagnosis> {
     let mut found = Vec::new();
-    let live_mismatch = day.refused(Code::SignatureMismatch.as_str(), "LIVE");
-    let live_accepted = day.accepted("LIVE");
+    let live_mismatch = day.refused(&Reason::Signature(Rejection::Mismatch), Mode::Live);
+    let live_accepted = day.accepted(Mode::Live);
     if live_mismatch > 0 && live_accepted == 0 {
-        found.push(if day.accepted("TEST") > 0 {
+        found.push(if day.accepted(Mode::Test) > 0 {
             Diagnosis::TestEventsOnly
-        } else if day.of("verify") > 0 {
+        } else if day.of(&Outcome::Verify) > 0 {
             Diagnosis::VerifyOnly
         } else {
             Diagnosis::WrongManagementToken
@@ -130,14 +133,14 @@ pub(crate) fn of(day: &Tally, silence: Option<Duration>) -> Vec<Diagnosis> {
     } else if live_mismatch > live_accepted {
         found.push(Diagnosis::MostlyForged);
     }
-    let stale = |mode| day.refused(Code::StaleDelivery.as_str(), mode);
-    if stale("LIVE") + stale("TEST") > 0 {
+    let stale = |mode| day.refused(&Reason::Stale, mode);
+    if stale(Mode::Live) + stale(Mode::Test) > 0 {
         found.push(Diagnosis::StaleDeliveries);
     }
-    if day.reason("clock ahead") > 0 {
+    if day.reason(&Reason::ClockAhead) > 0 {
         found.push(Diagnosis::ClockBehind);
     }
-    if day.of("failed") > 0 {
+    if day.of(&Outcome::Failed) > 0 {
         found.push(Diagnosis::StoreFailing);
     }
     if live_accepted == 0 && live_mismatch == 0 {
@@ -177,10 +180,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn day(rows: &[(&str, &str, &str)]) -> Tally {
-        Tally::of_rows(
-            rows.iter()
-                .map(|(outcome, reason, mode)| (*outcome, *reason, "VEHICLE_STATE", *mode, 3)),
-        )
+        let counts = rows.iter().map(|(outcome, reason, mode)| {
+            let kind = store::tally::Tally {
+                outcome: Outcome::parse(outcome),
+                reason: Reason::parse(reason),
+                event_type: "VEHICLE_STATE".to_owned(),
+                mode: if *mode == "TEST" {
+                    Mode::Test
+                } else {
+                    Mode::Live
+                },
+            };
+            (kind, 3)
+        });
+        Tally(counts.collect())
     }
 
     const NOW: Option<Duration> = Some(Duration::ZERO);

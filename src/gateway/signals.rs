@@ -6,7 +6,7 @@ use crate::{
     answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
     app::App,
     callers::Caller,
-    database::{self, Store},
+    database::Store,
     freshness::{Forwarded, Source, Wanted},
     inbound::Inbound,
     invalid,
@@ -28,10 +28,6 @@ use smartcar::{
     signal_permission,
 };
 use std::time::Duration;
-use store::{
-    old::sqlite::Value,
-    sqlite::reports::{self, REPORT},
-};
 
 #[derive(Serialize)]
 struct Catalogue {
@@ -212,17 +208,15 @@ impl Query<'_> {
         report.signals = signals
             .filter_map(|json| SignalReport::read(json, told_at, told_at))
             .collect();
-        let parameters = [
-            Value::from(self.vehicle.as_str()),
-            Value::from(user.as_str()),
-            Value::from(reports::rows(&report).as_str()),
-        ];
-        // A failure is in the log; then no list is called fresh.
-        let is_stored = database::execute(app, REPORT, parameters).await.is_ok();
-        owners::remember_attributes(app, &self.vehicle, &about).await;
-        if is_stored && self.code.is_none() && read.is_complete {
+        let (store, vehicle) = (app.store(), &self.vehicle);
+        if let Err(error) = store.report(vehicle, user, &report, &about).await {
+            // Then no list is called fresh.
+            app.unavailable(&error);
+        } else if self.code.is_none() && read.is_complete {
             let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();
-            stored::remember_listing(app, &self.vehicle, user, &codes, told_at).await;
+            if let Err(error) = store.listed(vehicle, user, &codes, told_at).await {
+                app.unavailable(&error);
+            }
         }
     }
 

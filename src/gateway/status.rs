@@ -1,43 +1,21 @@
 //! How the application is doing. Never a secret: whether there is a token and
 //! until when, not which.
 
-use crate::{
-    actions::{OUTCOME, running_since},
-    app::App,
-    callers::Caller,
-    database::Store as Kept,
-    diagnosis,
-    tally::Tally,
-};
+use crate::{app::App, callers::Caller, database::Store, diagnosis, tally::Tally};
 use edge::{
     Platform, Response,
     respond::{self, Problem},
-    sinks,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
 use smartcar::{Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
-use store::{
-    old::chore::is_ahead,
-    old::sqlite::{self, Store, StoreError, Value as Parameter},
-    sqlite::schema,
-};
+use std::time::Duration;
+use store::{StoreError, chore::is_ahead, outbox::LONGEST_PAUSE};
 
-/// From indexes alone: bodies are large, and there can be millions.
-const DELIVERIES: &str = "SELECT count(*), max(received_at) FROM delivery";
-
-const LAST_LIVE: &str = "SELECT received_at FROM delivery WHERE mode = 'LIVE'
-    ORDER BY received_at DESC LIMIT 1";
-
-const ACTIONS: &str = "FROM action WHERE started_at >= ?3 GROUP BY 1, 2 ORDER BY 1, 2";
-
-const ARRIVALS: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
-    FROM arrival WHERE arrived_at >= ?";
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Token, limits, stores, deliveries, commands, and what is wrong.
-pub(crate) async fn read<P: Platform, S: Kept>(
+pub(crate) async fn read<P: Platform, S: Store>(
     app: &App<P, S>,
     caller: &Caller,
 ) -> Result<Response, Problem> {
@@ -46,10 +24,10 @@ pub(crate) async fn read<P: Platform, S: Kept>(
     let token = client.tokens().status(client.platform()).await;
     let limits = client.limits().await;
     let key_value = app.platform().get("smartcar-edge").await;
-    let figures = Figures::read(now).await;
+    let figures = Figures::read(app.store(), now).await;
     let (database, figures) = match figures {
         Ok(figures) => (
-            json!({"reachable": true, "schemaVersion": schema::VERSION}),
+            json!({"reachable": true, "schemaVersion": S::VERSION}),
             figures,
         ),
         Err(error) => (
@@ -114,37 +92,25 @@ struct Figures {
 }
 
 impl Figures {
-    async fn read(now: Timestamp) -> Result<Self, StoreError> {
-        let store = sqlite::store().await?;
-        let since = Parameter::from(now.0.saturating_sub(DAY));
-        let [first, last] = running_since(now);
-        let sql = format!("SELECT kind, {OUTCOME}, count(*) {ACTIONS}");
-        let actions = store.query(&sql, [first, last, since.clone()]).await?;
-        let actions = actions.iter().map(
-            |row| json!({"command": row.text(0), "outcome": row.text(1), "count": row.integer(2)}),
-        );
-        let arrivals = store.query(ARRIVALS, [since]).await?;
-        let arrivals = arrivals.first().map(|row| {
-            json!({
-                "arrived": row.integer(0),
-                "completed": row.integer(1),
-                "failed": row.integer(2),
-                "lastAt": row.integer(3).map(Timestamp).and_then(write_time),
-            })
+    async fn read(store: &impl Store, now: Timestamp) -> Result<Self, StoreError> {
+        let since = now.before(DAY);
+        let actions = store.action_counts(since, now).await?;
+        let actions = actions.iter().map(|action| {
+            let outcome = action.outcome.as_str();
+            json!({"command": action.kind, "outcome": outcome, "count": action.count})
         });
-        let outbox = store.query(sinks::FIGURES, []).await?;
-        let outbox = outbox.iter().map(|row| {
-            // Nobody's name stands for everybody before the relay has ever run.
-            let name = row.text(0).filter(|name| !name.is_empty());
+        let arrivals = store.arrival_figures(since).await?;
+        let sinks = store.sink_figures().await?;
+        let outbox = sinks.iter().map(|sink| {
+            let paused_until = sink.paused_until;
             json!({
-                "sink": name,
-                "waiting": row.integer(3),
-                "deadLetters": row.integer(4),
-                "oldestAt": row.integer(5).map(Timestamp).and_then(write_time),
-                "switchedOff": row.text(1),
-                "pausedUntil": row.integer(2)
-                    .map(Timestamp)
-                    .filter(|at| is_ahead(*at, now, sinks::LONGEST_PAUSE))
+                "sink": sink.sink,
+                "waiting": sink.waiting,
+                "deadLetters": sink.dead_letters,
+                "oldestAt": sink.oldest_at.and_then(write_time),
+                "switchedOff": sink.switched_off,
+                "pausedUntil": paused_until
+                    .filter(|at| is_ahead(*at, now, LONGEST_PAUSE))
                     .and_then(write_time),
             })
         });
@@ -152,24 +118,25 @@ impl Figures {
             outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,
             commands: json!({"lastDay": actions.collect::<Value>()}),
-            connect: json!({"lastDay": arrivals}),
+            connect: json!({"lastDay": {
+                "arrived": arrivals.arrived,
+                "completed": arrivals.completed,
+                "failed": arrivals.failed,
+                "lastAt": arrivals.last_at.and_then(write_time),
+            }}),
         })
     }
 }
 
-async fn deliveries(store: &Store, now: Timestamp) -> Result<Value, StoreError> {
-    let rows = store.query(DELIVERIES, []).await?;
-    let of = |column| rows.first().and_then(|row| row.integer(column));
-    let (stored, last) = (of(0), of(1));
-    let live = store.query(LAST_LIVE, []).await?;
-    let last_live = live.first().and_then(|row| row.integer(0));
-    let silence = last_live.map(|at| now.since(Timestamp(at)));
+async fn deliveries(store: &impl Store, now: Timestamp) -> Result<Value, StoreError> {
+    let figures = store.delivery_figures().await?;
+    let silence = figures.last_live_at.map(|at| now.since(at));
     let minute = now.0 / 60_000;
-    let hour = Tally::since(store, minute - 60).await?;
-    let day = Tally::since(store, minute - 24 * 60).await?;
+    let hour = Tally(store.tallies_since(minute - 60).await?);
+    let day = Tally(store.tallies_since(minute - 24 * 60).await?);
     Ok(json!({
-        "stored": stored,
-        "lastAcceptedAt": last.map(Timestamp).and_then(write_time),
+        "stored": figures.stored,
+        "lastAcceptedAt": figures.last_received_at.and_then(write_time),
         "lastHour": hour.show(),
         "lastDay": day.show(),
         "diagnosis": diagnosis::of(&day, silence),
