@@ -15,6 +15,15 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 /// that was ahead, and is over.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
+/// How each sink fares: name, why it is off, until when it is paused, how many events
+/// wait, how many are dead letters, and since when the oldest waits. No event is
+/// counted for it.
+pub const FIGURES: &str =
+    "SELECT name, gone, paused_until, coalesce(waiting, 0), coalesce(dead, 0),
+        (SELECT min(created_at) FROM outbox INDEXED BY outbox_age
+            WHERE outbox.sink = name AND dead_at IS NULL)
+    FROM sink LEFT JOIN backlog ON backlog.sink = name ORDER BY name";
+
 /// A receiver of events.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
