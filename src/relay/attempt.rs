@@ -1,19 +1,17 @@
 //! One attempt to pass an event on, and when there is to be another.
 
 use crate::{
-    bindings::smartcar::edge::{
-        deliveries::Mode,
-        sink::{self, Event, Retry, SinkError},
-    },
-    outbox::{Due, Kept, LEASE, LIFE},
+    relay::Relay,
+    sink::{Event, SinkError, Sinks},
 };
 use edge::{
-    Host,
+    Platform,
     log::{self, Level},
 };
 use futures::future::{Either, select};
-use smartcar::{Clock, Random, Timestamp};
+use smartcar::Timestamp;
 use std::{pin::pin, time::Duration};
+use store::outbox::{Due, Kept, LEASE, LIFE};
 
 /// How often an event is sent at most.
 const ATTEMPTS: u32 = 20;
@@ -42,67 +40,78 @@ pub(crate) enum Attempted {
     Gone(Kept, String),
 }
 
-/// Sends an event to a sink.
-pub(crate) async fn attempt(sink: &str, due: Due) -> Attempted {
-    let (seq, attempt, received_at, since) = (due.seq, due.attempt, due.received_at, due.since);
-    let event_id = due.event_id.clone();
-    let is_given_up = attempt > ATTEMPTS;
-    let event = Event {
+impl<P: Platform, S, K: Sinks> Relay<P, S, K> {
+    /// Sends an event to a sink.
+    pub(crate) async fn attempt(&self, sink: &str, due: Due) -> Attempted {
+        let Due {
+            seq,
+            attempt,
+            since,
+            received_at,
+            ..
+        } = due;
+        let event_id = due.event_id.clone();
+        let result = if attempt > ATTEMPTS {
+            Err(SinkError::Rejected(GIVEN_UP.to_owned()))
+        } else {
+            let time = self.platform.sleep(DEADLINE);
+            within(time, self.destination.deliver(event(sink, due))).await
+        };
+        let now = self.platform.now();
+        let line = |level, outcome: &str, error: Option<&str>| {
+            log::line(&self.platform, level, log::Event::Relay)
+                .with("sink", sink)
+                .with("event_id", event_id.as_str())
+                .with("attempt", attempt)
+                .with("outcome", outcome)
+                .with("error", error)
+                .with("millis", now.0.saturating_sub(received_at.0))
+                .write();
+        };
+        let kept = |error: String, retry_after: Option<u32>, is_rejected: bool| {
+            let is_dead = is_rejected || is_last(attempt, since, now);
+            let outcome = if is_dead { "dead" } else { "kept" };
+            line(Level::Warn, outcome, Some(&error));
+            Kept {
+                seq,
+                attempt,
+                due_at: now.after(wait(attempt, retry_after, self.platform.unit())),
+                error,
+                is_dead,
+            }
+        };
+        match result {
+            Ok(()) => {
+                line(Level::Info, "delivered", None);
+                Attempted::Done(seq)
+            }
+            Err(SinkError::Unavailable {
+                retry_after,
+                detail,
+            }) => {
+                let kept = kept(detail, retry_after, false);
+                match retry_after.filter(|seconds| *seconds > 0) {
+                    Some(seconds) => Attempted::Paused(kept, Duration::from_secs(seconds.into())),
+                    None => Attempted::Kept(kept),
+                }
+            }
+            Err(SinkError::Rejected(why)) => Attempted::Kept(kept(why, None, true)),
+            Err(SinkError::Gone(why)) => Attempted::Gone(kept(why.clone(), None, false), why),
+        }
+    }
+}
+
+fn event(sink: &str, due: Due) -> Event {
+    Event {
         id: due.event_id,
         sink: sink.to_owned(),
         event_type: due.event_type,
-        mode: if due.is_test { Mode::Test } else { Mode::Live },
-        vehicle: due.vehicle_id,
-        user: due.user_id,
-        received_at,
-        attempt,
+        is_test: due.is_test,
+        vehicle_id: due.vehicle_id,
+        user_id: due.user_id,
+        received_at: due.received_at,
+        attempt: due.attempt,
         body: due.body,
-    };
-    let result = if is_given_up {
-        Err(SinkError::Rejected(GIVEN_UP.to_owned()))
-    } else {
-        within(Host.sleep(DEADLINE), sink::deliver(event)).await
-    };
-    let now = Host.now();
-    let line = |level, outcome: &str, error: Option<&str>| {
-        log::line(&Host, level, log::Event::Relay)
-            .with("sink", sink)
-            .with("event_id", event_id.as_str())
-            .with("attempt", attempt)
-            .with("outcome", outcome)
-            .with("error", error)
-            .with("millis", now.0.saturating_sub(received_at))
-            .write();
-    };
-    let kept = |error: String, retry_after: Option<u32>, is_rejected: bool| {
-        let is_dead = is_rejected || is_last(attempt, since, now);
-        let outcome = if is_dead { "dead" } else { "kept" };
-        line(Level::Warn, outcome, Some(&error));
-        Kept {
-            seq,
-            attempt,
-            due_at: now.after(wait(attempt, retry_after, &Host)),
-            error,
-            is_dead,
-        }
-    };
-    match result {
-        Ok(()) => {
-            line(Level::Info, "delivered", None);
-            Attempted::Done(seq)
-        }
-        Err(SinkError::Unavailable(Retry {
-            retry_after,
-            detail,
-        })) => {
-            let kept = kept(detail, retry_after, false);
-            match retry_after.filter(|seconds| *seconds > 0) {
-                Some(seconds) => Attempted::Paused(kept, Duration::from_secs(seconds.into())),
-                None => Attempted::Kept(kept),
-            }
-        }
-        Err(SinkError::Rejected(why)) => Attempted::Kept(kept(why, None, true)),
-        Err(SinkError::Gone(why)) => Attempted::Gone(kept(why.clone(), None, false), why),
     }
 }
 
@@ -116,10 +125,10 @@ async fn within(
 ) -> Result<(), SinkError> {
     match select(pin!(answer), pin!(time)).await {
         Either::Left((answer, _)) => answer,
-        Either::Right(((), _)) => Err(SinkError::Unavailable(Retry {
+        Either::Right(((), _)) => Err(SinkError::Unavailable {
             retry_after: None,
             detail: format!("the sink did not answer in {} s", DEADLINE.as_secs()),
-        })),
+        }),
     }
 }
 
@@ -130,52 +139,44 @@ fn is_last(attempt: u32, since: Timestamp, now: Timestamp) -> bool {
 
 /// The wait after attempt number `attempt`: anything up to the back-off, so that
 /// what failed together does not come back together, and no less than the sink
-/// asks for.
+/// asks for. `chance` is from 0 to 1.
 ///
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
-pub(crate) fn wait(attempt: u32, retry_after: Option<u32>, chance: &impl Random) -> Duration {
+fn wait(attempt: u32, retry_after: Option<u32>, chance: f64) -> Duration {
     let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
     let most = FIRST.saturating_mul(doubled).min(LONGEST);
     let asked_for = Duration::from_secs(retry_after.unwrap_or(0).into()).min(LIFE);
-    most.mul_f64(chance.unit().clamp(0.0, 1.0)).max(asked_for)
+    most.mul_f64(chance.clamp(0.0, 1.0)).max(asked_for)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Chance(f64);
-
-    impl Random for Chance {
-        fn unit(&self) -> f64 {
-            self.0
-        }
-    }
-
     #[test]
-    fn waits_grow_from_five_seconds_to_an_hour_and_are_any_part_of_that() {
-        let most = |attempt| wait(attempt, None, &Chance(1.0)).as_secs();
+    fn wait_grows_from_five_seconds_to_an_hour_and_is_any_part_of_that() {
+        let most = |attempt| wait(attempt, None, 1.0).as_secs();
         let waits: Vec<u64> = [1, 2, 3, 10, 11, 20].map(most).to_vec();
         assert_eq!(waits, [5, 10, 20, 2560, 3600, 3600]);
-        assert_eq!(wait(20, None, &Chance(0.0)), Duration::ZERO);
-        assert_eq!(wait(2, None, &Chance(0.5)), Duration::from_secs(5));
+        assert_eq!(wait(20, None, 0.0), Duration::ZERO);
+        assert_eq!(wait(2, None, 0.5), Duration::from_secs(5));
     }
 
     #[test]
     fn sink_without_an_answer_in_time_is_unavailable() {
         use futures::future::{FutureExt, pending, ready};
         let late = within(ready(()), pending()).now_or_never();
-        let Some(Err(SinkError::Unavailable(retry))) = late else {
-            panic!("it has to be tried again")
+        let unavailable = SinkError::Unavailable {
+            retry_after: None,
+            detail: "the sink did not answer in 45 s".to_owned(),
         };
-        assert_eq!(retry.retry_after, None);
-        assert_eq!(retry.detail, "the sink did not answer in 45 s");
+        assert_eq!(late, Some(Err(unavailable)));
         let in_time = within(pending(), ready(Ok(()))).now_or_never();
         assert!(matches!(in_time, Some(Ok(()))));
     }
 
     #[test]
-    fn an_event_is_given_up_after_twenty_attempts_or_its_time() {
+    fn event_is_given_up_after_twenty_attempts_or_its_time() {
         let since = Timestamp(1_700_000_000_000);
         let end = since.after(LIFE);
         assert!(!is_last(19, since, since) && is_last(20, since, since));
@@ -183,11 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_says_when_is_not_asked_before() {
-        let asked = wait(1, Some(120), &Chance(1.0));
+    fn wait_is_no_shorter_than_the_sink_asks_for() {
+        let asked = wait(1, Some(120), 1.0);
         assert_eq!(asked, Duration::from_secs(120));
-        // But nobody puts it off for ever.
-        let for_ever = wait(1, Some(u32::MAX), &Chance(1.0));
+        // But no sink puts it off for ever.
+        let for_ever = wait(1, Some(u32::MAX), 1.0);
         assert_eq!(for_ever, LIFE);
     }
 }

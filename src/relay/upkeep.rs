@@ -2,147 +2,155 @@
 //! too long, removing what waits for sinks that were left out, and correcting what a
 //! clock that was ahead has written.
 
-use crate::outbox::{LEASE, LIFE};
-use edge::Host;
-use smartcar::{Clock, Timestamp};
-use std::time::Duration;
+use crate::{
+    relay::{Relay, RelayStore},
+    sink::Sinks,
+};
+use edge::Platform;
 use store::{
-    old::chore::{Chore, ROWS, SKEW, steps},
-    old::sqlite::{Store, StoreError, Value},
+    StoreError,
+    chore::{ROWS, steps},
 };
 
-static OUTBOX: Chore = Chore::new("outbox", Duration::from_secs(60));
-
-const SINKS: &str = "SELECT name FROM sink";
-
-/// Whether something waits for `?1` since `?3` or longer and is not being sent at `?2`.
-pub(crate) const IS_OLD: &str = "SELECT EXISTS (
-    SELECT 1 FROM outbox INDEXED BY outbox_age
-    WHERE sink = ?1 AND dead_at IS NULL AND created_at <= ?3 AND claimed_until <= ?2)";
-
-pub(crate) const EXPIRE: &str = "UPDATE outbox NOT INDEXED
-    SET dead_at = ?2, error = coalesce(error, 'it waited for a day')
-    WHERE seq IN (
-        SELECT seq FROM outbox INDEXED BY outbox_age
-        WHERE sink = ?1 AND dead_at IS NULL AND created_at <= ?3 AND claimed_until <= ?2
-        ORDER BY created_at LIMIT ?4)";
-
-/// Sinks that were left out and that something still waits for.
-pub(crate) const LEFT_OUT: &str =
-    "SELECT sink FROM backlog WHERE sink NOT IN (SELECT name FROM sink)";
-
-pub(crate) const IS_LEFT: &str = "SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1)
-    AND NOT EXISTS (SELECT 1 FROM sink WHERE name = ?1)";
-
-/// It may have been configured again meanwhile; then its events are its own again.
-pub(crate) const REMOVE: &str = "DELETE FROM outbox NOT INDEXED
-    WHERE seq IN (SELECT seq FROM outbox WHERE sink = ?1 LIMIT ?2)
-        AND NOT EXISTS (SELECT 1 FROM sink WHERE name = ?1)";
-
-pub(crate) const FORGET: &str = "DELETE FROM backlog
-    WHERE sink = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1)
-        AND NOT EXISTS (SELECT 1 FROM sink WHERE name = ?1)";
-
-/// Claims that end later than one can: each is over.
-pub(crate) const IS_AHEAD: &str = "SELECT EXISTS (
-    SELECT 1 FROM outbox INDEXED BY outbox_claimed WHERE claimed_until > ?1 AND claimed_until > 0)";
-
-pub(crate) const RELEASE: &str = "UPDATE outbox INDEXED BY outbox_claimed
-    SET claimed_until = 0, due_at = 0 WHERE claimed_until > ?1 AND claimed_until > 0";
-
-/// Whether something is to be sent to `?1` later than can have been decided.
-pub(crate) const IS_FAR: &str = "SELECT EXISTS (
-    SELECT 1 FROM outbox INDEXED BY outbox_due
-    WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at > ?2)";
-
-pub(crate) const BRING_NEAR: &str = "UPDATE outbox NOT INDEXED SET due_at = 0
-    WHERE seq IN (
-        SELECT seq FROM outbox INDEXED BY outbox_due
-        WHERE sink = ?1 AND dead_at IS NULL AND waits = 0 AND due_at > ?2 LIMIT ?3)";
-
-/// Does it, if it is time and no other instance does.
-pub(crate) async fn soon(store: &Store) -> Result<(), StoreError> {
-    let now = Host.now();
-    if !OUTBOX.is_worth_asking(now) || !OUTBOX.take(store, now).await? {
-        return Ok(());
+impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
+    /// Does it, if it is time and no other instance does.
+    pub(crate) async fn keep_up(&self) -> Result<(), StoreError> {
+        let Self {
+            platform,
+            store,
+            upkeep,
+            ..
+        } = self;
+        let now = platform.now();
+        if !upkeep.is_worth_asking(now) || !upkeep.take(store, now).await? {
+            return Ok(());
+        }
+        let mut is_left = false;
+        store.release_claims(now).await?;
+        for sink in store.sinks().await? {
+            let expire = async || store.expire(&sink, now, ROWS).await;
+            is_left |= steps(platform, expire).await?;
+            let bring_near = async || store.bring_near(&sink, now, ROWS).await;
+            is_left |= steps(platform, bring_near).await?;
+        }
+        for sink in store.left_out_sinks().await? {
+            let remove = async || store.remove_left_out(&sink, ROWS).await;
+            is_left |= steps(platform, remove).await?;
+        }
+        if is_left {
+            upkeep.go_on(store, platform.now()).await?;
+        }
+        Ok(())
     }
-    let mut is_left = false;
-    // Others claim while this looks, and their clocks may be a little ahead.
-    let ahead = [Value::from(now.after(LEASE + SKEW).0)];
-    if is(store, IS_AHEAD, ahead.clone()).await? {
-        store.execute(RELEASE, ahead).await?;
-    }
-    for name in names(store, SINKS).await? {
-        is_left |= expire(store, &name, now).await?;
-        is_left |= bring_near(store, &name, now).await?;
-    }
-    for name in names(store, LEFT_OUT).await? {
-        is_left |= remove(store, &name).await?;
-    }
-    if is_left {
-        OUTBOX.go_on(store, Host.now()).await?;
-    }
-    Ok(())
 }
 
-/// Gives up what has waited for too long.
-async fn expire(store: &Store, sink: &str, now: Timestamp) -> Result<bool, StoreError> {
-    let old = [
-        Value::from(sink),
-        Value::from(now.0),
-        Value::from(now.before(LIFE).0),
-    ];
-    let mut step = old.to_vec();
-    step.push(Value::from(ROWS));
-    steps(
-        &Host,
-        async || is(store, IS_OLD, old.clone()).await,
-        async || store.execute(EXPIRE, step.clone()).await,
-    )
-    .await
-}
+#[cfg(test)]
+mod tests {
+    use crate::testing::{DAY, HOUR, MINUTE, SECOND, World, run};
+    use smartcar::Clock;
+    use store::Outbox;
 
-/// What is due later than an event lives was put off by a clock that was ahead.
-async fn bring_near(store: &Store, sink: &str, now: Timestamp) -> Result<bool, StoreError> {
-    let far = [Value::from(sink), Value::from(now.after(LIFE + SKEW).0)];
-    let mut step = far.to_vec();
-    step.push(Value::from(ROWS));
-    steps(
-        &Host,
-        async || is(store, IS_FAR, far.clone()).await,
-        async || store.execute(BRING_NEAR, step.clone()).await,
-    )
-    .await
-}
-
-/// Removes what waits for a sink that was left out.
-async fn remove(store: &Store, sink: &str) -> Result<bool, StoreError> {
-    let is_left = steps(
-        &Host,
-        async || is(store, IS_LEFT, [Value::from(sink)]).await,
-        async || {
-            let step = [Value::from(sink), Value::from(ROWS)];
-            store.execute(REMOVE, step).await
-        },
-    )
-    .await?;
-    if !is_left {
-        store.execute(FORGET, [Value::from(sink)]).await?;
+    /// A world with a sink that is paused, in which the relay has just run.
+    fn paused() -> World {
+        let world = World::new(&["a"]);
+        world.fake.run(async {
+            run(world.relay()).await;
+            let now = world.fake.now();
+            world.store.pause_sink("a", now, HOUR).await.unwrap();
+        });
+        world
     }
-    Ok(is_left)
-}
 
-async fn is(
-    store: &Store,
-    question: &str,
-    parameters: impl Into<Vec<Value>>,
-) -> Result<bool, StoreError> {
-    let row = store.first(question, parameters).await?;
-    Ok(row.and_then(|row| row.integer(0)) == Some(1))
-}
+    #[test]
+    fn upkeep_is_done_once_a_minute_by_one_instance_of_two() {
+        let world = paused();
+        let (one, other) = (world.relay(), world.relay());
+        let dead = async || world.figures("a").await.dead_letters;
+        world.fake.run(async {
+            let began = world.fake.now();
+            let old = began.before(DAY);
+            world.deliver_at("e-1", Some("v-1"), old).await;
+            // The run that put the sink in force has done it.
+            run(one).await;
+            run(other).await;
+            assert_eq!(dead().await, 0);
+            world.fake.advance(MINUTE);
+            run(one).await;
+            assert_eq!(dead().await, 1);
+            world.deliver_at("e-2", Some("v-2"), old).await;
+            let next = world.fake.now().after(MINUTE);
+            while world.fake.now() < next {
+                run(one).await;
+                run(other).await;
+                assert_eq!(dead().await, 1);
+                world.fake.advance(10 * SECOND);
+            }
+            run(other).await;
+            assert_eq!(dead().await, 2);
+            let letters = world.dead_letters().await;
+            let error = letters[0].error.as_deref();
+            assert_eq!(error, Some("it waited for a day"));
+        });
+        assert!(world.sinks.seen("a").is_empty());
+    }
 
-async fn names(store: &Store, of: &str) -> Result<Vec<String>, StoreError> {
-    let rows = store.query(of, []).await?;
-    let names = rows.iter().filter_map(|row| row.text(0));
-    Ok(names.map(str::to_owned).collect())
+    #[test]
+    fn upkeep_removes_what_waits_for_a_sink_that_was_left_out() {
+        let world = paused();
+        world.fake.run(async {
+            for event in 0..250 {
+                world.deliver(&format!("e-{event}"), Some("v-1")).await;
+            }
+            assert_eq!(world.figures("a").await.waiting, 250);
+            world.configure(&["b"]);
+            let relay = world.relay();
+            run(relay).await;
+            let left_out = world.store.left_out_sinks().await.unwrap();
+            assert_eq!(left_out, ["a"]);
+            world.fake.advance(MINUTE);
+            run(relay).await;
+            assert!(world.store.left_out_sinks().await.unwrap().is_empty());
+            // It comes back without them.
+            world.configure(&["a", "b"]);
+            run(world.relay()).await;
+            assert_eq!(world.figures("a").await.waiting, 0);
+        });
+    }
+
+    #[test]
+    fn upkeep_that_is_not_done_is_gone_on_with_by_the_next_run() {
+        let world = paused();
+        let relay = world.relay();
+        world.fake.run(async {
+            let old = world.fake.now().before(DAY);
+            for event in 0..2010 {
+                let event = format!("e-{event}");
+                world.deliver_at(&event, Some(&event), old).await;
+            }
+            world.fake.advance(MINUTE);
+            run(relay).await;
+            assert_eq!(world.figures("a").await.waiting, 10);
+            run(relay).await;
+            assert_eq!(world.figures("a").await.waiting, 0);
+        });
+    }
+
+    #[test]
+    fn upkeep_corrects_what_a_clock_that_was_ahead_has_written() {
+        let world = World::new(&["a"]);
+        let relay = world.relay();
+        world.fake.run(async {
+            run(relay).await;
+            world.deliver("e-1", Some("v-1")).await;
+            let ahead = world.fake.now().after(30 * DAY);
+            let due = world.store.claim("a", ahead, 16).await.unwrap();
+            assert_eq!(due.len(), 1);
+            assert_eq!(run(relay).await.delivered, 0);
+            world.fake.advance(MINUTE);
+            // The upkeep finds it, and the run after that.
+            assert_eq!(run(relay).await.delivered, 0);
+            assert_eq!(run(relay).await.delivered, 1);
+        });
+        assert_eq!(world.sinks.attempts("a"), [("e-1".to_owned(), 2)]);
+    }
 }
