@@ -5,11 +5,15 @@
 //! keys, in place of a token of its own stands the one that all instances share.
 
 mod actions;
+#[cfg(test)]
+mod actions_tests;
 mod answer;
 mod app;
 mod arrivals;
 mod callers;
 mod changes;
+#[cfg(test)]
+mod changes_tests;
 mod connect;
 mod connect_cookie;
 mod connect_page;
@@ -29,6 +33,8 @@ mod openapi;
 mod owners;
 mod pass;
 mod records;
+#[cfg(test)]
+mod records_tests;
 mod redacted;
 mod relay;
 mod routes;

@@ -9,12 +9,18 @@ use bytes::Bytes;
 use edge::Response;
 use futures::StreamExt;
 use http::{Request, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
-use smartcar::{UserId, VehicleId, testing::Fake};
+use smartcar::{
+    Clock, UserId, VehicleId,
+    delivery::Mode,
+    report::{Report, SignalReport},
+    testing::Fake,
+};
 use std::time::Duration;
 use store::{
-    Vehicles,
+    Deliveries, Schema, Vehicles,
+    delivery::Delivery,
     sqlite::native::{Native, NativeStore},
 };
 
@@ -80,9 +86,15 @@ impl Instance {
         ] {
             fake.set_variable(name, value);
         }
+        let instance = Self::on(&fake, &Native::new());
+        instance.set_keys(keys);
+        instance
+    }
+
+    /// Has the next instance know these keys, and the one for everything.
+    pub(crate) fn set_keys(&self, keys: &[Value]) {
         let keys: Vec<Value> = [key(ALL, &["*"])].iter().chain(keys).cloned().collect();
-        fake.set_variable("api_keys", &json!(keys).to_string());
-        Self::on(&fake, &Native::new())
+        self.fake.set_variable("api_keys", &json!(keys).to_string());
     }
 
     fn on(fake: &Fake, database: &Native) -> Self {
@@ -119,6 +131,29 @@ impl Instance {
         self.fake.run(remembered).unwrap();
     }
 
+    /// Delivers what a user's connection reports of a signal of a vehicle, as of now.
+    pub(crate) fn report(&self, vehicle: &str, user: &str, code: &str, body: &Value) {
+        let now = self.fake.now();
+        let signal = RawValue::from_string(json!({"code": code, "body": body}).to_string());
+        let signal = signal.unwrap();
+        let mut report = Report::new(None, now);
+        report.signals = SignalReport::read(&signal, now, now).into_iter().collect();
+        let event_id = format!("e-{}", self.count("SELECT count(*) FROM delivery"));
+        let store = self.store();
+        let prepared = store.prepare(&Delivery {
+            event_id: &event_id,
+            event_type: "VEHICLE_STATE",
+            mode: Mode::Live,
+            vehicle_id: Some(vehicle),
+            user_id: Some(user),
+            delivered_at: Some(now),
+            received_at: now,
+            body: b"{}",
+            report: Some(&report),
+        });
+        self.fake.run(store.insert(&[&prepared])).unwrap();
+    }
+
     /// What a request leads to before its body is read.
     pub(crate) async fn open(&self, request: Request<&str>) -> Answer {
         let (parts, body) = request.into_parts();
@@ -152,6 +187,7 @@ impl Instance {
 
     /// The number that a query of one column gives.
     pub(crate) fn count(&self, sql: &str) -> i64 {
+        self.fake.run(self.store().open()).unwrap();
         let found = self.database.raw().query_row(sql, (), |row| row.get(0));
         found.unwrap()
     }
