@@ -18,6 +18,8 @@ mod connect;
 mod connect_cookie;
 mod connect_page;
 mod connect_settings;
+#[cfg(test)]
+mod connect_tests;
 mod connect_vehicles;
 mod database;
 mod dead_letters;
