@@ -10,6 +10,8 @@ mod arrivals;
 mod chores;
 mod configurations;
 mod connection;
+#[cfg(test)]
+mod cost;
 mod dead_letters;
 mod deliveries;
 mod lookups;
@@ -143,3 +145,6 @@ mod contract {
 
     crate::contract::contract!(Native);
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,3 +158,63 @@ impl<C: Connect, P: Platform> Deliveries for Sqlite<C, P> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{
+        cost::{effort, plan},
+        schema::{STEPS, statements},
+    };
+    use rusqlite::params;
+
+    const ROWS: i64 = 100_000;
+
+    /// A database with many deliveries, a millisecond apart from 0.
+    fn filled() -> rusqlite::Connection {
+        let database = rusqlite::Connection::open_in_memory().unwrap();
+        for statement in STEPS.iter().flat_map(|step| statements(step)) {
+            database.execute_batch(statement).unwrap();
+        }
+        database.execute("DELETE FROM sink", []).unwrap();
+        let insert = "WITH RECURSIVE number(n) AS
+                (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1)
+            INSERT INTO delivery
+            SELECT 'e-' || n, 'T', 'LIVE', 'v-1', 'u-1', NULL, n, '{}' FROM number";
+        database.execute(insert, [ROWS]).unwrap();
+        database
+    }
+
+    #[test]
+    fn deliveries_are_forgotten_in_steps_that_do_not_grow_with_what_is_kept() {
+        let database = filled();
+        let (steps, _) = effort(&database, IS_OLD, [0]);
+        assert!(steps < 100, "{steps}");
+        let (steps, scanned) = effort(&database, FORGET, params![ROWS / 2, 100]);
+        println!("{steps} instructions, {scanned} rows scanned");
+        assert!(steps < 40_000 && scanned < 2000, "{steps}, {scanned}");
+        let (steps, _) = effort(&database, IS_OLD, [ROWS / 2]);
+        assert!(steps < 100, "{steps}");
+    }
+
+    #[test]
+    fn delivery_figures_read_no_body() {
+        let database = filled();
+        let plan = plan(&database, FIGURES);
+        for line in plan.lines().filter(|line| line.contains(" delivery ")) {
+            let is_by_index = line.contains("INDEX delivery_");
+            assert!(is_by_index, "{plan}");
+        }
+        let (steps, scanned) = effort(&database, FIGURES, []);
+        println!("{steps} instructions, {scanned} rows scanned\n{plan}");
+        assert!(steps < 200, "{steps}, {scanned}");
+    }
+
+    #[test]
+    fn deliveries_that_are_known_are_found_by_their_keys() {
+        let database = filled();
+        let events = (0..BATCH).map(|event| format!("e-{event}"));
+        let (steps, scanned) = effort(&database, &KNOWN, rusqlite::params_from_iter(events));
+        assert!(steps < 2000 && scanned < 100, "{steps}, {scanned}");
+    }
+}

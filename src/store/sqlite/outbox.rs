@@ -443,3 +443,6 @@ mod chosen_tests {
         assert!(chosen_of(&[]).is_empty());
     }
 }
+
+#[cfg(test)]
+mod tests;

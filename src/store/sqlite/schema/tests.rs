@@ -61,10 +61,18 @@ pub(super) fn receive(
     read.envelope.delivered_at = Some(Timestamp(delivered_at));
     read.envelope.mode = (mode == "TEST").then_some(Mode::Test);
     let report = read.report(Timestamp(NOW)).map(|report| rows(&report));
-    database.execute(
-        "INSERT INTO received VALUES (?1, ?2, ?3, 'v-1', ?4, ?5, ?6, ?7, ?8)",
-        params![event, kind, mode, user, delivered_at, NOW, body, report],
-    )
+    let insert = "INSERT INTO received VALUES (?1, ?2, ?3, 'v-1', ?4, ?5, ?6, ?7, ?8)";
+    let mut insert = database.prepare_cached(insert)?;
+    insert.execute(params![
+        event,
+        kind,
+        mode,
+        user,
+        delivered_at,
+        NOW,
+        body,
+        report
+    ])
 }
 
 fn deliver(database: &Connection, event: &str, mode: &str, delivered_at: i64, body: &str) {
@@ -128,8 +136,9 @@ fn every_order_of_six_updates_ends_in_the_same_state() {
         ),
     ];
     let mut outcomes = Vec::new();
+    let database = database();
     permutations(&mut [0, 1, 2, 3, 4, 5], 0, &mut |order| {
-        let database = database();
+        database.execute_batch("BEGIN").unwrap();
         for index in order {
             let (delivered_at, signal) = &updates[*index];
             deliver(
@@ -141,6 +150,7 @@ fn every_order_of_six_updates_ends_in_the_same_state() {
             );
         }
         outcomes.push(signals(&database));
+        database.execute_batch("ROLLBACK").unwrap();
     });
     assert_eq!(outcomes.len(), 720);
     assert_eq!(
@@ -181,8 +191,9 @@ fn fetch_by_a_clock(database: &Connection, [heard_at, clock]: [i64; 2], signals:
         .iter()
         .filter_map(|json| SignalReport::read(json, at, Timestamp(clock)))
         .collect();
-    database
-        .execute(REPORT, params!["v-1", "u-1", rows(&report)])
+    let mut insert = database.prepare_cached(REPORT).unwrap();
+    insert
+        .execute(params!["v-1", "u-1", rows(&report)])
         .unwrap();
 }
 
@@ -210,8 +221,9 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
         ),
     ];
     let mut outcomes = Vec::new();
+    let database = database();
     permutations(&mut [0, 1, 2, 3, 4, 5], 0, &mut |order| {
-        let database = database();
+        database.execute_batch("BEGIN").unwrap();
         for index in order {
             let (is_fetched, at, items) = &told[*index];
             if *is_fetched {
@@ -222,6 +234,7 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
             }
         }
         outcomes.push(signals(&database));
+        database.execute_batch("ROLLBACK").unwrap();
     });
     assert_eq!(
         outcomes[0],
