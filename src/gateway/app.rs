@@ -207,3 +207,63 @@ impl<P: Platform, S: Store> App<P, S> {
         &self.client
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Instance, SECOND, edge, error};
+
+    #[test]
+    fn gateway_that_is_not_configured_says_so_once_a_minute() {
+        let instance = Instance::new();
+        instance.fake.set_variable("signals_max_age", "soon");
+        for _ in 0..2 {
+            let refused = instance.call("GET", "/v3/audit");
+            assert_eq!(error(&refused), edge(503, "NOT_CONFIGURED"));
+        }
+        let lines = instance.fake.lines_about("not_configured");
+        assert_eq!(lines.len(), 1);
+        let reason = "the variable signals_max_age is no number of seconds";
+        assert_eq!(lines[0]["reason"], reason);
+        instance.fake.advance(60 * SECOND);
+        instance.call("GET", "/v3/audit");
+        assert_eq!(instance.fake.lines_about("not_configured").len(), 2);
+        // Whether it answers is another question.
+        for path in ["/healthz", "/openapi.json"] {
+            assert_eq!(instance.call("GET", path).status(), 200, "{path}");
+        }
+        // What was wrong is read again by the next request.
+        instance.fake.set_variable("signals_max_age", "300");
+        assert_eq!(instance.call("GET", "/v3/audit").status(), 200);
+    }
+
+    #[test]
+    fn gateway_with_a_variable_that_cannot_be_used_is_not_configured() {
+        for (name, value, fault) in [
+            ("require_idempotency_key", "yes", "neither true nor false"),
+            ("audit_retention_days", "1", "no number of days above 1"),
+            ("connect_lookups", "1", "no whole number from 2 to 65535"),
+            ("connect_mode", "test", "neither live nor simulated"),
+            ("webhook_id", "a/b", "no id"),
+        ] {
+            let instance = Instance::new();
+            instance.fake.set_variable(name, value);
+            let refused = instance.call("GET", "/v3/audit");
+            assert_eq!(error(&refused), edge(503, "NOT_CONFIGURED"), "{name}");
+            let lines = instance.fake.lines_about("not_configured");
+            assert_eq!(
+                lines[0]["reason"],
+                format!("the variable {name} is {fault}")
+            );
+        }
+    }
+
+    #[test]
+    fn gateway_without_keys_is_not_configured() {
+        let instance = Instance::new();
+        instance.fake.set_variable("api_keys", "");
+        let refused = instance.call("GET", "/v3/audit");
+        assert_eq!(error(&refused), edge(503, "NOT_CONFIGURED"));
+        let lines = instance.fake.lines_about("not_configured");
+        assert_eq!(lines[0]["reason"], "the variable api_keys is not set");
+    }
+}

@@ -63,8 +63,11 @@ async fn send(platform: &impl Http, url: &str) -> Option<http::Response<Bytes>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edge::respond;
-    use serde_json::json;
+    use crate::testing::{self, Instance, edge, error, key, request};
+    use ::edge::respond;
+    use serde_json::{Value, json};
+    use smartcar::Sent;
+    use store::StoreError;
 
     #[test]
     fn run_without_anything_due_is_idle() {
@@ -91,5 +94,77 @@ mod tests {
         for unreadable in ["{}", ""] {
             assert!(!was_idle(&respond::json(StatusCode::OK, unreadable)));
         }
+    }
+
+    /// An instance whose relay answers a run so.
+    fn with_relay(status: u16, body: &str) -> Instance {
+        let instance = Instance::with_keys(&[key("reader", &["read_audit"])]);
+        instance.fake.answer("/run", status, body);
+        instance
+    }
+
+    /// The outcomes on the record.
+    fn outcomes(instance: &Instance) -> Vec<Value> {
+        let audit = testing::body(&instance.call("GET", "/v3/audit"));
+        let records = audit["data"].as_array().unwrap().iter();
+        let records = records.map(|record| record["attributes"]["outcome"].clone());
+        records.collect()
+    }
+
+    #[test]
+    fn run_is_recorded_where_it_passed_something_on() {
+        let report = json!(RunReport {
+            delivered: 3,
+            sinks: 1,
+            ready: 1,
+            ..RunReport::default()
+        });
+        let instance = with_relay(200, &report.to_string());
+        let answer = instance.call("POST", "/run");
+        assert_eq!(testing::body(&answer), report);
+        let record = instance.record(&answer);
+        assert_eq!(
+            (&record["command"], &record["path"]),
+            (&json!("run-relay"), &json!("/run"))
+        );
+        assert_eq!(record["outcome"], "succeeded");
+        let sent = instance.fake.requests().pop().unwrap();
+        assert_eq!(sent.uri(), "http://relay.spin.internal/run");
+        let refused = instance.send(request("reader", "POST", "/run"));
+        assert_eq!(error(&refused), edge(403, "MISSING_SCOPE"));
+
+        let idle = with_relay(200, &json!(RunReport::default()).to_string());
+        let answer = idle.call("POST", "/run");
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.headers().contains_key("edge-command-id"));
+        assert!(outcomes(&idle).is_empty());
+    }
+
+    #[test]
+    fn run_of_a_relay_that_fails_is_recorded_as_unknown() {
+        let failed = r#"{"errors":[{"type":"EDGE","code":"STORE_UNAVAILABLE"}]}"#;
+        let instance = with_relay(503, failed);
+        let answer = instance.call("POST", "/run");
+        assert_eq!(error(&answer), edge(503, "STORE_UNAVAILABLE"));
+        let record = instance.record(&answer);
+        assert_eq!(record["outcome"], "unknown");
+        assert_eq!(record["error"], "EDGE/STORE_UNAVAILABLE");
+
+        let instance = Instance::new();
+        instance.fake.fail("/run", Sent::Maybe);
+        let answer = instance.call("POST", "/run");
+        assert_eq!(error(&answer), edge(502, "RELAY_UNREACHABLE"));
+        assert_eq!(answer.headers()["retry-after"], "30");
+        assert_eq!(outcomes(&instance), ["unknown"]);
+    }
+
+    #[test]
+    fn run_that_cannot_be_recorded_does_not_begin() {
+        let instance = with_relay(200, "{}");
+        assert!(outcomes(&instance).is_empty());
+        instance.database.fail_write(0, StoreError::Full);
+        let refused = instance.call("POST", "/run");
+        assert_eq!(error(&refused), edge(503, "STORE_UNAVAILABLE"));
+        assert_eq!(instance.fake.requests_to("/run"), 0);
     }
 }
