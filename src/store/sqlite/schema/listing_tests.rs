@@ -45,7 +45,7 @@ fn listed(database: &Connection) -> Vec<String> {
 fn two_listings(database: &Connection) {
     database
         .execute_batch(
-            "INSERT INTO vehicle (id, user_id, delivered_at) VALUES ('v-1', 'u-1', 0), ('v-2', 'u-1', 0);
+            "INSERT OR REPLACE INTO vehicle (id, user_id, delivered_at) VALUES ('v-1', 'u-1', 0), ('v-2', 'u-1', 0);
              INSERT INTO listing VALUES ('v-1', 'u-1', 5), ('v-1', 'u-2', 5), ('v-2', 'u-1', 5)",
         )
         .unwrap();
@@ -88,8 +88,7 @@ fn listing_of_an_earlier_version_is_not_believed_and_its_signals_stay() {
     let before = STEPS.iter().position(|step| *step == LISTINGS).unwrap();
     run(&database, &STEPS[..before]);
     report(&database, "u-1", 10);
-    let vehicle =
-        "INSERT INTO vehicle (id, user_id, delivered_at, listed_at) VALUES ('v-1', 'u-1', 0, 10)";
+    let vehicle = "INSERT OR REPLACE INTO vehicle (id, user_id, delivered_at, listed_at) VALUES ('v-1', 'u-1', 0, 10)";
     database.execute(vehicle, []).unwrap();
     run(&database, &STEPS[before..]);
     assert_eq!(listed(&database), [] as [&str; 0]);
