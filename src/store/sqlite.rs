@@ -66,24 +66,21 @@ impl<C: Connect, P: Platform> Sqlite<C, P> {
 
     /// Runs one statement and returns its rows. Where another connection is writing,
     /// tries again until it has finished.
-    async fn query(
+    fn query(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let parameters = parameters.into();
-        let connection = self.connection().await?;
-        connection::patiently(&self.platform, async || connection.query(sql, &parameters)).await
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> {
+        self.run(sql, parameters.into())
     }
 
     /// Runs one statement and returns its first row.
-    async fn first(
+    fn first(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
-    ) -> Result<Option<Row>, StoreError> {
-        let rows = self.query(sql, parameters).await?;
-        Ok(rows.into_iter().next())
+    ) -> impl Future<Output = Result<Option<Row>, StoreError>> {
+        self.run_for_one(sql, parameters.into())
     }
 
     /// Whether a question of one column is answered by 1.
@@ -94,12 +91,36 @@ impl<C: Connect, P: Platform> Sqlite<C, P> {
 
     /// Runs one statement that returns no rows. Where another connection is writing,
     /// tries again until it has finished.
-    async fn execute(
+    fn execute(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
-    ) -> Result<(), StoreError> {
-        let parameters = parameters.into();
+    ) -> impl Future<Output = Result<(), StoreError>> {
+        self.run_for_none(sql, parameters.into())
+    }
+
+    // One code for any number of parameters: components are to be small.
+
+    async fn run(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let connection = self.connection().await?;
+        connection::patiently(&self.platform, async || connection.query(sql, &parameters)).await
+    }
+
+    async fn run_for_one(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        let rows = self.run(sql, parameters).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    async fn run_for_truth(&self, sql: &str, parameters: Vec<Value>) -> Result<bool, StoreError> {
+        let row = self.run_for_one(sql, parameters).await?;
+        Ok(row.is_some_and(|row| row.is(0)))
+    }
+
+    async fn run_for_none(&self, sql: &str, parameters: Vec<Value>) -> Result<(), StoreError> {
         let connection = self.connection().await?;
         let attempt = async || connection.execute(sql, parameters.clone()).await;
         connection::patiently(&self.platform, attempt).await
