@@ -84,9 +84,12 @@ impl<C: Connect, P: Platform> Sqlite<C, P> {
     }
 
     /// Whether a question of one column is answered by 1.
-    async fn is(&self, sql: &str, parameters: impl Into<Vec<Value>>) -> Result<bool, StoreError> {
-        let row = self.first(sql, parameters).await?;
-        Ok(row.is_some_and(|row| row.is(0)))
+    fn is(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> impl Future<Output = Result<bool, StoreError>> {
+        self.run_for_truth(sql, parameters.into())
     }
 
     /// Runs one statement that returns no rows. Where another connection is writing,

@@ -85,7 +85,7 @@ impl<C: Connect, P: Platform> Vehicles for Sqlite<C, P> {
     }
 
     async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError> {
-        let only = |ids: Option<&[String]>| Value::from(ids.map(|ids| names(ids)).as_deref());
+        let only = |ids: Option<&[String]>| Value::from(ids.map(names).as_deref());
         let parameters = [
             Value::from(page.after),
             only(page.vehicles),
