@@ -8,21 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use smartcar::VehicleId;
-use std::{collections::BTreeSet, fmt, time::Duration};
-
-/// The longest that a sink is paused, whatever it asks for: one that has asked for
-/// too much by mistake is heard again. A pause that ends later was set by a clock
-/// that was ahead, and is over.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
-
-/// How each sink fares: name, why it is off, until when it is paused, how many events
-/// wait, how many are dead letters, and since when the oldest waits. No event is
-/// counted for it.
-pub const FIGURES: &str =
-    "SELECT name, gone, paused_until, coalesce(waiting, 0), coalesce(dead, 0),
-        (SELECT min(created_at) FROM outbox INDEXED BY outbox_age
-            WHERE outbox.sink = name AND dead_at IS NULL)
-    FROM sink LEFT JOIN backlog ON backlog.sink = name ORDER BY name";
+use std::{collections::BTreeSet, fmt};
 
 /// A receiver of events.
 #[derive(Deserialize)]
