@@ -140,7 +140,7 @@ fn run_of_an_instance_that_is_gone_is_made_up_for_when_its_lease_is_over() {
 
 #[test]
 fn sink_that_is_slow_holds_up_no_other() {
-    let world = World::new(&["good", "slow"]);
+    let world = World::new(&["slow", "good"]);
     world.sinks.answer("slow", |_| (40 * SECOND, Ok(())));
     let relay = world.relay();
     let began = world.fake.now();
