@@ -42,6 +42,7 @@ macro_rules! contract {
                 outbox_claim_has_the_whole_event,
                 outbox_keeps_the_order_of_a_vehicle,
                 outbox_claim_finds_what_waits_behind_many_others,
+                outbox_claim_finds_what_waits_behind_many_that_were_replayed,
                 outbox_claim_takes_no_more_than_asked_for,
                 outbox_claim_holds_for_its_lease_and_knows_that_it_was_taken,
                 outbox_event_is_claimed_by_one_of_the_instances_that_race,

@@ -143,8 +143,8 @@ pub trait Outbox {
     /// The sinks that were left out and that events still wait for.
     async fn left_out_sinks(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Makes dead letters of up to so many events that wait for a sink for [`LIFE`].
-    /// Returns whether there were any.
+    /// Makes dead letters of up to so many events that wait for a sink for [`LIFE`], the
+    /// oldest first. Returns whether there were any.
     async fn expire(&self, sink: &str, now: Timestamp, most: i64) -> Result<bool, StoreError>;
 
     /// Makes up to so many events due at a sink that a clock which was ahead has put off
