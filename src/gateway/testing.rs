@@ -138,7 +138,7 @@ impl Instance {
         let signal = signal.unwrap();
         let mut report = Report::new(None, now);
         report.signals = SignalReport::read(&signal, now, now).into_iter().collect();
-        let event_id = format!("e-{}", self.count("SELECT count(*) FROM delivery"));
+        let event_id = format!("e-{}", self.count("delivery"));
         let store = self.store();
         let prepared = store.prepare(&Delivery {
             event_id: &event_id,
@@ -185,11 +185,10 @@ impl Instance {
         body(&record)["data"]["attributes"].clone()
     }
 
-    /// The number that a query of one column gives.
-    pub(crate) fn count(&self, sql: &str) -> i64 {
+    /// How many rows of the database are stored, as [`Native::count`] has it.
+    pub(crate) fn count(&self, rows: &str) -> i64 {
         self.fake.run(self.store().open()).unwrap();
-        let found = self.database.raw().query_row(sql, (), |row| row.get(0));
-        found.unwrap()
+        self.database.count(rows)
     }
 }
 

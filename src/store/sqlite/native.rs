@@ -61,6 +61,13 @@ impl Native {
         failures.push_back(Some(error));
     }
 
+    /// How many rows there are in a table, or in `a table WHERE a condition`.
+    #[allow(clippy::unwrap_used, reason = "only tests count")]
+    pub fn count(&self, rows: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {rows}");
+        self.raw().query_row(&sql, (), |row| row.get(0)).unwrap()
+    }
+
     /// A connection of SQLite's own: to look at rows, to age them, or to hold the lock.
     #[allow(clippy::unwrap_used, reason = "only tests open one")]
     pub fn raw(&self) -> rusqlite::Connection {
