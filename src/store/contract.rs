@@ -4,18 +4,28 @@
 //! stores on one database where it is about several instances. An engine runs all of them
 //! by one line, `contract!(ItsName);`.
 
+pub(crate) mod actions;
+pub(crate) mod arrivals;
 pub(crate) mod chores;
 pub(crate) mod configurations;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
+pub(crate) mod lookups;
 pub(crate) mod outbox;
+pub(crate) mod signals;
 pub(crate) mod tallies;
+pub(crate) mod vehicles;
 
 use crate::{
     Configurations, Deliveries, Outbox, Store, StoreError, delivery::Delivery,
     outbox::SinkConfiguration,
 };
-use smartcar::{Timestamp, delivery::Mode, testing::Fake};
+use smartcar::{
+    Timestamp, UserId, VehicleId,
+    delivery::Mode,
+    report::{Content, ErrorReport, Rank, Report, SignalReport, VehicleReport},
+    testing::Fake,
+};
 use std::{sync::Barrier, thread};
 
 /// Makes a test of each rule for an engine. A rule that is missing here is dead code,
@@ -36,6 +46,50 @@ macro_rules! contract {
                 tallies_of_instances_that_race_add_up,
                 tallies_are_in_the_order_in_which_they_are_shown,
                 tallies_before_a_minute_are_forgotten;
+            vehicles:
+                vehicle_has_the_owner_that_a_delivery_or_a_look_up_says,
+                vehicle_is_what_the_newest_delivery_says,
+                vehicle_is_not_changed_by_what_is_remembered_of_it,
+                vehicle_is_not_changed_by_a_test_event,
+                vehicles_are_listed_to_those_who_may_see_them,
+                vehicle_figures_are_those_of_its_owner,
+                vehicles_of_an_owner_are_forgotten_together;
+            signals:
+                signal_keeps_its_newest_value_in_any_order,
+                signal_keeps_an_error_beside_its_value,
+                signals_are_read_with_their_vehicle,
+                signal_says_whose_connection_reported_it,
+                signals_of_a_read_replace_nothing_that_is_known_of_the_vehicle,
+                listing_holds_while_what_was_listed_is_the_user_s,
+                vehicle_that_is_forgotten_takes_its_signals_along,
+                reports_of_a_user_are_forgotten_and_others_stay;
+            actions:
+                action_of_a_vehicle_runs_alone,
+                action_of_a_vehicle_is_begun_by_one_of_the_instances_that_race,
+                action_that_has_run_for_too_long_is_lost,
+                action_of_a_clock_ahead_is_lost,
+                action_whose_outcome_is_unknown_holds_its_vehicle,
+                idempotency_key_stands_for_one_action_of_its_caller,
+                idempotency_key_keeps_the_answer_for_a_day,
+                idempotency_key_is_free_where_nothing_was_done,
+                answers_are_forgotten_with_their_keys_in_steps,
+                actions_are_forgotten_when_they_have_ended_in_steps,
+                action_is_recorded_as_it_was_and_as_it_ended,
+                actions_are_listed_the_newest_first_by_what_is_known_now,
+                removal_says_whose_a_connection_was,
+                subscription_that_was_made_is_known_until_something_is_removed,
+                evidence_is_what_the_vehicle_reports_after_the_start;
+            arrivals:
+                arrival_is_one_user_s_until_it_is_completed,
+                arrivals_are_limited_in_all_and_of_strangers,
+                arrivals_are_limited_of_one,
+                arrivals_of_instances_that_race_are_limited,
+                arrival_with_an_error_can_be_tried_again,
+                arrivals_are_counted_and_forgotten_in_steps;
+            lookups:
+                lookup_is_known_to_all_and_counted_for_its_caller,
+                lookup_is_believed_and_counted_for_a_while,
+                lookup_of_a_clock_ahead_does_not_count;
             outbox:
                 outbox_has_an_event_for_each_sink_that_wants_it,
                 outbox_has_what_changes_a_signal_for_a_sink_that_wants_changes,
@@ -133,6 +187,14 @@ pub(crate) fn check<E: Engine>(rule: impl AsyncFnOnce(&Stage<E>)) {
 }
 
 impl<E: Engine> Stage<E> {
+    /// Another empty database, with this one's clock.
+    pub(crate) fn like(other: &Self) -> Self {
+        Self {
+            engine: E::new(),
+            clock: other.clock.clone(),
+        }
+    }
+
     /// A store, as one instance has it.
     pub(crate) fn instance(&self) -> E::Store {
         self.engine.store(&self.clock)
@@ -252,4 +314,107 @@ pub(crate) async fn claimed(
 ) -> Vec<String> {
     let due = store.claim(sink, now, most).await.unwrap();
     due.into_iter().map(|due| due.event_id).collect()
+}
+
+/// A vehicle's id.
+pub(crate) fn vehicle(id: &str) -> VehicleId {
+    VehicleId::parse(id).unwrap()
+}
+
+/// A user's id.
+pub(crate) fn user(id: &str) -> UserId {
+    UserId::parse(id).unwrap()
+}
+
+/// A signal with a value that was observed and retrieved at this time.
+pub(crate) fn value<'a>(code: &'a str, body: &'a str, at: Timestamp) -> SignalReport<'a> {
+    SignalReport {
+        code: code.into(),
+        name: Some("Name".into()),
+        group: Some("Group".into()),
+        content: Content::Value(body),
+        observed_at: Some(at),
+        retrieved_at: Some(at),
+        rank: Rank::new(Some(at), Some(at), at),
+    }
+}
+
+/// A signal that was reported without a value at this time.
+pub(crate) fn failure(code: &str, at: Timestamp) -> SignalReport<'_> {
+    let error = r#"{"status":{"value":"ERROR"},"body":null}"#;
+    SignalReport {
+        content: Content::Error(error.to_owned()),
+        observed_at: None,
+        retrieved_at: None,
+        rank: Rank::new(None, None, at),
+        ..value(code, "null", at)
+    }
+}
+
+/// An error of a vehicle that has begun or has ended.
+pub(crate) fn error<'a>(kind: &'a str, code: &'a str, is_resolved: bool) -> ErrorReport<'a> {
+    ErrorReport {
+        kind: kind.into(),
+        code: code.into(),
+        is_resolved,
+        json: "{}",
+    }
+}
+
+/// What is reported of a vehicle of the make `MAKE` at this time.
+pub(crate) fn report<'a>(at: Timestamp, signals: &[SignalReport<'a>]) -> Report<'a> {
+    Report {
+        signals: signals.to_vec(),
+        vehicle: VehicleReport {
+            make: Some("MAKE".into()),
+            ..VehicleReport::default()
+        },
+        ..Report::new(Some(at), at)
+    }
+}
+
+/// Stores a vehicle state of `v-1` through the connection of a user.
+pub(crate) async fn deliver_report(
+    store: &impl Deliveries,
+    event_id: &str,
+    user_id: &str,
+    at: Timestamp,
+    signals: &[SignalReport<'_>],
+) {
+    let report = report(at, signals);
+    deliver_of_v1(store, "VEHICLE_STATE", event_id, user_id, &report).await;
+}
+
+/// Stores errors of `v-1` through the connection of a user.
+pub(crate) async fn deliver_errors(
+    store: &impl Deliveries,
+    event_id: &str,
+    user_id: &str,
+    at: Timestamp,
+    errors: &[ErrorReport<'_>],
+) {
+    let report = Report {
+        errors: errors.to_vec(),
+        ..report(at, &[])
+    };
+    deliver_of_v1(store, "VEHICLE_ERROR", event_id, user_id, &report).await;
+}
+
+async fn deliver_of_v1(
+    store: &impl Deliveries,
+    event_type: &str,
+    event_id: &str,
+    user_id: &str,
+    report: &Report<'_>,
+) {
+    let delivery = Delivery {
+        event_type,
+        vehicle_id: Some("v-1"),
+        user_id: Some(user_id),
+        delivered_at: Some(report.reported_at),
+        received_at: report.received_at,
+        report: Some(report),
+        ..delivery(event_id)
+    };
+    insert(store, &[delivery]).await;
 }

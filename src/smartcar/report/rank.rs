@@ -27,7 +27,8 @@ pub struct Rank {
 }
 
 impl Rank {
-    pub(super) fn new(
+    /// The place of a report by the times that are known of it.
+    pub fn new(
         retrieved_at: Option<Timestamp>,
         observed_at: Option<Timestamp>,
         reported_at: Timestamp,

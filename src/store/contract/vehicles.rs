@@ -1,0 +1,187 @@
+//! Rules of the vehicles.
+
+use super::{Engine, Stage, deliver_report, error, user, value, vehicle};
+use crate::{
+    Deliveries, Vehicles,
+    delivery::Delivery,
+    vehicle::{Vehicle, VehiclePage},
+};
+use smartcar::{Clock, VehicleAttributes, VehicleMode, delivery::Mode};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The one vehicle.
+pub(super) async fn known(store: &impl Vehicles) -> Vehicle {
+    let page = VehiclePage {
+        limit: 9,
+        ..VehiclePage::default()
+    };
+    let mut vehicles = store.vehicles(page).await.unwrap();
+    assert_eq!(vehicles.len(), 1);
+    vehicles.remove(0)
+}
+
+pub(crate) async fn vehicle_has_the_owner_that_a_delivery_or_a_look_up_says(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let (v1, u1, u2, u3) = (vehicle("v-1"), user("u-1"), user("u-2"), user("u-3"));
+    let about = VehicleAttributes::default();
+    let owner = async || store.owner(&v1).await.unwrap();
+    assert_eq!(owner().await, None);
+    store
+        .remember_vehicle(&v1, None, false, &about)
+        .await
+        .unwrap();
+    assert_eq!(owner().await, None);
+    // A user who is connected, as long as no owner is known.
+    store
+        .remember_vehicle(&v1, Some(&u1), false, &about)
+        .await
+        .unwrap();
+    store
+        .remember_vehicle(&v1, Some(&u2), false, &about)
+        .await
+        .unwrap();
+    assert_eq!(owner().await, Some(u1));
+    store
+        .remember_vehicle(&v1, Some(&u2), true, &about)
+        .await
+        .unwrap();
+    assert_eq!(owner().await, Some(u2));
+    deliver_report(&store, "e-1", "u-3", now, &[]).await;
+    assert_eq!(owner().await, Some(u3));
+}
+
+pub(crate) async fn vehicle_is_what_the_newest_delivery_says(stage: &Stage<impl Engine>) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    deliver_report(&store, "e-2", "u-2", now.after(SECOND), &[]).await;
+    deliver_report(&store, "e-1", "u-1", now, &[]).await;
+    let vehicle = known(&store).await;
+    assert_eq!(vehicle.user_id.as_deref(), Some("u-2"));
+    assert_eq!(vehicle.delivered_at, Some(now.after(SECOND)));
+    assert_eq!(vehicle.about.make.as_deref(), Some("MAKE"));
+}
+
+pub(crate) async fn vehicle_is_not_changed_by_what_is_remembered_of_it(stage: &Stage<impl Engine>) {
+    let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
+    deliver_report(&store, "e-1", "u-1", now, &[]).await;
+    let about = VehicleAttributes {
+        make: Some("OTHER".to_owned()),
+        model: Some("Model".to_owned()),
+        year: Some(2026),
+        powertrain_type: Some("BEV".into()),
+        mode: Some(VehicleMode::Live),
+    };
+    store
+        .remember_vehicle(&v1, None, false, &about)
+        .await
+        .unwrap();
+    let about = known(&store).await.about;
+    assert_eq!(about.make.as_deref(), Some("MAKE"));
+    assert_eq!(about.model.as_deref(), Some("Model"));
+    assert_eq!(about.year, Some(2026));
+    assert_eq!(about.powertrain_type.as_deref(), Some("BEV"));
+    assert_eq!(about.mode.as_deref(), Some("live"));
+}
+
+pub(crate) async fn vehicle_is_not_changed_by_a_test_event(stage: &Stage<impl Engine>) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let test = Delivery {
+        mode: Mode::Test,
+        vehicle_id: Some("v-1"),
+        user_id: Some("u-1"),
+        received_at: now,
+        ..super::delivery("e-1")
+    };
+    super::insert(&store, &[test]).await;
+    assert_eq!(store.owner(&vehicle("v-1")).await.unwrap(), None);
+    assert_eq!(store.delivery_figures().await.unwrap().stored, 1);
+}
+
+pub(crate) async fn vehicles_are_listed_to_those_who_may_see_them(stage: &Stage<impl Engine>) {
+    let store = stage.instance();
+    let about = VehicleAttributes::default();
+    for (id, owner) in [("v-1", Some("u-1")), ("v-2", Some("u-2")), ("v-3", None)] {
+        let (id, owner) = (vehicle(id), owner.map(user));
+        let remembered = store.remember_vehicle(&id, owner.as_ref(), true, &about);
+        remembered.await.unwrap();
+    }
+    let found = async |page: VehiclePage<'_>| {
+        let limit = if page.limit == 0 { 9 } else { page.limit };
+        let vehicles = store.vehicles(VehiclePage { limit, ..page }).await.unwrap();
+        let ids = vehicles.into_iter().map(|vehicle| vehicle.id);
+        ids.collect::<Vec<_>>().join(" ")
+    };
+    let all = VehiclePage::default();
+    let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(found(all).await, "v-1 v-2 v-3");
+    assert_eq!(found(VehiclePage { limit: 2, ..all }).await, "v-1 v-2");
+    let after = Some("v-1");
+    assert_eq!(found(VehiclePage { after, ..all }).await, "v-2 v-3");
+    let only = ids(&["v-3", "v-1", "v-9"]);
+    let vehicles = Some(&*only);
+    assert_eq!(found(VehiclePage { vehicles, ..all }).await, "v-1 v-3");
+    let only = ids(&["u-2", "u-9"]);
+    let users = Some(&*only);
+    assert_eq!(found(VehiclePage { users, ..all }).await, "v-2");
+    assert_eq!(
+        found(VehiclePage {
+            users,
+            vehicles,
+            ..all
+        })
+        .await,
+        ""
+    );
+    let vehicles = Some(&[] as &[String]);
+    assert_eq!(found(VehiclePage { vehicles, ..all }).await, "");
+}
+
+pub(crate) async fn vehicle_figures_are_those_of_its_owner(stage: &Stage<impl Engine>) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let later = now.after(SECOND);
+    let body = r#"{"value":1}"#;
+    let signals = [value("a", body, now), value("b", body, later)];
+    deliver_report(&store, "e-1", "u-1", later, &signals).await;
+    let errors = [
+        error("VEHICLE_STATE", "ASLEEP", false),
+        error("PERMISSION", "", false),
+    ];
+    super::deliver_errors(&store, "e-2", "u-1", later, &errors).await;
+    let vehicle = known(&store).await;
+    assert_eq!(
+        (vehicle.signals, vehicle.last_observed_at),
+        (2, Some(later))
+    );
+    let mut open = vehicle.open_errors;
+    open.sort();
+    let asleep = ("VEHICLE_STATE".to_owned(), Some("ASLEEP".to_owned()));
+    assert_eq!(open, [("PERMISSION".to_owned(), None), asleep]);
+    let resolved = [error("VEHICLE_STATE", "ASLEEP", true)];
+    super::deliver_errors(&store, "e-3", "u-1", later.after(SECOND), &resolved).await;
+    let open = known(&store).await.open_errors;
+    assert_eq!(open, [("PERMISSION".to_owned(), None)]);
+    // What the owner before has reported is not the new one's.
+    let latest = later.after(SECOND * 2);
+    deliver_report(&store, "e-4", "u-2", latest, &[value("c", body, latest)]).await;
+    let vehicle = known(&store).await;
+    assert_eq!(vehicle.signals, 1);
+    assert_eq!(vehicle.open_errors, []);
+}
+
+pub(crate) async fn vehicles_of_an_owner_are_forgotten_together(stage: &Stage<impl Engine>) {
+    let store = stage.instance();
+    let about = VehicleAttributes::default();
+    for (id, owner) in [("v-1", "u-1"), ("v-2", "u-2"), ("v-3", "u-1")] {
+        let (id, owner) = (vehicle(id), user(owner));
+        let remembered = store.remember_vehicle(&id, Some(&owner), true, &about);
+        remembered.await.unwrap();
+    }
+    store.forget_vehicles_of(&user("u-1")).await.unwrap();
+    assert_eq!(known(&store).await.id, "v-2");
+    // Whose it is may not be known.
+    store.forget_vehicle(&vehicle("v-2"), None).await.unwrap();
+    assert_eq!(store.owner(&vehicle("v-2")).await.unwrap(), None);
+}
