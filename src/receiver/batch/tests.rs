@@ -23,6 +23,8 @@ struct State {
     stored: BTreeSet<String>,
     /// The inserts that were committed, each with how many rows it had.
     commits: Vec<usize>,
+    /// How many inserts were tried.
+    inserts: usize,
     /// No insert of this event succeeds.
     bad: Option<&'static str>,
 }
@@ -76,6 +78,7 @@ impl Deliveries for FakeStore {
     async fn insert(&self, rows: &[&String]) -> Result<(), StoreError> {
         assert!((1..=Self::BATCH).contains(&rows.len()));
         self.be_polled_twice().await;
+        self.state().inserts += 1;
         self.commit(rows)?;
         self.be_polled_twice().await;
         Ok(())
@@ -117,6 +120,7 @@ impl Instance {
             locked_until: clock.now(),
             stored: BTreeSet::new(),
             commits: Vec::new(),
+            inserts: 0,
             bad: None,
         };
         let store = FakeStore {
@@ -231,6 +235,19 @@ fn batch_with_a_bad_row_or_duplicates_stores_the_others() {
         outcomes,
         [stored, stored, duplicate, failed, stored, duplicate, stored]
     );
+}
+
+#[test]
+fn batch_with_a_bad_row_is_tried_together_once() {
+    let mut instance = Instance::new();
+    instance.state().bad = Some("bad");
+    for event in ["first", "a", "b", "c", "d", "bad"] {
+        instance.deliver(event);
+    }
+    instance.run(MOMENT);
+    assert_eq!(instance.state().commits, [1; 5]);
+    // The first, the other five together, and each of them alone.
+    assert_eq!(instance.state().inserts, 1 + 1 + 5);
 }
 
 #[test]
