@@ -15,7 +15,6 @@ mod contract;
 pub mod delivery;
 mod error;
 pub mod lookup;
-pub mod old;
 pub mod outbox;
 pub mod retention;
 pub mod signal;

@@ -18,8 +18,8 @@ mod lookups;
 #[cfg(any(test, feature = "testing"))]
 pub mod native;
 mod outbox;
-pub mod reports;
-pub mod schema;
+mod reports;
+mod schema;
 mod signals;
 mod spin;
 mod tallies;

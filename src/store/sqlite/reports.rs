@@ -14,14 +14,14 @@ use smartcar::{
 /// Where the signals of an answer of Smartcar's API go: of the vehicle `?1`, asked for
 /// on behalf of the user `?2`, as the [`rows`] `?3`. The trigger of the view keeps the
 /// newest of each, as it does for deliveries.
-pub const REPORT: &str = "INSERT INTO reported (vehicle_id, user_id, is_delivered, report)
+pub(super) const REPORT: &str = "INSERT INTO reported (vehicle_id, user_id, is_delivered, report)
     VALUES (?1, ?2, 0, ?3)";
 
 /// The rows of a report:
 /// `[reportedAt, [make, model, year, powertrainType, mode], [value, …], [failed, …], [error, …],
 /// receivedAt]`, a value as `[code, name, group, body, observedAt, retrievedAt, rank]`, a signal without
 /// one as `[code, name, group, error]`, a vehicle's error as `[type, code, isResolved, error]`.
-pub fn rows(report: &Report<'_>) -> String {
+pub(super) fn rows(report: &Report<'_>) -> String {
     let mut rows = Rows(Vec::with_capacity(2048));
     let vehicle = &report.vehicle;
     rows.open();

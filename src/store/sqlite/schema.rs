@@ -6,7 +6,7 @@ use edge::Platform;
 
 /// Each step takes the schema from the version before it (its place in this
 /// list, counted from 0) to the next.
-pub const STEPS: [&str; 10] = [
+pub(super) const STEPS: [&str; 10] = [
     include_str!("migrations/0001-deliveries.sql"),
     include_str!("migrations/0002-errors-and-tallies.sql"),
     include_str!("migrations/0003-actions.sql"),
@@ -20,11 +20,11 @@ pub const STEPS: [&str; 10] = [
 ];
 
 /// The schema version of this application.
-pub const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// The statements of a step: parted by lines that hold `--;`, since a trigger's
 /// body has semicolons of its own.
-pub fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
+pub(super) fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
     step.split("\n--;\n")
         .map(str::trim)
         .filter(|statement| !statement.is_empty())
