@@ -33,7 +33,11 @@ mod list;
 mod lookups;
 mod openapi;
 mod owners;
+#[cfg(test)]
+mod owners_tests;
 mod pass;
+#[cfg(test)]
+mod reads_tests;
 mod records;
 #[cfg(test)]
 mod records_tests;
@@ -42,6 +46,8 @@ mod relay;
 mod routes;
 mod scopes;
 mod signals;
+#[cfg(test)]
+mod signals_tests;
 mod status;
 mod stored;
 mod sweep;

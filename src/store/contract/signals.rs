@@ -190,6 +190,8 @@ pub(crate) async fn listing_holds_while_what_was_listed_is_the_user_s(stage: &St
     let later = now.after(SECOND);
     read(&store, "u-2", later, &[value("a", r#"{"value":2}"#, later)]).await;
     assert_eq!(listed_at(None).await, None);
+    let b = value("b", r#"{"value":2}"#, later);
+    read(&store, "u-1", later, &[b]).await;
     store.listed(&v1, &u1, &["a", "b"], later).await.unwrap();
     assert_eq!(listed_at(None).await, None);
 }
