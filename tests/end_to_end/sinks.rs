@@ -52,13 +52,18 @@ fn sent(app: &Composed, event: &str) -> usize {
     app.said().matches(&format!("sent {event} ")).count()
 }
 
+/// Whether an instance was ended by a trap. Spin has other words for it where the request
+/// had been answered before.
+fn has_trapped(app: &Composed) -> bool {
+    let said = app.said();
+    said.contains("trapped") || said.contains("wasm trap")
+}
+
 #[test]
 fn sink_that_traps_repeats_no_event_that_it_had_taken_and_takes_none_with_it() {
     let app = with_sink("sink_probe");
     deliver(&app, "trap-1", "v-1");
-    eventually("it has ended the relay", || {
-        app.said().contains("trapped").then_some(())
-    });
+    eventually("it has ended the relay", || has_trapped(&app).then_some(()));
     let database = app.database();
     let waiting = |database: &Database| -> Vec<String> {
         let outbox = database.outbox().into_iter();
@@ -98,7 +103,7 @@ fn sink_that_does_not_answer_is_given_up_before_its_lease_ends() {
         database.outbox().first()?.error.clone()
     });
     assert_eq!(error, "the sink did not answer in 45 s");
-    assert!(!app.said().contains("trapped"), "{}", app.said());
+    assert!(!has_trapped(&app), "{}", app.said());
     // The relay goes on as if nothing had happened.
     deliver(&app, "good-1", "v-2");
     eventually("another one is taken", || {
