@@ -3,7 +3,7 @@
 use super::{Engine, Stage, deliver_report, failure, report, user, value, vehicle};
 use crate::{Signals, Vehicles, signal::StoredSignals};
 use smartcar::{Clock, SignalCode, Timestamp, VehicleAttributes, report::SignalReport};
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -227,8 +227,11 @@ pub(crate) async fn reports_of_a_user_are_forgotten_and_others_stay(stage: &Stag
     )
     .await;
     let (v1, u2) = (vehicle("v-1"), user("u-2"));
-    assert_eq!(store.reported_by(&u2).await.unwrap(), [v1.clone()]);
-    store.forget_reports(&[v1.clone()], &u2).await.unwrap();
+    assert_eq!(store.reported_by(&u2).await.unwrap(), slice::from_ref(&v1));
+    store
+        .forget_reports(slice::from_ref(&v1), &u2)
+        .await
+        .unwrap();
     assert_eq!(store.reported_by(&u2).await.unwrap(), []);
     let left = stored(&store, None).await.unwrap();
     let shown = |store: &StoredSignals| {
