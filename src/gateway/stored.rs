@@ -7,9 +7,9 @@ use edge::{
     Platform,
     respond::{Code, Problem},
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use smartcar::{SignalCode, Timestamp, UserId, VehicleId, write_time};
+use smartcar::{SignalCode, Timestamp, UserId, VehicleId, report::ErrorParts, write_time};
 use std::{fmt, time::Duration};
 use store::{
     CLOCKS_DIFFER,
@@ -153,27 +153,6 @@ fn since(at: Timestamp, now: Timestamp) -> Duration {
     }
 }
 
-/// Of a signal that was reported without a value.
-#[derive(Default, Deserialize)]
-struct Failed<'a> {
-    #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
-    /// An old one.
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-}
-
-impl<'a> Failed<'a> {
-    fn read(json: &'a str) -> Self {
-        let is_nested = |json: &&RawValue| json.get().starts_with(['{', '[']);
-        let read: Self = serde_json::from_str(json).unwrap_or_default();
-        Self {
-            status: read.status.filter(is_nested),
-            body: read.body.filter(is_nested),
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct List<'a> {
     data: Vec<Signal<'a>>,
@@ -252,7 +231,8 @@ impl<'a> Signal<'a> {
         let is_hidden = missing.is_some();
         let (value, error) = (signal.value.as_ref(), signal.error.as_ref());
         let (delivered_at, error_at) = (delivered_at(signal), error_at(signal));
-        let failed = error.map_or_else(Failed::default, |error| Failed::read(&error.json));
+        let failed = error.map(|error| ErrorParts::read(&error.json));
+        let failed = failed.unwrap_or_default();
         // An error newer than the value says that the value is old; the value is
         // shown all the same, as Smartcar's own API does.
         let told = failed.status.filter(|_| error_at > delivered_at);
@@ -455,16 +435,5 @@ mod tests {
         // A vehicle without an owner shows what nobody's connection reported.
         assert_eq!(shown(None, None, None), Some((true, true)));
         assert_eq!(shown(None, a, a), None);
-    }
-
-    #[test]
-    fn signal_error_shows_status_and_body_as_they_were_written() {
-        let failed = Failed::read(r#"{"status":{"value": "ERROR"},"body":{"value":1},"x":1}"#);
-        assert_eq!(failed.status.unwrap().get(), r#"{"value": "ERROR"}"#);
-        assert_eq!(failed.body.unwrap().get(), r#"{"value":1}"#);
-        for none in ["", "{}", "[]", r#"{"status":"ERROR","body":null}"#] {
-            let failed = Failed::read(none);
-            assert!(failed.status.is_none() && failed.body.is_none(), "{none}");
-        }
     }
 }

@@ -7,7 +7,7 @@ mod rank;
 mod signals;
 
 pub use rank::Rank;
-pub use signals::{Content, SignalReport};
+pub use signals::{Content, ErrorParts, SignalReport};
 
 use crate::{
     Timestamp,

@@ -50,7 +50,8 @@ pub struct StoredValue {
 /// A report that a signal has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSignalError {
-    /// The signal as it was delivered, JSON as Smartcar wrote it.
+    /// What [`ErrorParts`](smartcar::report::ErrorParts) reads: status and old value, or of
+    /// former versions the whole signal.
     pub json: String,
     /// When it was reported.
     pub at: Timestamp,

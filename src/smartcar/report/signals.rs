@@ -39,6 +39,40 @@ pub enum Content<'a> {
     Error(String),
 }
 
+/// The parts of a [`Content::Error`], those alone that are objects or lists.
+#[derive(Clone, Copy, Default)]
+pub struct ErrorParts<'a> {
+    /// What Smartcar said in place of a value.
+    pub status: Option<&'a RawValue>,
+    /// An old value.
+    pub body: Option<&'a RawValue>,
+}
+
+impl<'a> ErrorParts<'a> {
+    /// Reads what [`Content::Error`] holds. What has been stored for long is a whole signal
+    /// as it was delivered, in which a name can come twice: the first one counts, as it did
+    /// when SQLite read it.
+    pub fn read(json: &'a str) -> Self {
+        let (mut status, mut body) = (None, None);
+        if let Some(mut cursor) = Cursor::new(json) {
+            cursor.object(&mut |cursor, name| {
+                let member = match name {
+                    "status" => &mut status,
+                    "body" => &mut body,
+                    _ => return,
+                };
+                member.get_or_insert(cursor.value());
+            });
+        }
+        let nested = |json: &&str| json.starts_with(['{', '[']);
+        let raw = |json: Option<&'a str>| serde_json::from_str(json.filter(nested)?).ok();
+        Self {
+            status: raw(status),
+            body: raw(body),
+        }
+    }
+}
+
 impl<'a> SignalReport<'a> {
     /// Reads a signal in either of Smartcar's forms, reported and received at these
     /// times. None for what is no object, or does not say which signal it is.
@@ -107,11 +141,75 @@ impl fmt::Debug for Content<'_> {
 }
 
 /// A value can say where a vehicle stands.
+impl fmt::Debug for ErrorParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrorParts(..)")
+    }
+}
+
+/// A value can say where a vehicle stands.
 impl fmt::Debug for SignalReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignalReport")
             .field("code", &self.code)
             .field("rank", &self.rank)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(json: &str) -> (Option<&str>, Option<&str>) {
+        let parts = ErrorParts::read(json);
+        (
+            parts.status.map(RawValue::get),
+            parts.body.map(RawValue::get),
+        )
+    }
+
+    #[test]
+    fn error_parts_are_as_they_were_written() {
+        let json = r#"{"status":{"value":"ERROR","x":1e2},"body":{"value":1.50}}"#;
+        let expected = (
+            Some(r#"{"value":"ERROR","x":1e2}"#),
+            Some(r#"{"value":1.50}"#),
+        );
+        assert_eq!(parts(json), expected);
+        // A whole signal, with a name that is no text and half a character.
+        let signal = r#"{"code":"a-b","\ud800":1,"status":{"value":"\ud800"},"status":{},"body":null,
+            "body":{"value":1}}"#;
+        assert_eq!(parts(signal), (Some(r#"{"value":"\ud800"}"#), None));
+    }
+
+    #[test]
+    fn error_parts_are_none_where_they_are_no_objects() {
+        for none in [
+            "",
+            "{",
+            "{}",
+            "[]",
+            "null",
+            r#"{"status":"ERROR","body":null}"#,
+            r#"{"status":5,"body":true}"#,
+            r#"[{"status":{}}]"#,
+        ] {
+            assert_eq!(parts(none), (None, None), "{none}");
+        }
+    }
+
+    #[test]
+    fn error_parts_are_what_a_report_put_together() {
+        let json = r#"{"code":"a-b","status":{"value":"ERROR"},"body":{"value":2}}"#;
+        let json: &RawValue = serde_json::from_str(json).unwrap();
+        let report = SignalReport::read(json, Timestamp(1), Timestamp(1)).unwrap();
+        let Content::Error(error) = &report.content else {
+            panic!("it has failed");
+        };
+        assert_eq!(
+            parts(error),
+            (Some(r#"{"value":"ERROR"}"#), Some(r#"{"value":2}"#))
+        );
     }
 }
