@@ -134,3 +134,78 @@ fn shown(letter: &DeadLetter) -> serde_json::Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        reads_tests::{dead_letter, with_sink},
+        testing::{Instance, SECOND, body, edge, error},
+    };
+    use serde_json::Value;
+
+    #[test]
+    fn dead_letter_shows_its_event_and_how_it_fared() {
+        let letter = DeadLetter {
+            seq: 7,
+            sink: "a".to_owned(),
+            event_id: "e-1".to_owned(),
+            event_type: "VEHICLE_STATE".to_owned(),
+            vehicle_id: Some("v-1".to_owned()),
+            attempts: 3,
+            error: Some("no".to_owned()),
+            received_at: Timestamp(1000),
+            dead_at: Timestamp(2000),
+        };
+        let expected = json!({
+            "id": "7",
+            "type": "dead-letter",
+            "attributes": {"sink": "a", "eventId": "e-1", "eventType": "VEHICLE_STATE",
+                "vehicleId": "v-1", "attempts": 3, "error": "no"},
+            "meta": {"receivedAt": "1970-01-01T00:00:01Z", "deadAt": "1970-01-01T00:00:02Z"},
+        });
+        assert_eq!(shown(&letter), expected);
+    }
+
+    #[test]
+    fn dead_letters_come_a_page_at_a_time_and_of_one_sink() {
+        let instance = Instance::new();
+        with_sink(&instance);
+        let old = dead_letter(&instance).to_string();
+        instance.fake.advance(SECOND);
+        let new = dead_letter(&instance).to_string();
+        let page = |path: &str| {
+            let page = body(&instance.call("GET", path));
+            let letters = page["data"].as_array().unwrap().iter();
+            let ids: Vec<Value> = letters.map(|letter| letter["id"].clone()).collect();
+            (ids, page["links"]["next"].as_str().map(str::to_owned))
+        };
+        let (ids, next) = page("/v3/dead-letters?filter[sink]=a&page[size]=1");
+        assert_eq!(ids, [json!(new)]);
+        let (ids, next) = page(&next.unwrap());
+        assert_eq!((ids, next), (vec![json!(old)], None));
+        assert_eq!(page("/v3/dead-letters?filter[sink]=b"), (vec![], None));
+        let (none, _) = page("/v3/dead-letters?page[after]=x");
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn dead_letters_are_replayed_of_one_sink_where_it_is_named() {
+        let instance = Instance::new();
+        with_sink(&instance);
+        instance.fake.answer("/nudge", 204, "");
+        dead_letter(&instance);
+        let replay = |sink| {
+            let while_ = "filter[from]=2020-01-01T00:00:00Z&filter[to]=2024-01-01T00:00:00Z";
+            let path = format!("/v3/dead-letters/replay?{while_}&filter[sink]={sink}");
+            body(&instance.call("POST", &path))["meta"]["replayed"].clone()
+        };
+        assert_eq!((replay("b"), replay("a")), (json!(0), json!(1)));
+    }
+
+    #[test]
+    fn dead_letter_has_a_number_for_its_id() {
+        let refused = Instance::new().call("POST", "/v3/dead-letters/x/replay");
+        assert_eq!(error(&refused), edge(400, "INVALID_INPUT"));
+    }
+}

@@ -26,8 +26,12 @@ mod dead_letters;
 mod diagnosis;
 mod ending;
 mod evidence;
+#[cfg(test)]
+mod fallback_tests;
 mod freshness;
 mod inbound;
+#[cfg(test)]
+mod kept_signals_tests;
 mod links;
 mod list;
 mod lookups;

@@ -221,3 +221,24 @@ fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result
 pub(crate) fn restricted(detail: &str) -> Problem {
     Problem::new(Code::KeyRestricted, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Instance, edge, error, key, request};
+
+    #[test]
+    fn read_takes_the_scope_of_its_endpoint() {
+        let keys = [
+            key("connections", &["manage_connections"]),
+            key("webhooks", &["manage_subscriptions"]),
+        ];
+        let instance = Instance::with_keys(&keys);
+        let path = "/v3/webhooks";
+        instance.fake.answer(path, 200, r#"{"data":[]}"#);
+        let refused = instance.send(request("connections", "GET", path));
+        assert_eq!(error(&refused), edge(403, "MISSING_SCOPE"));
+        assert_eq!(instance.fake.requests_to(path), 0);
+        let answer = instance.send(request("webhooks", "GET", path));
+        assert_eq!(answer.status(), 200);
+    }
+}

@@ -121,7 +121,7 @@ fn vehicles_are_not_there_while_the_store_is_down() {
 }
 
 /// What is counted so often in this minute.
-fn count(instance: &Instance, outcome: Outcome, reason: Reason, count: i64) {
+pub(crate) fn count(instance: &Instance, outcome: Outcome, reason: Reason, count: i64) {
     let minute = instance.fake.now().0 / 60_000;
     let tally = Tally {
         outcome,
@@ -168,7 +168,7 @@ fn status_shows_what_was_counted_and_what_it_means() {
 }
 
 /// A dead letter of the sink `a`.
-fn dead_letter(instance: &Instance) -> i64 {
+pub(crate) fn dead_letter(instance: &Instance) -> i64 {
     let (store, now) = (instance.store(), instance.fake.now());
     instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
     let claim = async {
@@ -187,7 +187,7 @@ fn dead_letter(instance: &Instance) -> i64 {
 }
 
 /// Puts a sink of this name in force.
-fn with_sink(instance: &Instance) {
+pub(crate) fn with_sink(instance: &Instance) {
     use store::Configurations;
     let sinks =
         r#"[{"changedOnly":0,"digest":"","modes":null,"name":"a","types":null,"vehicles":null}]"#;
@@ -245,7 +245,7 @@ fn dead_letters_of_a_while_are_replayed_together() {
 }
 
 /// A record and an arrival of that time.
-fn leave_behind(instance: &Instance, id: &str, at: Timestamp) {
+pub(crate) fn leave_behind(instance: &Instance, id: &str, at: Timestamp) {
     let store = instance.store();
     let action = NewAction {
         id,

@@ -9,25 +9,25 @@ use smartcar::{Sent, testing::Reply};
 use std::time::Duration;
 use store::StoreError;
 
-const ALL_SIGNALS: &str = "/v3/vehicles/v-1/signals";
-const LOCKED: &str = "/v3/vehicles/v-1/signals/closure-islocked";
+pub(crate) const ALL_SIGNALS: &str = "/v3/vehicles/v-1/signals";
+pub(crate) const LOCKED: &str = "/v3/vehicles/v-1/signals/closure-islocked";
 const VALUE: &str = r#"{"value":true}"#;
 
 /// A signal as Smartcar's API shows it.
-fn shown(code: &str, value: &Value) -> Value {
+pub(crate) fn shown(code: &str, value: &Value) -> Value {
     json!({"id": code, "type": "signal", "attributes": {
         "code": code, "status": {"value": "SUCCESS"}, "body": {"value": value}}})
 }
 
 /// What Smartcar says of the car's lock from now on.
-fn smartcar_says(instance: &Instance, is_locked: bool) {
+pub(crate) fn smartcar_says(instance: &Instance, is_locked: bool) {
     let answer = json!({"data": shown("closure-islocked", &json!(is_locked)),
         "included": {"vehicle": {"id": "v-1", "attributes": {"make": "TESLA"}}}});
     instance.fake.answer(LOCKED, 200, &answer.to_string());
 }
 
 /// A car of u-1 that has reported that it is locked.
-fn reported() -> Instance {
+pub(crate) fn reported() -> Instance {
     let instance = Instance::new();
     let value = serde_json::from_str(VALUE).unwrap();
     instance.report("v-1", "u-1", "closure-islocked", &value);
@@ -35,18 +35,18 @@ fn reported() -> Instance {
     instance
 }
 
-fn get(instance: &Instance, path: &str, cache_control: &str) -> Response {
+pub(crate) fn get(instance: &Instance, path: &str, cache_control: &str) -> Response {
     instance.send(with(
         request(ALL, "GET", path),
         ("cache-control", cache_control),
     ))
 }
 
-fn cache_status(answer: &Response) -> &str {
+pub(crate) fn cache_status(answer: &Response) -> &str {
     answer.headers()["cache-status"].to_str().unwrap()
 }
 
-fn value(answer: &Response) -> Value {
+pub(crate) fn value(answer: &Response) -> Value {
     body(answer)["data"]["attributes"]["body"]["value"].clone()
 }
 
@@ -283,4 +283,47 @@ fn list_of_signals_that_goes_on_is_not_all() {
 fn signal_code_with_capitals_is_none() {
     let answer = reported().call("GET", "/v3/vehicles/v-1/signals/Closure-IsLocked");
     assert_eq!(error(&answer), edge(400, "INVALID_INPUT"));
+}
+
+#[test]
+fn signal_read_with_parameters_is_neither_answered_from_the_store_nor_kept() {
+    let instance = reported();
+    instance.fake.advance(SECOND);
+    let answer = get(&instance, &format!("{LOCKED}?x=1"), "");
+    assert_eq!(cache_status(&answer), "smartcar-edge; fwd=bypass");
+    let imperial = with(request(ALL, "GET", LOCKED), ("sc-unit-system", "imperial"));
+    assert_eq!(value(&instance.send(imperial)), false);
+    let answer = get(&instance, LOCKED, "");
+    assert_eq!(cache_status(&answer), "smartcar-edge; hit");
+    assert_eq!(value(&answer), true);
+}
+
+#[test]
+fn signal_is_for_keys_that_may_read_its_vehicle_and_its_owner_s() {
+    let keys = [
+        key("commands", &["control_security"]),
+        restricted_key("vehicle", "vehicles", &["v-2"]),
+        restricted_key("users", "users", &["u-2", "u-3"]),
+    ];
+    let instance = Instance::with_keys(&keys);
+    instance.report("v-1", "u-1", "closure-islocked", &json!({"value": true}));
+    let refusal = |key, path| error(&instance.send(request(key, "GET", path)));
+    for path in [LOCKED, ALL_SIGNALS] {
+        let missing = refusal("commands", path);
+        assert_eq!(missing, edge(403, "MISSING_SCOPE"), "{path}");
+        let other = refusal("vehicle", path);
+        assert_eq!(other, edge(403, "VEHICLE_NOT_ALLOWED"), "{path}");
+        let other = refusal("users", path);
+        assert_eq!(other, edge(403, "USER_NOT_ALLOWED"), "{path}");
+    }
+    assert_eq!(instance.fake.requests().len(), 0);
+}
+
+#[test]
+fn signal_says_no_age_above_the_largest_that_caches_count_to() {
+    let instance = reported();
+    instance.fake.advance(Duration::from_secs(1 << 32));
+    let answer = get(&instance, LOCKED, "max-age=99999999999");
+    assert_eq!(cache_status(&answer), "smartcar-edge; hit");
+    assert_eq!(answer.headers()["age"], "2147483648");
 }

@@ -142,3 +142,123 @@ async fn deliveries(store: &impl Store, now: Timestamp) -> Result<Value, StoreEr
         "diagnosis": diagnosis::of(&day, silence),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        reads_tests::{count, dead_letter, leave_behind, with_sink},
+        testing::{Instance, SECOND, body},
+    };
+    use smartcar::{Clock, delivery::Mode};
+    use store::{
+        Deliveries, Outbox,
+        delivery::Delivery,
+        tally::{Outcome, Reason},
+    };
+
+    fn status(instance: &Instance) -> Value {
+        body(&instance.call("GET", "/status"))
+    }
+
+    #[test]
+    fn status_shows_how_each_sink_fares() {
+        let instance = Instance::new();
+        let all = json!([{"sink": null, "waiting": 0, "deadLetters": 0, "oldestAt": null,
+            "switchedOff": null, "pausedUntil": null}]);
+        assert_eq!(status(&instance)["outbox"], all);
+        with_sink(&instance);
+        dead_letter(&instance);
+        instance.fake.advance(SECOND);
+        for _ in 0..2 {
+            instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
+        }
+        let (store, now) = (instance.store(), instance.fake.now());
+        instance
+            .fake
+            .run(store.pause_sink("a", now, SECOND * 9))
+            .unwrap();
+        let sink = status(&instance)["outbox"][0].clone();
+        assert_eq!(sink["sink"], "a");
+        assert_eq!(
+            (&sink["waiting"], &sink["deadLetters"]),
+            (&json!(2), &json!(1))
+        );
+        assert_eq!(sink["oldestAt"], json!(write_time(now)));
+        assert_eq!(
+            sink["pausedUntil"],
+            json!(write_time(now.after(SECOND * 9)))
+        );
+        instance.fake.advance(SECOND * 10);
+        instance.fake.run(store.switch_off("a", "410")).unwrap();
+        let sink = status(&instance)["outbox"][0].clone();
+        assert_eq!(
+            (&sink["pausedUntil"], &sink["switchedOff"]),
+            (&Value::Null, &json!("410"))
+        );
+    }
+
+    #[test]
+    fn status_shows_commands_and_arrivals_of_a_day() {
+        let instance = Instance::new();
+        let now = instance.fake.now();
+        leave_behind(&instance, "act_1", now.before(DAY + SECOND));
+        leave_behind(&instance, "act_2", now.before(DAY - SECOND * 9));
+        let status = status(&instance);
+        let commands = json!([{"command": "run-relay", "outcome": "succeeded", "count": 1}]);
+        assert_eq!(status["commands"]["lastDay"], commands);
+        let arrivals = json!({"arrived": 1, "completed": 0, "failed": 1,
+            "lastAt": write_time(now.before(DAY - SECOND * 9))});
+        assert_eq!(status["connect"]["lastDay"], arrivals);
+    }
+
+    #[test]
+    fn status_tells_the_last_hour_from_the_last_day() {
+        let instance = Instance::new();
+        count(&instance, Outcome::Refused, Reason::Stale, 2);
+        instance.fake.advance(SECOND * 60 * 61);
+        count(&instance, Outcome::Stored, Reason::Token(0), 3);
+        let deliveries = status(&instance)["deliveries"].clone();
+        let counts = |while_: &str| {
+            let counts = deliveries[while_].as_array().unwrap().iter();
+            counts
+                .map(|count| count["count"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counts("lastHour"), [3]);
+        assert_eq!(counts("lastDay"), [2, 3]);
+    }
+
+    /// Delivers an event that was sent by hand from Smartcar's dashboard.
+    fn deliver_test(instance: &Instance, now: Timestamp) {
+        let store = instance.store();
+        let prepared = store.prepare(&Delivery {
+            event_id: "by-hand",
+            event_type: "VEHICLE_STATE",
+            mode: Mode::Test,
+            vehicle_id: None,
+            user_id: None,
+            delivered_at: Some(now),
+            received_at: now,
+            body: b"{}",
+            report: None,
+        });
+        instance.fake.run(store.insert(&[&prepared])).unwrap();
+    }
+
+    #[test]
+    fn status_says_when_the_last_delivery_came_and_how_long_no_live_one_has() {
+        let instance = Instance::new();
+        let none = status(&instance)["deliveries"].clone();
+        assert_eq!(none["lastAcceptedAt"], Value::Null);
+        instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
+        instance.fake.advance(DAY + SECOND);
+        let now = instance.fake.now();
+        deliver_test(&instance, now);
+        let deliveries = status(&instance)["deliveries"].clone();
+        assert_eq!(deliveries["lastAcceptedAt"], json!(write_time(now)));
+        let diagnosis = deliveries["diagnosis"].to_string();
+        let silent = "No live delivery was accepted in the last day";
+        assert!(diagnosis.contains(silent), "{diagnosis}");
+    }
+}

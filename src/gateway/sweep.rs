@@ -55,3 +55,51 @@ async fn sweep<P: Platform, S: Store>(
     };
     steps(app.platform(), step).await
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{ALL, DAY, Instance, SECOND, request, with};
+    use smartcar::Clock;
+    use store::{Arrivals, arrival::FailedArrival};
+
+    #[test]
+    fn sweep_forgets_an_answer_with_its_key_and_keeps_the_record() {
+        let instance = Instance::new();
+        let lock = "/v3/vehicles/v-1/commands/security/lock";
+        instance.owner("v-1", "u-1");
+        let done = r#"{"data":{"id":"e-1","attributes":{"status":{"value":"SUCCESS"}}}}"#;
+        instance.fake.answer(lock, 200, done);
+        let answer = instance.send(with(request(ALL, "POST", lock), ("idempotency-key", "k-1")));
+        let kept = || instance.count("action WHERE answer IS NOT NULL");
+        instance.fake.advance(DAY - SECOND);
+        instance.call("GET", "/v3/signals");
+        assert_eq!(kept(), 1);
+        instance.fake.advance(SECOND * 31);
+        instance.call("GET", "/v3/signals");
+        assert_eq!(kept(), 0);
+        assert_eq!(instance.record(&answer)["outcome"], "succeeded");
+    }
+
+    #[test]
+    fn sweep_goes_on_after_the_next_answer_where_much_is_left() {
+        let instance = Instance::new();
+        let old = instance.fake.now().before(DAY * 366);
+        instance.fake.run(async {
+            for number in 0..2050 {
+                let failed = FailedArrival {
+                    nonce: &number.to_string(),
+                    at: old,
+                    error: "access_denied",
+                    description: None,
+                    since: old,
+                    most: i64::MAX,
+                };
+                assert!(instance.store().fail_arrival(failed).await.unwrap());
+            }
+        });
+        instance.call("GET", "/v3/signals");
+        assert_eq!(instance.count("arrival"), 50);
+        instance.call("GET", "/v3/signals");
+        assert_eq!(instance.count("arrival"), 0);
+    }
+}

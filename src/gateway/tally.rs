@@ -53,3 +53,54 @@ impl Tally {
         counts.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(outcome: Outcome, reason: Reason, mode: Mode, count: i64) -> (Kind, i64) {
+        let kind = Kind {
+            outcome,
+            reason,
+            event_type: String::new(),
+            mode,
+        };
+        (kind, count)
+    }
+
+    #[test]
+    fn tally_sums_what_is_asked_for() {
+        let tally = Tally(vec![
+            count(Outcome::Stored, Reason::Token(0), Mode::Live, 1),
+            count(Outcome::Stored, Reason::Token(1), Mode::Live, 2),
+            count(Outcome::Duplicate, Reason::Token(0), Mode::Live, 4),
+            count(Outcome::Stored, Reason::Token(0), Mode::Test, 8),
+            count(Outcome::Failed, Reason::Token(0), Mode::Live, 16),
+            count(Outcome::Refused, Reason::Stale, Mode::Live, 32),
+            count(Outcome::Refused, Reason::Stale, Mode::Test, 64),
+            count(Outcome::Noted, Reason::Stale, Mode::Live, 128),
+        ]);
+        assert_eq!(tally.accepted(Mode::Live), 7);
+        assert_eq!(tally.accepted(Mode::Test), 8);
+        assert_eq!(tally.of(&Outcome::Stored), 11);
+        assert_eq!(tally.reason(&Reason::Stale), 224);
+        assert_eq!(tally.refused(&Reason::Stale, Mode::Live), 32);
+        assert_eq!(tally.refused(&Reason::Token(0), Mode::Live), 0);
+    }
+
+    #[test]
+    fn tally_shows_each_count_with_what_was_counted() {
+        let mut stored = count(Outcome::Stored, Reason::Token(1), Mode::Test, 3);
+        "VEHICLE_STATE".clone_into(&mut stored.0.event_type);
+        let verify = count(Outcome::Verify, Reason::None, Mode::Live, 1);
+        let other = Outcome::Other("later".to_owned());
+        let later = count(other, Reason::Other("new".to_owned()), Mode::Live, 2);
+        let expected = json!([
+            {"outcome": "stored", "reason": "token 1", "eventType": "VEHICLE_STATE",
+                "mode": "TEST", "count": 3},
+            {"outcome": "verify", "reason": null, "eventType": null, "mode": "LIVE", "count": 1},
+            {"outcome": "later", "reason": "new", "eventType": null, "mode": "LIVE", "count": 2},
+        ]);
+        assert_eq!(Tally(vec![stored, verify, later]).show(), expected);
+    }
+}
