@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the app of a Spin manifest on the host that EDGE_HOST names:
 #   spin      `spin up`; Spin 4.1 or later has to be on PATH
-#   embedded  this repository's stand-in, tests/host
+#   embedded  this repository's stand-in, host
 #   (empty)   spin where a suitable one is on PATH, else embedded
 #
 # RUNTIME_CONFIG, if it is set, is Spin's --runtime-config-file.

@@ -1,6 +1,5 @@
 //! Backup and restore of the database, as OPERATING.md says.
 
-use end_to_end::{App, Database, eventually, vehicle_state};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -9,6 +8,7 @@ use std::{
     },
     thread,
 };
+use support::{App, Database, eventually, vehicle_state};
 use tempfile::TempDir;
 
 fn delivery(event: usize) -> String {

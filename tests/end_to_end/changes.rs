@@ -1,9 +1,9 @@
 //! Commands and removals: done once, one at a time, and on the record.
 
-use end_to_end::{Action, App, Options, edge, eventually, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, WEBHOOK};
 use std::{io::Read, time::Duration};
+use support::{Action, App, Options, edge, eventually, now, signal, vehicle_state};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const USER: (&str, &str) = ("sc-user-id", FIRST_USER);
@@ -16,7 +16,7 @@ fn lock() -> String {
     LOCK.replace("{vehicleId}", FIRST_VEHICLE)
 }
 
-fn with_key(app: &App, key: &str, path: &str, body: &str) -> end_to_end::Answer {
+fn with_key(app: &App, key: &str, path: &str, body: &str) -> support::Answer {
     app.call("POST", path, &[USER, ("idempotency-key", key)], body)
 }
 
@@ -178,7 +178,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
         scope.spawn(|| {
             // The connection breaks; nobody is told anything.
             let headers = [USER, ("idempotency-key", "k-1")];
-            let key = format!("Bearer {}", end_to_end::KEY);
+            let key = format!("Bearer {}", support::KEY);
             let headers = [&headers[..], &[("authorization", &key)]].concat();
             let request = headers
                 .iter()
@@ -188,7 +188,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
                 "POST {} HTTP/1.1\r\nhost: x\r\n{request}content-length: 0\r\n\r\n",
                 lock()
             );
-            end_to_end::raw(app.address(), &[request.as_bytes()])
+            support::raw(app.address(), &[request.as_bytes()])
         });
         eventually("the command runs", || {
             (app.database().count_running_actions() == 1).then_some(())

@@ -1,9 +1,9 @@
 //! Commands and reads through the gateway.
 
-use end_to_end::{App, Options, eventually};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
 use std::time::Duration;
+use support::{App, Options, eventually};
 
 const LOCK: &str = "security/lock";
 const TOKEN: &str = "/oauth2/token";

@@ -1,9 +1,9 @@
 //! What is shipped.
 
-use end_to_end::shell;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeSet, path::Path};
+use support::shell;
 use tempfile::TempDir;
 
 #[test]

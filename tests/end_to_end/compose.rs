@@ -1,9 +1,9 @@
 //! Applications that compose the client into their own components.
 
-use end_to_end::Composed;
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_VEHICLE, UNPLUGGED_VEHICLE};
 use std::time::{SystemTime, UNIX_EPOCH};
+use support::Composed;
 
 const NIGHT_LOCK: &str = "examples/night-lock/spin.toml";
 const TOKEN: &str = "/oauth2/token";

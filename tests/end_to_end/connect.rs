@@ -1,9 +1,9 @@
 //! How a user enters: through Smartcar Connect and back.
 
-use end_to_end::{Answer, App, KEY, Options, edge, eventually, send};
 use serde_json::{Value, json};
 use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 use std::time::Duration;
+use support::{Answer, App, KEY, Options, edge, eventually, send};
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";

@@ -1,10 +1,10 @@
 //! Every function of `smartcar:edge`, called by a component that imports it.
 
-use end_to_end::{Composed, eventually, raw, sign};
 use serde_json::{Value, json};
 use simulator::{
     FIRST_USER, FIRST_VEHICLE, MANAGEMENT_TOKEN, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
+use support::{Composed, eventually, raw, sign};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 

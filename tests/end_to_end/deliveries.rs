@@ -1,8 +1,8 @@
 //! Deliveries through the receiver.
 
-use end_to_end::{Answer, App, Options, sign, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_VEHICLE, MANAGEMENT_TOKEN};
+use support::{Answer, App, Options, sign, vehicle_state};
 
 /// A fixture and its signature, which openssl made (see fixtures/README.md).
 macro_rules! fixture {
@@ -81,11 +81,11 @@ fn signals_beside_half_a_surrogate_pair_are_brought_up_to_date() {
     let app = App::start();
     let at = 1_790_000_000_000;
     let mut signals = [
-        end_to_end::signal("vehicleidentification-nickname", 1, at, at),
-        end_to_end::signal("tractionbattery-stateofcharge", 42, at, at),
+        support::signal("vehicleidentification-nickname", 1, at, at),
+        support::signal("tractionbattery-stateofcharge", 42, at, at),
     ];
     signals[0]["body"]["value"] = json!("Flitzer CUT");
-    let body = end_to_end::vehicle_state("e-1", "v-1", at, &signals);
+    let body = support::vehicle_state("e-1", "v-1", at, &signals);
     // A nickname that was cut inside an emoji, and one with NUL.
     for (event, cut) in [("e-1", "\\ud83d"), ("e-2", "\\u0000")] {
         let body = body.replace("CUT", cut).replace("e-1", event);
@@ -393,7 +393,7 @@ fn the_documented_layout_of_the_simulator_is_understood() {
 #[test]
 fn half_a_surrogate_pair_is_kept_and_stops_nobody() {
     let app = App::start();
-    let state = end_to_end::vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
+    let state = support::vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
     let cut = state.replace(r#""make":"TEST""#, r#""make":"\ud83d""#);
     assert_ne!(cut, state);
     assert_eq!(app.try_deliver(&cut).unwrap().status, 200);

@@ -1,6 +1,5 @@
 //! What is acknowledged is stored, whatever happens in between.
 
-use end_to_end::{App, Options, deliver_to, eventually, signal, vehicle_state};
 use serde_json::json;
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -12,6 +11,7 @@ use std::{
     thread,
     time::Duration,
 };
+use support::{App, Options, deliver_to, eventually, signal, vehicle_state};
 
 const VEHICLE: &str = "vehicle-of-tests";
 
@@ -278,7 +278,7 @@ fn a_rotation_of_the_management_token_refuses_nothing() {
     let mut app = App::start();
     let sent = |app: &App, token: &str, number: usize| {
         let body = vehicle_state(&format!("{token}-{number}"), VEHICLE, AT, &[]);
-        let signature = end_to_end::sign(token, body.as_bytes());
+        let signature = support::sign(token, body.as_bytes());
         assert_eq!(app.deliver(&signature, body.as_bytes()).status, 200);
     };
     let old = simulator::MANAGEMENT_TOKEN;

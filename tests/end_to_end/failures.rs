@@ -1,9 +1,9 @@
 //! What callers are told where something that is needed fails.
 
-use end_to_end::{Answer, App, edge, eventually};
 use serde_json::json;
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
+use support::{Answer, App, edge, eventually};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const VEHICLE: &str = "/v3/vehicles/{vehicleId}";

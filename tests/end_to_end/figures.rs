@@ -1,8 +1,8 @@
 //! What `/status` says of deliveries.
 
-use end_to_end::{App, Options, deliver_to, eventually, vehicle_state};
 use serde_json::{Value, json};
 use simulator::FIRST_VEHICLE;
+use support::{App, Options, deliver_to, eventually, vehicle_state};
 
 /// When deliveries of these tests were sent.
 const AT: i64 = 1_790_000_000_000;

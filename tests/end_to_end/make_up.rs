@@ -1,8 +1,8 @@
 //! A newcomer's first minutes.
 
-use end_to_end::{Up, eventually, shell};
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream};
+use support::{Up, eventually, shell};
 
 fn json(line: &str) -> Value {
     let said = shell(line);

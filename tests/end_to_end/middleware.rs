@@ -1,7 +1,7 @@
 //! A handler of one's own behind the middleware `verify`.
 
-use end_to_end::{Composed, edge, eventually, raw, sign};
 use simulator::MANAGEMENT_TOKEN;
+use support::{Composed, edge, eventually, raw, sign};
 
 const OWN_RECEIVER: &str = "examples/own-receiver/spin.toml";
 const BODY: &[u8] = br#"{"eventId":"e-1","eventType":"VEHICLE_STATE"}"#;

@@ -1,7 +1,6 @@
 //! Several hosts of one application share a key-value store and a database: what
 //! one of them has done, none of the others does again.
 
-use end_to_end::{App, Options, Redis, Sink, edge, eventually, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -9,6 +8,7 @@ use std::{
     sync::{Barrier, Mutex},
     thread,
 };
+use support::{App, Options, Redis, Sink, edge, eventually, vehicle_state};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const TOKEN: &str = "/oauth2/token";

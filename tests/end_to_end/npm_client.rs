@@ -1,6 +1,5 @@
 //! A client that Smartcar wrote itself, pointed at the gateway.
 
-use end_to_end::{App, KEY};
 use serde_json::Value;
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -9,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use support::{App, KEY};
 
 const SIGNAL: &str = "odometer-traveleddistance";
 

@@ -1,10 +1,10 @@
 //! What holds after a command whose answer was lost, who may know of it, and what a
 //! removal takes along.
 
-use end_to_end::{Answer, App, Options, Sink, edge, eventually, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE};
 use std::time::Duration;
+use support::{Answer, App, Options, Sink, edge, eventually, now, signal, vehicle_state};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const CONNECTION: &str = "/v3/connections/{connectionId}";

@@ -1,6 +1,6 @@
 //! The description of the API, and whether the application keeps to it.
 
-use end_to_end::{App, Options};
+use support::{App, Options};
 
 #[test]
 fn the_description_is_open_to_everybody_and_every_path_in_it_leads_somewhere() {

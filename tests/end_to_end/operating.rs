@@ -1,9 +1,9 @@
 //! `/status` and `OPERATING.md` name the same fields.
 
-use end_to_end::{App, Options, Sink, eventually, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::collections::BTreeSet;
+use support::{App, Options, Sink, eventually, vehicle_state};
 
 /// The names of all fields, however deep.
 fn names(value: &Value, found: &mut BTreeSet<String>) {

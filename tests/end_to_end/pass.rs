@@ -1,8 +1,8 @@
 //! What is Smartcar's passes through as it is.
 
-use end_to_end::{Answer, App, KEY, Options, edge, raw};
 use serde_json::{Value, json};
 use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
+use support::{Answer, App, KEY, Options, edge, raw};
 
 const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
 const CONNECTIONS: &str = "/v3/connections";

@@ -1,11 +1,11 @@
 //! Whose signals are shown to whom, when a list is one, and what a read costs.
 
-use end_to_end::{Answer, App, KEY, Options, cache_status, edge, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{
     COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
 };
 use std::time::{Duration, Instant};
+use support::{Answer, App, KEY, Options, cache_status, edge, now, signal, vehicle_state};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
@@ -732,7 +732,7 @@ fn link_to_another_host_is_not_handed_on() {
     app.smartcar.fault(CONNECTIONS, fault);
     let url = app.url(CONNECTIONS);
     let bearer = format!("Bearer {KEY}");
-    let answer = end_to_end::send("GET", &url, &[("authorization", &bearer)], b"");
+    let answer = support::send("GET", &url, &[("authorization", &bearer)], b"");
     let expected = format!(r#"{{"data":"{long}","links":{{"next":"/v3/connections?page=2"}}}}"#);
     assert!(answer.body == expected, "{:.100}", answer.body);
 }

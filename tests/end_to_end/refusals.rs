@@ -1,7 +1,7 @@
 //! What is not as it should be is refused, and says why.
 
-use end_to_end::{App, KEY, Options, edge, raw, vehicle_state};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
+use support::{App, KEY, Options, edge, raw, vehicle_state};
 
 const LIMIT: usize = 64 * 1024;
 

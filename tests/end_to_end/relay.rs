@@ -2,7 +2,6 @@
 //! whatever becomes of the others.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use end_to_end::{App, Options, SINK_SECRET, Sink, edge, eventually, signal, vehicle_state};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::{
@@ -16,6 +15,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use support::{App, Options, SINK_SECRET, Sink, edge, eventually, signal, vehicle_state};
 
 fn app(sinks: &[Value]) -> App {
     App::start_with(Options {

@@ -1,8 +1,8 @@
 //! A power cut costs nothing that was promised.
 
-use end_to_end::{App, eventually};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
+use support::{App, eventually};
 
 #[test]
 fn a_restart_keeps_the_token_and_the_deliveries() {

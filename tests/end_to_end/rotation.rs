@@ -2,11 +2,11 @@
 //! `durability::a_rotation_of_the_management_token_refuses_nothing`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use end_to_end::{App, KEY, Options, Posted, Sink, eventually, vehicle_state};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use standardwebhooks::Webhook;
+use support::{App, KEY, Options, Posted, Sink, eventually, vehicle_state};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 
@@ -16,7 +16,7 @@ fn restart(app: &mut App, name: &'static str, value: &str) {
     app.run();
 }
 
-fn lock_with(app: &App, key: &str, headers: &[(&str, &str)]) -> end_to_end::Answer {
+fn lock_with(app: &App, key: &str, headers: &[(&str, &str)]) -> support::Answer {
     let bearer = format!("Bearer {key}");
     let own = [
         ("authorization", bearer.as_str()),

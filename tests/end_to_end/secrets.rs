@@ -1,8 +1,8 @@
 //! No secret, no key, no coordinate and no VIN in any output.
 
-use end_to_end::{App, KEY, Options};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
+use support::{App, KEY, Options};
 
 #[test]
 fn planted_secrets_appear_in_no_output() {

@@ -1,9 +1,9 @@
 //! Signals: from the store where that is fresh enough, else from Smartcar.
 
-use end_to_end::{Answer, App, Options, cache_status, edge, now, signal, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE, SECOND_USER};
 use std::time::Duration;
+use support::{Answer, App, Options, cache_status, edge, now, signal, vehicle_state};
 
 const SIGNALS: &str = "/v3/vehicles/{vehicleId}/signals";
 const SIGNAL: &str = "/v3/vehicles/{vehicleId}/signals/{signalCode}";

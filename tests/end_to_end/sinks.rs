@@ -1,7 +1,7 @@
 //! A sink of one's own in the place of the one that posts.
 
-use end_to_end::{Composed, Database, KEYS, eventually, eventually_within, vehicle_state};
 use std::time::Duration;
+use support::{Composed, Database, KEYS, eventually, eventually_within, vehicle_state};
 
 const SINKS: &str = r#"[{"name":"log","url":"http://127.0.0.1:9","secret":"whsec_YQ=="}]"#;
 
@@ -25,20 +25,20 @@ fn with_sink(component: &str) -> Composed {
 }
 
 fn run(app: &Composed) {
-    let bearer = format!("Bearer {}", end_to_end::KEY);
+    let bearer = format!("Bearer {}", support::KEY);
     app.send("POST", "/run", &[("authorization", &bearer)], b"");
 }
 
 fn deliver(app: &Composed, event: &str, vehicle: &str) {
     let body = vehicle_state(event, vehicle, 1_790_000_000_000, &[]);
-    assert!(end_to_end::deliver_to(&app.url("/webhooks"), &body));
+    assert!(support::deliver_to(&app.url("/webhooks"), &body));
 }
 
 #[test]
 fn one_line_of_the_manifest_puts_another_sink_in_place() {
     let app = with_sink("print_sink");
     let body = vehicle_state("event-1", "where-the-car-stands", 1_790_000_000_000, &[]);
-    assert!(end_to_end::deliver_to(&app.url("/webhooks"), &body));
+    assert!(support::deliver_to(&app.url("/webhooks"), &body));
     eventually("the event is printed", || {
         let said = app.said();
         said.contains("event event-1 VEHICLE_STATE").then_some(())

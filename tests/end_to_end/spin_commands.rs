@@ -1,6 +1,5 @@
 //! Every `spin` command of the documents, on a Spin that is on PATH.
 
-use end_to_end::{Process, eventually, free_address, repository, send, try_send};
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
@@ -8,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use support::{Process, eventually, free_address, repository, send, try_send};
 use tempfile::TempDir;
 
 /// What the documents say of `spin`. A block is to be typed as it is; what stands in a

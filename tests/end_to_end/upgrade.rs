@@ -1,7 +1,7 @@
 //! A database of an earlier version is brought to this one by the first request.
 
-use end_to_end::{App, Database, signal, vehicle_state};
 use serde_json::Value;
+use support::{App, Database, signal, vehicle_state};
 use tempfile::TempDir;
 
 #[test]

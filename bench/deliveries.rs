@@ -36,14 +36,14 @@ impl Delivery {
                 "1790000000000",
                 &format!("{}", 1_790_000_000_000 + number as u64),
             );
-        let signature = end_to_end::sign(TOKEN, body.as_bytes());
+        let signature = support::sign(TOKEN, body.as_bytes());
         Self { body, signature }
     }
 
     /// The same, signed by somebody who does not know the token.
     #[must_use]
     pub fn forged(self) -> Self {
-        let signature = end_to_end::sign("guessed", self.body.as_bytes());
+        let signature = support::sign("guessed", self.body.as_bytes());
         Self { signature, ..self }
     }
 

@@ -31,7 +31,7 @@ pub fn name() -> Result<&'static str> {
         .output()?;
     Ok(match output.stdout.trim_ascii() {
         b"spin" => "Spin",
-        _ => "the embedded host (`tests/host`)",
+        _ => "the embedded host (`host`)",
     })
 }
 

@@ -1,4 +1,4 @@
-//! Runs the built `edge-host` on the probe (`tests/host/probe`) and looks at it
+//! Runs the built `edge-host` on the probe (`host/probe`) and looks at it
 //! from outside.
 
 #![allow(

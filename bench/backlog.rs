@@ -2,8 +2,8 @@
 
 use crate::host::Host;
 use anyhow::{Result, ensure};
-use end_to_end::Database;
 use std::time::{Duration, SystemTime};
+use support::Database;
 
 /// How many events wait.
 const EVENTS: i64 = 1_000_000;

@@ -26,7 +26,7 @@ pub type Instructions = BTreeMap<String, u64>;
 /// The file is no JSON object of numbers.
 pub fn committed() -> Result<Instructions> {
     serde_json::from_str(include_str!("instructions.json"))
-        .context("failed to read tests/bench/instructions.json")
+        .context("failed to read bench/instructions.json")
 }
 
 /// Measures on the embedded host.

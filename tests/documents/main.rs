@@ -8,12 +8,10 @@
     reason = "a test stops at the first surprise, and so does what it calls"
 )]
 
-mod documents {
-    mod deploy;
-    mod kubernetes;
-    mod links;
-    mod operating;
-    mod repository;
-    mod runtime_config;
-    mod template;
-}
+mod deploy;
+mod kubernetes;
+mod links;
+mod operating;
+mod repository;
+mod runtime_config;
+mod template;

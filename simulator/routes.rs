@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn every_endpoint_that_the_client_knows_has_a_route() {
-        let endpoints = include_str!("../../src/smartcar/endpoints.rs");
+        let endpoints = include_str!("../src/smartcar/endpoints.rs");
         let paths: Vec<&str> = endpoints
             .lines()
             .filter_map(|line| line.trim().strip_prefix("path: \"")?.strip_suffix("\","))

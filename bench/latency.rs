@@ -1,10 +1,10 @@
 //! How long single things take, one after the other on an idle host.
 
 use anyhow::{Context as _, Result, ensure};
-use end_to_end::{App, KEY, Options, Sink, vehicle_state};
 use serde_json::{Value, json};
 use simulator::{CLIENT_ID, CLIENT_SECRET, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
+use support::{App, KEY, Options, Sink, vehicle_state};
 use ureq::Agent;
 
 /// How often each is done.
@@ -119,7 +119,7 @@ fn event() -> Result<Latency> {
 
 /// A call into a component that is composed in, as the caller's clock sees it.
 fn composed() -> Result<Latency> {
-    let host = crate::host::Host::start("tests/host/probe/spin.toml")?;
+    let host = crate::host::Host::start("host/probe/spin.toml")?;
     let mut times = Vec::new();
     for _ in 0..20 {
         let (status, nanoseconds) = host.get("/tally/cost?calls=1000")?;

@@ -65,7 +65,7 @@ fn run() -> Result<()> {
 
 /// Everything, over so many connections, on stores that were empty before.
 fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
-    let noop = Host::start("tests/bench/noop/spin.toml")?;
+    let noop = Host::start("bench/noop/spin.toml")?;
     let app = Host::start("spin.toml")?;
     let load = Load {
         connections,

@@ -21,7 +21,7 @@ fn a_delivery_takes_at_most_a_tenth_more_instructions_than_committed() {
         assert!(
             now * 10 <= before * 11,
             "{case}: {now} instructions, {before} were committed; if the work is worth it, \
-             write the new number into tests/bench/instructions.json and say why in the commit"
+             write the new number into bench/instructions.json and say why in the commit"
         );
     }
 }

@@ -27,7 +27,7 @@ impl Answer {
 /// The probe's own manifest.
 pub(crate) fn probe_manifest() -> PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("probe");
-    let built = directory.join("../../../target/wasm32-wasip2/release/");
+    let built = directory.join("../../target/wasm32-wasip2/release/");
     for file in [
         "host_probe.wasm",
         "host_probe_dependency.wasm",
@@ -46,9 +46,9 @@ pub(crate) fn probe_manifest() -> PathBuf {
 pub(crate) fn altered_manifest(replacements: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     let original = probe_manifest();
     let mut text = std::fs::read_to_string(&original).unwrap();
-    let target = original.parent().unwrap().join("../../../target");
+    let target = original.parent().unwrap().join("../../target");
     let target = target.canonicalize().unwrap();
-    text = text.replace("../../../target", target.to_str().unwrap());
+    text = text.replace("../../target", target.to_str().unwrap());
     for (from, to) in replacements {
         assert!(text.contains(from), "the manifest has no {from:?}");
         text = text.replace(from, to);

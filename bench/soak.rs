@@ -4,7 +4,6 @@
 
 use crate::{host, repository};
 use anyhow::{Context as _, Result, ensure};
-use end_to_end::{App, Options, Sink, signal, vehicle_state};
 use serde_json::json;
 use simulator::{FIRST_USER, FIRST_VEHICLE};
 use std::{
@@ -15,6 +14,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use support::{App, Options, Sink, signal, vehicle_state};
 
 /// How many connections send half a body and then nothing.
 const IDLE: usize = 1000;

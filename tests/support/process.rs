@@ -6,7 +6,7 @@ use std::{
     io::Read,
     net::TcpListener,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
@@ -15,12 +15,10 @@ use std::{
 /// The top folder of the repository.
 ///
 /// # Panics
-/// Never: the tests stand in a folder of it.
+/// Never: this crate stands two folders below it.
 pub fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// An address that nobody listens on. Its port is none that systems give out by
