@@ -2,17 +2,21 @@
 //! store, its configuration and the client with the token. Caches only; truth is in the
 //! stores.
 
-use crate::{callers::Callers, connect_settings::ConnectSettings, database::Store};
+use crate::{
+    access::callers::Callers,
+    connect::settings::ConnectSettings,
+    settings::{Flaw, days, seconds, switch},
+};
 use edge::{
     Once, Platform,
-    client::ConfigurationError,
     log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
-    variables::{self, VariableError, Variables},
+    variables,
 };
 use secrecy::ExposeSecret;
 use smartcar::{Client, Timestamp};
 use std::{sync::atomic::AtomicI64, time::Duration};
+use store::{Store, StoreError};
 
 /// An instance of the gateway.
 pub(crate) struct Gateway<P: Platform, S: Store> {
@@ -42,47 +46,6 @@ pub(crate) struct App<P: Platform, S: Store> {
     requires_idempotency_key: bool,
     signals_max_age: Duration,
     audit_retention: Duration,
-}
-
-/// What the gateway cannot be set up with.
-pub(crate) enum Flaw {
-    Variable(VariableError),
-    /// A variable, and what is wrong with its value.
-    Value(&'static str, &'static str),
-    Client(ConfigurationError),
-}
-
-impl From<VariableError> for Flaw {
-    fn from(error: VariableError) -> Self {
-        Self::Variable(error)
-    }
-}
-
-impl From<ConfigurationError> for Flaw {
-    fn from(error: ConfigurationError) -> Self {
-        Self::Client(error)
-    }
-}
-
-pub(crate) async fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, Flaw> {
-    let text = variables::text(variables, name).await?;
-    let fault = "neither true nor false";
-    text.trim().parse().map_err(|_| Flaw::Value(name, fault))
-}
-
-async fn seconds(variables: &impl Variables, name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(variables, name).await?;
-    let seconds = text.trim().parse();
-    let seconds = seconds.map_err(|_| Flaw::Value(name, "no number of seconds"))?;
-    Ok(Duration::from_secs(seconds))
-}
-
-/// More than the day for which an idempotency key is honoured.
-async fn days(variables: &impl Variables, name: &'static str) -> Result<Duration, Flaw> {
-    let text = variables::text(variables, name).await?;
-    let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
-    let days = days.ok_or(Flaw::Value(name, "no number of days above 1"))?;
-    Ok(Duration::from_secs(24 * 60 * 60) * days)
 }
 
 impl<P: Platform, S: Store> Gateway<P, S> {
@@ -195,6 +158,17 @@ impl<P: Platform, S: Store> App<P, S> {
     /// How long the record of what callers had done is kept.
     pub(crate) fn audit_retention(&self) -> Duration {
         self.audit_retention
+    }
+
+    /// The store could not do what was asked.
+    pub(crate) fn unavailable(&self, error: &StoreError) -> Problem {
+        if self.lines().store.is_due(self.now()) {
+            log::line(self.platform(), Level::Error, Event::Store)
+                .with("error", error.to_string())
+                .write();
+        }
+        let detail = "the database could not be read: try again";
+        Problem::new(Code::StoreUnavailable, detail).retry_after(5)
     }
 
     /// How this application stands to Smartcar Connect.

@@ -18,21 +18,23 @@
 //! back sealed in the state, and compares it to their session. Only such a start
 //! may name a user: whoever opens a link is no authority on who they are.
 //!
-//! Whose vehicles are taken in is Smartcar's word (`connect_vehicles`), so that
+//! Whose vehicles are taken in is Smartcar's word (`vehicles`), so that
 //! nobody comes back with another user's id and has that user's vehicles.
+
+mod arrivals;
+mod cookie;
+mod page;
+pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
+pub(crate) mod vehicles;
 
 use crate::{
     answer::set,
     app::App,
-    arrivals::{self, Arrival, WHILE},
-    bearer, connect_cookie,
-    connect_page::{guarded, page, problem, redirect, with_parameters},
-    connect_settings::Unset,
-    connect_vehicles::take_in,
-    database::Store,
-    inbound::Inbound,
-    invalid,
+    request::{Inbound, bearer, invalid},
 };
+use arrivals::{Arrival, WHILE};
 use edge::{
     Platform, Response,
     log::{self, Event, Level},
@@ -40,10 +42,14 @@ use edge::{
 };
 use futures::future::{Either, select};
 use http::{HeaderMap, StatusCode};
+use page::{guarded, page, problem, redirect, with_parameters};
+use settings::Unset;
 use smartcar::{
     ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, UserId,
 };
 use std::{pin::pin, time::Duration};
+use store::Store;
+use vehicles::take_in;
 
 /// How long a browser waits for the vehicles to be taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -104,7 +110,7 @@ fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Res
     };
     let mut response = redirect(&request.url(&settings.origin));
     if !has_key {
-        let cookie = connect_cookie::set(&state.nonce, settings.is_https());
+        let cookie = cookie::set(&state.nonce, settings.is_https());
         set(&mut response, "set-cookie", &cookie);
     }
     Ok(response)
@@ -166,7 +172,7 @@ fn known<P: Platform, S: Store>(
     if settings.requires_key || state.external_id.is_some() {
         return Err(start_again(app, "the state was made without a key"));
     }
-    if connect_cookie::is_held(headers, &state.nonce, settings.is_https()) {
+    if cookie::is_held(headers, &state.nonce, settings.is_https()) {
         Ok(state)
     } else {
         Err(start_again(
@@ -345,18 +351,4 @@ fn incomplete(why: &str) -> Problem {
         "{why} Your consent is noted: load this page again in a moment, which completes it"
     );
     Problem::new(Code::ConnectIncomplete, detail).retry_after(5)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_connect_says_is_cut() {
-        assert_eq!(cut("a\u{0}b\r\nc", 10, is_shown), "abc");
-        assert_eq!(cut("äöüß", 3, is_shown), "äöü");
-        let odd = "a\u{202e} ä\"\\\u{7f}\n~";
-        assert_eq!(cut(odd, 10, is_of_an_error), "a ~");
-        assert_eq!(cut("access_denied", 6, is_of_an_error), "access");
-    }
 }

@@ -4,80 +4,39 @@
 //! changes its base URL and its bearer token. In front of Smartcar stand API
 //! keys, in place of a token of its own stands the one that all instances share.
 
+mod access;
 mod actions;
-#[cfg(test)]
-mod actions_tests;
 mod answer;
 mod app;
-mod arrivals;
-mod callers;
-mod changes;
-#[cfg(test)]
-mod changes_tests;
 mod connect;
-mod connect_cookie;
-mod connect_page;
-mod connect_settings;
-#[cfg(test)]
-mod connect_tests;
-mod connect_vehicles;
-mod database;
-mod dead_letters;
-mod diagnosis;
-mod ending;
-mod evidence;
-#[cfg(test)]
-mod fallback_tests;
-mod freshness;
-mod inbound;
-#[cfg(test)]
-mod kept_signals_tests;
 mod links;
-mod list;
-mod lookups;
 mod openapi;
-mod owners;
-#[cfg(test)]
-mod owners_tests;
-mod pass;
+mod own;
+mod reads;
 #[cfg(test)]
 mod reads_tests;
-mod records;
-#[cfg(test)]
-mod records_tests;
-mod redacted;
-mod relay;
+mod request;
 mod routes;
-mod scopes;
+mod settings;
 mod signals;
-#[cfg(test)]
-mod signals_tests;
-mod status;
-mod stored;
 mod sweep;
-mod tally;
 #[cfg(test)]
 mod testing;
-mod vehicles;
-mod watch;
 
+use access::scopes;
+use actions::change;
 use answer::{Answer, whole};
-use app::{App, Gateway};
+use app::Gateway;
 use bytes::Bytes;
-use database::Store;
 use edge::{
-    Host, Platform, Response, request,
-    respond::{self, Code, Problem},
+    Host, Platform,
+    respond::{self, Problem},
 };
-use http::{
-    HeaderMap, Method, StatusCode,
-    header::{self, CONTENT_LENGTH},
-    request::Parts,
-};
-use inbound::{Inbound, single};
+use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
+use request::{Inbound, bearer};
 use routes::{Own, Route};
 use spin_sdk::{http::Request, http_service};
-use store::{HostStore, host_store};
+use store::{HostStore, Store, host_store};
 
 /// No request of Smartcar's API comes near this.
 const MAX_BODY: usize = 64 * 1024;
@@ -92,7 +51,7 @@ async fn handle(request: Request) -> Answer {
     // and to be told so takes three calls of the host.
     let has_body = parts.method != Method::GET || parts.headers.contains_key(CONTENT_LENGTH);
     let body = if has_body {
-        request::body(body, MAX_BODY).await
+        edge::request::body(body, MAX_BODY).await
     } else {
         Ok(Bytes::new())
     };
@@ -141,56 +100,12 @@ async fn answer<P: Platform, S: Store>(
     inbound.require_spelling()?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
-            changes::make(app, caller, endpoint, &inbound).await
+            change::make(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) if scopes::is_signals(endpoint) => {
             signals::read(app, caller, endpoint, &inbound).await
         }
-        Route::Smartcar(endpoint) => pass::read(app, caller, endpoint, &inbound).await,
-        Route::Own(own) => ours(app, caller, own, &inbound).await.map(whole),
+        Route::Smartcar(endpoint) => reads::read(app, caller, endpoint, &inbound).await,
+        Route::Own(own) => own::answer(app, caller, own, &inbound).await.map(whole),
     }
-}
-
-/// What this gateway adds to Smartcar's API.
-async fn ours<P: Platform, S: Store>(
-    app: &App<P, S>,
-    caller: &callers::Caller,
-    own: Own,
-    inbound: &Inbound,
-) -> Result<Response, Problem> {
-    match own {
-        Own::Catalogue => {
-            caller.require_any("read_")?;
-            Ok(signals::catalogue())
-        }
-        Own::Vehicles => vehicles::read(app, caller, inbound).await,
-        Own::Command => records::one(app, caller, inbound).await,
-        Own::Audit => records::many(app, caller, inbound).await,
-        Own::DeadLetters => dead_letters::read(app, caller, inbound).await,
-        Own::ReplayDeadLetter => dead_letters::replay_one(app, caller, inbound).await,
-        Own::ReplayDeadLetters => dead_letters::replay_many(app, caller, inbound).await,
-        Own::Run => relay::run(app, caller).await,
-        Own::Status => {
-            caller.require("read_status")?;
-            status::read(app, caller).await
-        }
-        // Answered before anybody is asked for a key.
-        Own::Health | Own::OpenApi | Own::ConnectStart | Own::ConnectCallback => {
-            Err(invalid("this path takes no key"))
-        }
-    }
-}
-
-/// The request is not what the documentation of its path says.
-fn invalid(detail: impl Into<String>) -> Problem {
-    Problem::new(Code::InvalidInput, detail)
-}
-
-/// What follows `Bearer` in the header `Authorization`.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let bearer = single(headers, header::AUTHORIZATION.as_str())?.and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-    });
-    Ok(bearer)
 }

@@ -2,22 +2,29 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/list-signals>
 
+#[cfg(test)]
+mod fallback_tests;
+mod freshness;
+#[cfg(test)]
+mod kept_tests;
+mod redacted;
+pub(crate) mod stored;
+#[cfg(test)]
+mod tests;
+
 use crate::{
+    access::{callers::Caller, owners},
     answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
     app::App,
-    callers::Caller,
-    database::Store,
-    freshness::{Forwarded, Source, Wanted},
-    inbound::Inbound,
-    invalid,
     links::Links,
-    owners, pass, redacted,
-    stored::{self, Stored},
+    reads,
+    request::{Inbound, invalid},
 };
 use edge::{
     Platform, Response,
     respond::{self, Code, Problem},
 };
+use freshness::{Forwarded, Source, Wanted};
 use http::StatusCode;
 use serde::Serialize;
 use smartcar::{
@@ -28,6 +35,8 @@ use smartcar::{
     signal_permission,
 };
 use std::time::Duration;
+use store::Store;
+use stored::Stored;
 
 #[derive(Serialize)]
 struct Catalogue {
@@ -102,7 +111,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
         let detail = "nothing is stored that is fresh enough";
         return Err(Problem::new(Code::NotStored, detail));
     }
-    let answer = pass::in_time(app.platform(), query.forward(app, endpoint, inbound)).await;
+    let answer = reads::in_time(app.platform(), query.forward(app, endpoint, inbound)).await;
     let (failed, status) = match &answer {
         Ok(answer) => (is_failure(answer.status), Some(answer.status)),
         Err(problem) => (is_failure(problem.status), None),
@@ -175,7 +184,7 @@ impl Query<'_> {
         inbound: &Inbound,
     ) -> Result<smartcar::Response, Problem> {
         let user = owners::behalf(app, self.caller, &self.vehicle, inbound).await?;
-        let call = pass::call(endpoint, inbound, Some(user.clone()))?;
+        let call = reads::call(endpoint, inbound, Some(user.clone()))?;
         let told_at = app.now();
         let answer = app.client().call(&call).await;
         let answer = answer.map_err(|error| problem(&error))?;

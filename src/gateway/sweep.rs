@@ -1,6 +1,6 @@
 //! Forgetting what is no longer needed, in small steps after answers.
 
-use crate::{app::App, database::Store};
+use crate::app::App;
 use edge::{
     Platform,
     log::{self, Event, Level},
@@ -8,7 +8,7 @@ use edge::{
 use smartcar::Timestamp;
 use std::{sync::atomic::Ordering, time::Duration};
 use store::{
-    StoreError,
+    Store, StoreError,
     action::KEY_LIFE,
     chore::{ROWS, is_ahead, steps},
 };

@@ -1,7 +1,6 @@
 //! A gateway for tests: on the fake host, over SQLite itself.
 
 use crate::{
-    answer,
     answer::{Answer, whole},
     app::{App, Gateway},
 };
@@ -158,7 +157,7 @@ impl Instance {
     pub(crate) async fn open(&self, request: Request<&str>) -> Answer {
         let (parts, body) = request.into_parts();
         let body = Bytes::from(body.to_owned());
-        let answer = answer(self.gateway, parts, Ok(body)).await;
+        let answer = crate::answer(self.gateway, parts, Ok(body)).await;
         answer.unwrap_or_else(|problem| whole(problem.into()))
     }
 

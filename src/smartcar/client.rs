@@ -1,12 +1,18 @@
 //! Calls to Smartcar's API, with the application's token.
 
+pub(crate) mod call;
+pub(crate) mod limits;
+pub(crate) mod opened;
+pub(crate) mod policy;
+
 use crate::{
     Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenError,
-    TokenUse, TransportError, endpoints::Api, error::ApiError, limits::Limits,
+    TokenUse, TransportError, endpoints::Api, error::ApiError,
 };
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::{HeaderValue, StatusCode, header};
+use limits::Limits;
 use std::pin::pin;
 
 /// Where Smartcar's APIs are. Each is a scheme, a host and perhaps a port.
@@ -296,5 +302,4 @@ impl<P: Platform> Drop for Account<'_, P> {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

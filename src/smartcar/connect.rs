@@ -4,6 +4,8 @@
 //! Sources: <https://smartcar.com/docs/connect/redirect-to-connect>,
 //! <https://smartcar.com/docs/connect/handle-the-response>
 
+pub(crate) mod state;
+
 use crate::{ApplicationId, InvalidId, UserId, VehicleMode};
 
 /// Which vehicles Connect offers.
@@ -258,5 +260,4 @@ fn parameter(query: &str, name: &'static str) -> Result<Option<String>, InvalidC
 }
 
 #[cfg(test)]
-#[path = "connect_tests.rs"]
 mod tests;

@@ -5,13 +5,14 @@
 //! all instances share, and only then asked for at the identity server. Well
 //! before one expires somebody fetches the next, while all go on with the old.
 
-use crate::{
-    AccessToken, Credentials, Platform, Timestamp, Turn,
-    grant::{self, TokenError},
-    lease::{self, Lease},
-    vault::Vault,
-};
+pub(crate) mod grant;
+mod lease;
+pub(crate) mod vault;
+
+use crate::{AccessToken, Credentials, Platform, Timestamp, Turn};
 use futures::future::{Either, select};
+use grant::TokenError;
+use lease::Lease;
 use serde::{Deserialize, Serialize};
 use std::{
     fmt, mem,
@@ -19,6 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use vault::Vault;
 use zeroize::Zeroize;
 
 /// A token is not used in the last part of its life, so that it does not expire
@@ -582,5 +584,4 @@ impl Drop for Refresh {
 }
 
 #[cfg(test)]
-#[path = "token_tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! What can be asked for, one operation each.
 
 use super::{parameters, responses, schemas::schema};
-use crate::{changes, routes::Own, scopes};
+use crate::{access::scopes, actions::change, routes::Own};
 use http::Method;
 use serde_json::{Value, json};
 use smartcar::{
@@ -61,7 +61,7 @@ pub(super) fn smartcar_s(endpoint: &Endpoint) -> Value {
 /// As the record of changes names it, or as what is read is called.
 fn operation_id(endpoint: &Endpoint) -> String {
     if endpoint.method != Method::GET {
-        return camel(&changes::kind(endpoint));
+        return camel(&change::kind(endpoint));
     }
     let mut names = endpoint.path.rsplit('/');
     let last = names.next().unwrap();

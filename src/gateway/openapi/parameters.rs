@@ -1,7 +1,7 @@
 //! What stands in paths, queries and headers of requests.
 
 use super::schemas::{CODE, ID};
-use crate::scopes;
+use crate::access::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
 use smartcar::endpoints::{Endpoint, OnBehalf};

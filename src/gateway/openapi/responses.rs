@@ -1,7 +1,7 @@
 //! What is answered.
 
 use super::schemas::schema;
-use crate::scopes;
+use crate::access::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
 use smartcar::{

@@ -1,0 +1,216 @@
+//! On whose behalf a call about a vehicle is made.
+
+use crate::{
+    access::{callers::Caller, lookups},
+    answer::problem,
+    app::App,
+    request::Inbound,
+};
+use edge::{Platform, respond::Problem};
+use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
+use store::{Store, StoreError, lookup::NoOwner};
+
+/// The user on whose behalf a request is made without a look at the vehicle's owner: the
+/// one whom it names, else the only one whom the key is for. Refuses a caller whose key is
+/// not for that user.
+pub(crate) fn named(caller: &Caller, inbound: &Inbound) -> Result<Option<UserId>, Problem> {
+    let user = inbound.user()?.or_else(|| caller.only_user());
+    if let Some(user) = &user {
+        caller.require_user(user)?;
+    }
+    Ok(user)
+}
+
+/// The user whom the caller names or whom alone the key is for, else the vehicle's owner.
+/// Refuses a caller whose key is not for that user.
+pub(crate) async fn behalf<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    inbound: &Inbound,
+) -> Result<UserId, Problem> {
+    // For a user, Smartcar says whether the call may be made.
+    if let Some(user) = named(caller, inbound)? {
+        return Ok(user);
+    }
+    let user = match known(app, vehicle).await {
+        Some(owner) => owner,
+        None => ask(app, caller, vehicle).await?,
+    };
+    caller.require_user(&user)?;
+    Ok(user)
+}
+
+/// The owner of a vehicle as stored. Where the store is down, Smartcar is there still.
+async fn known<P: Platform, S: Store>(app: &App<P, S>, vehicle: &VehicleId) -> Option<UserId> {
+    stored(app, vehicle).await.ok().flatten()
+}
+
+/// The owner of a vehicle as Smartcar says, which is then remembered.
+pub(crate) async fn ask<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<UserId, Problem> {
+    // Whoever the owner is, a key that is held to no user is not for them.
+    if caller.users().is_some_and(<[String]>::is_empty) {
+        caller.require_owner(None)?;
+    }
+    lookups::admit(app, caller, vehicle).await?;
+    match look_up(app, vehicle).await? {
+        Ok((owner, about)) => {
+            remember(app, vehicle, &owner, &about, true).await;
+            Ok(owner)
+        }
+        Err(why) => {
+            lookups::note(app, caller, vehicle, why).await;
+            Err(lookups::refusal(why))
+        }
+    }
+}
+
+/// The one user who is connected to a vehicle, and what the vehicle is.
+async fn look_up<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+) -> Result<Result<(UserId, VehicleAttributes), NoOwner>, Problem> {
+    // Smartcar lists simulated vehicles only where they are asked for.
+    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
+        let filter = ConnectionFilter {
+            vehicle: Some(vehicle.clone()),
+            mode: Some(mode),
+            ..ConnectionFilter::default()
+        };
+        let client = app.client();
+        let page = client.list_connections(&filter, PageRequest::default());
+        let page = page.await.map_err(|error| problem(&error))?.value;
+        // What else is listed says nothing certain: others can own that too.
+        let mut owned = page.items.iter().filter_map(|connection| {
+            let is_it = connection.vehicle_id.as_ref() == Some(vehicle);
+            let owner = connection.user_id.as_ref().filter(|_| is_it)?;
+            Some((owner, &connection.vehicle))
+        });
+        let Some((owner, about)) = owned.next() else {
+            continue;
+        };
+        // Somebody else can stand on another page.
+        let is_whole = page.is_last && page.unreadable.is_empty();
+        if !is_whole || owned.any(|(other, _)| other != owner) {
+            return Ok(Err(NoOwner::Several));
+        }
+        return Ok(Ok((owner.clone(), about.clone())));
+    }
+    Ok(Err(NoOwner::Nobody))
+}
+
+/// The owner of a vehicle, as far as it is stored.
+pub(crate) async fn stored<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+) -> Result<Option<UserId>, Problem> {
+    let owner = app.store().owner(vehicle).await;
+    owner.map_err(|error| app.unavailable(&error))
+}
+
+/// Remembers a vehicle of a user, who is its owner where no other one is known.
+pub(crate) async fn remember_vehicle<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    user: &UserId,
+    about: &VehicleAttributes,
+) {
+    remember(app, vehicle, user, about, false).await;
+}
+
+/// Where this fails, Smartcar is asked again.
+async fn remember<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    user: &UserId,
+    about: &VehicleAttributes,
+    is_owner: bool,
+) {
+    let store = app.store();
+    let remembered = store.remember_vehicle(vehicle, Some(user), is_owner, about);
+    note(app, remembered.await);
+}
+
+/// Refuses a key that is held to users and not to the vehicle's owner.
+pub(crate) async fn require<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+) -> Result<(), Problem> {
+    if caller.is_for_all_users() {
+        return Ok(());
+    }
+    let owner = match known(app, vehicle).await {
+        Some(owner) => owner,
+        None => ask(app, caller, vehicle).await?,
+    };
+    caller.require_user(&owner)
+}
+
+/// Refuses a user who is not connected to the vehicle, as Smartcar says. Nothing is
+/// remembered: a vehicle of several users has one owner here, who may be another one.
+pub(crate) async fn require_connection<P: Platform, S: Store>(
+    app: &App<P, S>,
+    caller: &Caller,
+    vehicle: &VehicleId,
+    user: &UserId,
+) -> Result<(), Problem> {
+    lookups::admit_connection(app, caller, vehicle).await?;
+    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
+        let filter = ConnectionFilter {
+            user: Some(user.clone()),
+            vehicle: Some(vehicle.clone()),
+            mode: Some(mode),
+            ..ConnectionFilter::default()
+        };
+        let client = app.client();
+        let page = client.list_connections(&filter, PageRequest::default());
+        let page = page.await.map_err(|error| problem(&error))?.value;
+        let is_connected = page.items.iter().any(|connection| {
+            connection.vehicle_id.as_ref() == Some(vehicle)
+                && connection.user_id.as_ref() == Some(user)
+        });
+        if is_connected {
+            return Ok(());
+        }
+    }
+    let why = NoOwner::OtherUser;
+    lookups::note(app, caller, vehicle, why).await;
+    Err(lookups::refusal(why))
+}
+
+/// Forgets what is known of a vehicle to which a user's access has ended. What is stored
+/// of it for another user, its owner, stays. A failure is in the log.
+pub(crate) async fn forget_vehicle<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    user: Option<&UserId>,
+) {
+    let store = app.store();
+    if let Some(user) = user {
+        let vehicles = std::slice::from_ref(vehicle);
+        note(app, store.forget_reports(vehicles, user).await);
+    }
+    note(app, store.forget_vehicle(vehicle, user).await);
+}
+
+/// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.
+pub(crate) async fn forget_user<P: Platform, S: Store>(app: &App<P, S>, user: &UserId) {
+    let store = app.store();
+    match store.reported_by(user).await {
+        Ok(vehicles) => note(app, store.forget_reports(&vehicles, user).await),
+        Err(error) => note(app, Err(error)),
+    }
+    note(app, store.forget_vehicles_of(user).await);
+}
+
+/// The work goes on where the store fails; the log says so.
+fn note<P: Platform, S: Store>(app: &App<P, S>, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        app.unavailable(&error);
+    }
+}

@@ -1,0 +1,159 @@
+//! How this application stands to Smartcar Connect, as its variables say.
+
+use crate::settings::{Flaw, switch};
+use edge::{
+    client::origin,
+    variables::{self, Variables},
+};
+use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
+
+/// What the variables about Connect say.
+pub(crate) struct ConnectSettings {
+    credentials: Credentials,
+    application: Option<ApplicationId>,
+    redirect_uri: Option<String>,
+    /// Where Connect is.
+    pub(crate) origin: String,
+    /// Which vehicles are offered where the start does not say.
+    pub(crate) mode: ConnectMode,
+    /// Where a browser goes in the end.
+    pub(crate) return_url: Option<String>,
+    /// What each vehicle is subscribed to.
+    pub(crate) webhook: Option<WebhookId>,
+    /// Whether only holders of a key may begin.
+    pub(crate) requires_key: bool,
+    /// How many users who come back are looked up in ten minutes.
+    pub(crate) lookups: i64,
+}
+
+/// Why nobody is sent to Connect: a variable that is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unset(pub(crate) &'static str);
+
+/// What it takes to send somebody to Connect.
+pub(crate) struct Way<'a> {
+    pub(crate) application: &'a ApplicationId,
+    pub(crate) redirect_uri: &'a str,
+}
+
+impl ConnectSettings {
+    /// Reads the variables. None of them has to be set where nobody is sent to
+    /// Connect.
+    pub(crate) async fn read(
+        variables: &impl Variables,
+        credentials: Credentials,
+    ) -> Result<Self, Flaw> {
+        let mode = variables::text(variables, "connect_mode").await?;
+        let mode = ConnectMode::parse(mode.trim());
+        Ok(Self {
+            credentials,
+            application: id(variables, "smartcar_application_id", ApplicationId::parse).await?,
+            redirect_uri: url(variables, "connect_redirect_uri").await?,
+            origin: origin(variables, "smartcar_connect_origin").await?,
+            mode: mode.ok_or(Flaw::Value("connect_mode", "neither live nor simulated"))?,
+            return_url: url(variables, "connect_return_url").await?,
+            webhook: id(variables, "webhook_id", WebhookId::parse).await?,
+            requires_key: switch(variables, "connect_requires_key").await?,
+            lookups: lookups(variables, "connect_lookups").await?,
+        })
+    }
+
+    /// The way to Connect, if all of it is known.
+    pub(crate) fn way(&self) -> Result<Way<'_>, Unset> {
+        let application = self.application.as_ref();
+        let redirect_uri = self.redirect_uri.as_deref();
+        Ok(Way {
+            application: application.ok_or(Unset("smartcar_application_id"))?,
+            redirect_uri: redirect_uri.ok_or(Unset("connect_redirect_uri"))?,
+        })
+    }
+
+    /// What a state is sealed with. A secret that is not set would be one that
+    /// everybody knows.
+    pub(crate) fn credentials(&self) -> Result<&Credentials, Unset> {
+        if self.credentials.is_set() {
+            Ok(&self.credentials)
+        } else {
+            Err(Unset("smartcar_client_id or smartcar_client_secret"))
+        }
+    }
+
+    /// Whether browsers reach this application by HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        let scheme = self.redirect_uri.as_deref().and_then(scheme);
+        scheme.as_deref() == Some("https")
+    }
+}
+
+/// Those who begin without a key have half of it.
+async fn lookups(variables: &impl Variables, name: &'static str) -> Result<i64, Flaw> {
+    let text = variables::text(variables, name).await?;
+    let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
+    let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
+    Ok(number.into())
+}
+
+async fn id<T>(
+    variables: &impl Variables,
+    name: &'static str,
+    parse: fn(&str) -> Result<T, InvalidId>,
+) -> Result<Option<T>, Flaw> {
+    let text = variables::text(variables, name).await?;
+    let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
+    id.transpose().map_err(|_| Flaw::Value(name, "no id"))
+}
+
+/// The URL of a page that a browser can be sent to, with parameters added.
+async fn url(variables: &impl Variables, name: &'static str) -> Result<Option<String>, Flaw> {
+    let text = variables::text(variables, name).await?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if is_url(text) {
+        Ok(Some(text.to_owned()))
+    } else {
+        let fault = "no URL with http or https and without a fragment";
+        Err(Flaw::Value(name, fault))
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    // The parser takes bytes that no URL has, and drops a fragment.
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    is_plain && matches!(scheme(text).as_deref(), Some("http" | "https"))
+}
+
+fn scheme(url: &str) -> Option<String> {
+    let uri: http::Uri = url.parse().ok()?;
+    uri.scheme_str().map(str::to_ascii_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_absolute_and_a_browser_s() {
+        for good in [
+            "https://example.com",
+            "http://127.0.0.1:3000/connect/callback",
+            "HTTPS://example.com/a?b=c&d",
+        ] {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in [
+            "/connect/callback",
+            "example.com/a",
+            "javascript:alert(1)",
+            "//example.com",
+            "https://",
+            "https://example.com/#done",
+            "https://example.com/\r\nset-cookie: a",
+            "https://example.com/ä",
+            "ftp://example.com/",
+        ] {
+            assert!(!is_url(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! An answer of which the headers are there and the body is still to come.
+
+use crate::{Pieces, Response, TransportError, platform::http::whole};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+
+/// An answer of Smartcar's API, whatever its status, whose body has not been
+/// read yet. `B` is how the platform reads one.
+pub struct Opened<B> {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: OpenBody<B>,
+}
+
+/// A body, which may have been read already.
+pub enum OpenBody<B> {
+    /// It is here.
+    Whole(Bytes),
+    /// It is on its way.
+    Arriving(B),
+}
+
+impl<B: Pieces> Opened<B> {
+    /// The length that the headers announce. Smartcar announces none where it
+    /// keeps the connection of a slow command open.
+    pub fn length(&self) -> Option<u64> {
+        match &self.body {
+            OpenBody::Whole(body) => u64::try_from(body.len()).ok(),
+            OpenBody::Arriving(_) => {
+                let length = self.headers.get(header::CONTENT_LENGTH)?;
+                length.to_str().ok()?.parse().ok()
+            }
+        }
+    }
+
+    /// Reads the body to its end. A limit (429) is told by its headers: where its
+    /// body breaks off, there is none.
+    pub async fn read(self) -> Result<Response, TransportError> {
+        let body = match self.body {
+            OpenBody::Whole(body) => body,
+            OpenBody::Arriving(mut body) => match whole(&mut body).await {
+                Err(_) if self.status == StatusCode::TOO_MANY_REQUESTS => Bytes::new(),
+                body => body?,
+            },
+        };
+        Ok(Response {
+            status: self.status,
+            headers: self.headers,
+            body,
+        })
+    }
+
+    /// `SC-Request-Id`: Smartcar's id of the request, to be given to its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.headers.get("sc-request-id")?.to_str().ok()
+    }
+}
+
+impl<B> From<http::Response<B>> for Opened<B> {
+    fn from(response: http::Response<B>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: OpenBody::Arriving(body),
+        }
+    }
+}
+
+impl<B> From<Response> for Opened<B> {
+    fn from(response: Response) -> Self {
+        Self {
+            status: response.status,
+            headers: response.headers,
+            body: OpenBody::Whole(response.body),
+        }
+    }
+}
+
+impl<B: Pieces> Pieces for OpenBody<B> {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        match self {
+            Self::Whole(body) if body.is_empty() => None,
+            Self::Whole(body) => Some(Ok(std::mem::take(body))),
+            Self::Arriving(body) => body.next().await,
+        }
+    }
+}
+
+/// A body can hold where a car stands.
+impl<B> std::fmt::Debug for Opened<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
