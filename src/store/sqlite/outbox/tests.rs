@@ -23,7 +23,7 @@ fn migrate(database: &Connection, steps: &[&'static str]) {
 
 fn with_sinks(names: &[&str]) -> Connection {
     let database = Connection::open_in_memory().unwrap();
-    migrate(&database, &STEPS);
+    migrate(&database, STEPS);
     configure(&database, names);
     database
 }

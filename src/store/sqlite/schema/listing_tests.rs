@@ -20,7 +20,7 @@ fn run(database: &Connection, steps: &[&'static str]) {
 
 fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
-    run(&database, &STEPS);
+    run(&database, STEPS);
     database
 }
 
