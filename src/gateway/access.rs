@@ -5,4 +5,3 @@ pub(crate) mod lookups;
 pub(crate) mod owners;
 #[cfg(test)]
 mod owners_tests;
-pub(crate) mod scopes;

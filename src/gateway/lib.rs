@@ -23,7 +23,6 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 
-use access::scopes;
 use actions::change;
 use answer::{Answer, whole};
 use app::Gateway;
@@ -35,6 +34,7 @@ use edge::{
 use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use request::{Inbound, bearer};
 use routes::{Own, Route};
+use smartcar::endpoints::Family;
 use spin_sdk::{http::Request, http_service};
 use store::{HostStore, Store, host_store};
 
@@ -102,7 +102,7 @@ async fn answer<P: Platform, S: Store>(
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
             change::make(app, caller, endpoint, &inbound).await
         }
-        Route::Smartcar(endpoint) if scopes::is_signals(endpoint) => {
+        Route::Smartcar(endpoint) if endpoint.family == Family::Signals => {
             signals::read(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) => reads::read(app, caller, endpoint, &inbound).await,

@@ -2,7 +2,7 @@
 //! answer, but for its links.
 
 use crate::{
-    access::{callers::Caller, owners, scopes},
+    access::{callers::Caller, owners},
     answer::{
         Answer, arriving, hand_on, is_smartcar_s, kept_headers, not_smartcar_s, problem, whole,
     },
@@ -22,7 +22,7 @@ use http_body::Frame;
 use smartcar::{
     Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError, UserId,
     VehicleId,
-    endpoints::{self, Endpoint, OnBehalf},
+    endpoints::{About, Endpoint, OnBehalf},
 };
 use std::{pin::pin, time::Duration};
 use store::Store;
@@ -41,7 +41,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
-    caller.require(scopes::of(endpoint))?;
+    caller.require(endpoint.scope)?;
     in_time(app.platform(), answer(app, caller, endpoint, inbound)).await
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn call(
     if !inbound.query.is_empty() {
         call = call.raw_query(&inbound.query);
     }
-    if let Some(user) = user.filter(|_| endpoint.on_behalf != OnBehalf::None) {
+    if let Some(user) = user.filter(|_| endpoint.on_behalf() != OnBehalf::None) {
         call = call.on_behalf_of(user);
     }
     if let Some(units) = inbound.units()? {
@@ -158,20 +158,19 @@ async fn admit<P: Platform, S: Store>(
     if caller.is_for_all() {
         return Ok(());
     }
-    let is = |other: &Endpoint| *endpoint == *other;
-    if is(&endpoints::GET_VEHICLE) {
-        let vehicle = inbound.vehicle()?;
-        caller.require_vehicle(&vehicle)?;
-        return owners::require(app, caller, &vehicle).await;
-    }
-    if is(&endpoints::LIST_CONNECTIONS) || is(&endpoints::LIST_SUBSCRIPTIONS) {
-        return admit_list(caller, endpoint, inbound);
-    }
-    let tells_of_nobody = is(&endpoints::LIST_WEBHOOKS)
-        || is(&endpoints::GET_WEBHOOK)
-        || is(&endpoints::LIST_COMPATIBLE_VEHICLES);
-    if tells_of_nobody {
-        return Ok(());
+    match endpoint.about {
+        About::Vehicle => {
+            let vehicle = inbound.vehicle()?;
+            caller.require_vehicle(&vehicle)?;
+            return owners::require(app, caller, &vehicle).await;
+        }
+        About::Filter => return admit_list(caller, endpoint, inbound),
+        About::Nobody => return Ok(()),
+        About::User
+        | About::Connection
+        | About::Subscription
+        | About::Subscriber
+        | About::Account => {}
     }
     Err(restricted(
         "this key is held to vehicles or users, and nothing says whose this is: list with a \

@@ -75,8 +75,9 @@ pub(crate) const OWN: [(Method, &str, Own); 13] = [
 /// one that gives out the token.
 pub(crate) fn smartcar_s() -> impl Iterator<Item = &'static Endpoint> {
     endpoints::ALL
-        .into_iter()
-        .filter(|endpoint| endpoint.api != Api::Iam)
+        .iter()
+        .copied()
+        .filter(|endpoint| endpoint.api() != Api::Iam)
 }
 
 /// The variable parts of a path, by their names and in their order.

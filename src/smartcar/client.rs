@@ -251,7 +251,7 @@ impl<P: Platform> Client<P> {
         call: &Call,
         token: Option<&str>,
     ) -> Result<http::Request<Bytes>, &'static str> {
-        let origin = self.origins.of(call.endpoint.api);
+        let origin = self.origins.of(call.endpoint.api());
         let mut request = http::Request::builder()
             .method(&call.endpoint.method)
             .uri(format!("{origin}{}", call.path_and_query()))

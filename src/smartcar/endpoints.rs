@@ -1,7 +1,7 @@
 //! Every endpoint of Smartcar's API v3, in one table.
 //!
-//! Who adds an endpoint adds it here: the client, a gateway's routes and a
-//! description of the API all follow from this table.
+//! A new endpoint is a new entry here: the client, a gateway's routes and scopes and the
+//! description of the API follow from this table.
 
 use http::Method;
 
@@ -51,31 +51,110 @@ pub enum OnBehalf {
     None,
 }
 
+/// What an endpoint belongs to, as Smartcar's documentation groups them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The application's access token.
+    Authorization,
+    /// Who granted access to what.
+    Connections,
+    /// The owners of vehicles.
+    Users,
+    /// Vehicles.
+    Vehicles,
+    /// The signals of a vehicle.
+    Signals,
+    /// Commands to a vehicle.
+    Commands,
+    /// The times at which a vehicle charges by itself.
+    ChargeSchedules,
+    /// Where Smartcar delivers.
+    Webhooks,
+    /// Which vehicles Smartcar delivers the signals of.
+    Subscriptions,
+    /// The vehicles that Smartcar supports.
+    Compatibility,
+    /// The applications of the Smartcar account.
+    Applications,
+}
+
+/// The part of a request that says which vehicle or user a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The vehicle in the path.
+    Vehicle,
+    /// The user in the path.
+    User,
+    /// The connection in the path; Smartcar knows its vehicle and user.
+    Connection,
+    /// The subscription in the path; Smartcar knows its vehicle and user.
+    Subscription,
+    /// The vehicle and the user in the body.
+    Subscriber,
+    /// The vehicle or the user by which a list is filtered.
+    Filter,
+    /// Smartcar's account, with all that belongs to it.
+    Account,
+    /// No vehicle and no user.
+    Nobody,
+}
+
 /// An endpoint of Smartcar's API.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// What it does, in a sentence.
+    /// A name that no other endpoint has: a command's as in its path, and otherwise a verb
+    /// and a noun.
+    pub name: &'static str,
+    /// What the endpoint does, in a sentence.
     pub summary: &'static str,
-    /// The host that answers.
-    pub api: Api,
+    /// What it belongs to.
+    pub family: Family,
     /// The method.
     pub method: Method,
-    /// The path, with names in braces where an id stands.
+    /// The path, with names in braces in the place of identifiers.
     pub path: &'static str,
-    /// The permission that the vehicle's owner has to have granted, where
-    /// Smartcar documents one.
-    pub permission: Option<&'static str>,
-    /// Whether the call says on whose behalf it is made.
-    pub on_behalf: OnBehalf,
-    /// Whether the same call twice has the effect of one.
-    pub is_idempotent: bool,
+    /// Where a request says whom it is about.
+    pub about: About,
+    /// The scope that an API key needs: the permission that the vehicle's owner has to have
+    /// granted, where Smartcar documents one. `read_*` stands for the permission of each
+    /// signal. Empty for the access token, which takes the application's credentials.
+    pub scope: &'static str,
     /// The query parameters.
     pub query: &'static [&'static str],
-    /// Where Smartcar documents it.
+    /// The URL of its documentation.
     pub docs: &'static str,
 }
 
 impl Endpoint {
+    /// The host that answers.
+    pub const fn api(&self) -> Api {
+        match self.family {
+            Family::Authorization => Api::Iam,
+            Family::Webhooks | Family::Subscriptions | Family::Applications => Api::Management,
+            Family::Compatibility => Api::Compatibility,
+            Family::Connections
+            | Family::Users
+            | Family::Vehicles
+            | Family::Signals
+            | Family::Commands
+            | Family::ChargeSchedules => Api::Vehicle,
+        }
+    }
+
+    /// Whether a call says on whose behalf it is made.
+    pub const fn on_behalf(&self) -> OnBehalf {
+        match (self.family, self.about) {
+            (Family::Signals | Family::Commands | Family::ChargeSchedules, _) => OnBehalf::Required,
+            (Family::Connections, About::Filter) => OnBehalf::Optional,
+            _ => OnBehalf::None,
+        }
+    }
+
+    /// Whether the same call twice has the effect of one.
+    pub const fn is_idempotent(&self) -> bool {
+        !matches!(self.family, Family::Commands | Family::ChargeSchedules)
+    }
+
     /// The path, a value in the place of each name. Values are identifiers of
     /// this crate, which cannot leave their place in a path.
     pub(crate) fn path_to(&self, values: &[&str]) -> String {
@@ -92,450 +171,161 @@ impl Endpoint {
     }
 }
 
-/// Grants the application's access token.
-pub const TOKEN: Endpoint = Endpoint {
-    summary: "Grants the application's access token.",
-    api: Api::Iam,
-    method: Method::POST,
-    path: "/oauth2/token",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/authorization/request-access-token",
-};
+macro_rules! endpoints {
+    ($(
+        #[doc = $summary:literal]
+        $constant:ident: $family:ident $name:literal, $method:ident $path:literal
+            about $about:ident, scope $scope:literal, see $docs:literal
+            $(, query [$($query:literal),+])?;
+    )+) => {
+        $(
+            #[doc = $summary]
+            pub const $constant: Endpoint = Endpoint {
+                name: $name,
+                summary: $summary.trim_ascii_start(),
+                family: Family::$family,
+                method: Method::$method,
+                path: $path,
+                about: About::$about,
+                scope: $scope,
+                query: &[$($($query),+)?],
+                docs: concat!("https://smartcar.com/docs/api-reference/", $docs),
+            };
+        )+
 
-/// Lists which user granted access to which vehicle.
-pub const LIST_CONNECTIONS: Endpoint = Endpoint {
-    summary: "Lists which user granted access to which vehicle.",
-    api: Api::Vehicle,
-    method: Method::GET,
-    path: "/v3/connections",
-    permission: None,
-    on_behalf: OnBehalf::Optional,
-    is_idempotent: true,
-    query: &[
-        "filter[userId]",
-        "filter[vehicleId]",
-        "filter[vehicle.mode]",
-        "filter[user.externalId]",
-        "page[number]",
-        "page[size]",
-    ],
-    docs: "https://smartcar.com/docs/api-reference/list-connections",
-};
+        /// Every endpoint.
+        pub const ALL: &[&Endpoint] = &[$(&$constant),+];
+    };
+}
 
-/// One connection.
-pub const GET_CONNECTION: Endpoint = Endpoint {
-    summary: "One connection.",
-    api: Api::Vehicle,
-    method: Method::GET,
-    path: "/v3/connections/{connectionId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/get-connection",
-};
+endpoints! {
+    /// Grants the application's access token.
+    TOKEN: Authorization "grant-token", POST "/oauth2/token"
+        about Account, scope "", see "authorization/request-access-token";
 
-/// Ends the access to one vehicle.
-pub const DELETE_CONNECTION: Endpoint = Endpoint {
-    summary: "Ends the access to one vehicle.",
-    api: Api::Vehicle,
-    method: Method::DELETE,
-    path: "/v3/connections/{connectionId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/remove-connection",
-};
+    /// Lists which user granted access to which vehicle.
+    LIST_CONNECTIONS: Connections "list-connections", GET "/v3/connections"
+        about Filter, scope "manage_connections", see "list-connections",
+        query ["filter[userId]", "filter[vehicleId]", "filter[vehicle.mode]",
+            "filter[user.externalId]", "page[number]", "page[size]"];
 
-/// Removes a user and all their connections.
-pub const DELETE_USER: Endpoint = Endpoint {
-    summary: "Removes a user and all their connections.",
-    api: Api::Vehicle,
-    method: Method::DELETE,
-    path: "/v3/users/{userId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/remove-user",
-};
+    /// One connection.
+    GET_CONNECTION: Connections "get-connection", GET "/v3/connections/{connectionId}"
+        about Connection, scope "manage_connections", see "get-connection";
 
-/// Make, model, year, powertrain and mode.
-pub const GET_VEHICLE: Endpoint = Endpoint {
-    summary: "Make, model, year, powertrain and mode.",
-    api: Api::Vehicle,
-    method: Method::GET,
-    path: "/v3/vehicles/{vehicleId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/get-vehicle",
-};
+    /// Ends the access to one vehicle.
+    DELETE_CONNECTION: Connections "remove-connection", DELETE "/v3/connections/{connectionId}"
+        about Connection, scope "manage_connections", see "remove-connection";
 
-/// All signals that Smartcar holds of a vehicle.
-pub const LIST_SIGNALS: Endpoint = Endpoint {
-    summary: "All signals that Smartcar holds of a vehicle.",
-    api: Api::Vehicle,
-    method: Method::GET,
-    path: "/v3/vehicles/{vehicleId}/signals",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/list-signals",
-};
+    /// Removes a user and all their connections.
+    DELETE_USER: Users "remove-user", DELETE "/v3/users/{userId}"
+        about User, scope "manage_connections", see "remove-user";
 
-/// One signal.
-pub const GET_SIGNAL: Endpoint = Endpoint {
-    summary: "One signal.",
-    api: Api::Vehicle,
-    method: Method::GET,
-    path: "/v3/vehicles/{vehicleId}/signals/{signalCode}",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/get-signal",
-};
+    /// Make, model, year, powertrain and mode.
+    GET_VEHICLE: Vehicles "get-vehicle", GET "/v3/vehicles/{vehicleId}"
+        about Vehicle, scope "read_vehicle_info", see "get-vehicle";
 
-/// Starts charging.
-pub const START_CHARGE: Endpoint = Endpoint {
-    summary: "Starts charging.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/charge/start",
-    permission: Some("control_charge"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/charging/start-charging",
-};
+    /// All signals that Smartcar holds of a vehicle.
+    LIST_SIGNALS: Signals "list-signals", GET "/v3/vehicles/{vehicleId}/signals"
+        about Vehicle, scope "read_*", see "list-signals";
 
-/// Stops charging.
-pub const STOP_CHARGE: Endpoint = Endpoint {
-    summary: "Stops charging.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/charge/stop",
-    permission: Some("control_charge"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/charging/stop-charging",
-};
+    /// One signal.
+    GET_SIGNAL: Signals "get-signal", GET "/v3/vehicles/{vehicleId}/signals/{signalCode}"
+        about Vehicle, scope "read_*", see "get-signal";
 
-/// Sets the state of charge at which charging stops.
-pub const SET_CHARGE_LIMIT: Endpoint = Endpoint {
-    summary: "Sets the state of charge at which charging stops.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/charge/set-limit",
-    permission: Some("control_charge"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/charging/set-charge-limit",
-};
+    /// Starts charging.
+    START_CHARGE: Commands "charge-start", POST "/v3/vehicles/{vehicleId}/commands/charge/start"
+        about Vehicle, scope "control_charge", see "charging/start-charging";
 
-/// Locks the doors.
-pub const LOCK: Endpoint = Endpoint {
-    summary: "Locks the doors.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/security/lock",
-    permission: Some("control_security"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/security/lock-doors",
-};
+    /// Stops charging.
+    STOP_CHARGE: Commands "charge-stop", POST "/v3/vehicles/{vehicleId}/commands/charge/stop"
+        about Vehicle, scope "control_charge", see "charging/stop-charging";
 
-/// Unlocks the doors.
-pub const UNLOCK: Endpoint = Endpoint {
-    summary: "Unlocks the doors.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/security/unlock",
-    permission: Some("control_security"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/security/unlock-doors",
-};
+    /// Sets the state of charge at which charging stops.
+    SET_CHARGE_LIMIT: Commands "charge-set-limit", POST "/v3/vehicles/{vehicleId}/commands/charge/set-limit"
+        about Vehicle, scope "control_charge", see "charging/set-charge-limit";
 
-/// Sends a destination to the navigation system.
-pub const SET_DESTINATION: Endpoint = Endpoint {
-    summary: "Sends a destination to the navigation system.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/navigation/set-destination",
-    permission: Some("control_navigation"),
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/navigation/set-destination",
-};
+    /// Locks the doors.
+    LOCK: Commands "security-lock", POST "/v3/vehicles/{vehicleId}/commands/security/lock"
+        about Vehicle, scope "control_security", see "security/lock-doors";
 
-/// Opens the charge port.
-pub const OPEN_CHARGE_PORT: Endpoint = Endpoint {
-    summary: "Opens the charge port.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/charge-port/open",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Unlocks the doors.
+    UNLOCK: Commands "security-unlock", POST "/v3/vehicles/{vehicleId}/commands/security/unlock"
+        about Vehicle, scope "control_security", see "security/unlock-doors";
 
-/// Closes the charge port.
-pub const CLOSE_CHARGE_PORT: Endpoint = Endpoint {
-    summary: "Closes the charge port.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/commands/charge-port/close",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Sends a destination to the navigation system.
+    SET_DESTINATION: Commands "navigation-set-destination", POST "/v3/vehicles/{vehicleId}/commands/navigation/set-destination"
+        about Vehicle, scope "control_navigation", see "navigation/set-destination";
 
-/// Creates a charge schedule that repeats every day.
-pub const CREATE_DAILY_CHARGE_SCHEDULE: Endpoint = Endpoint {
-    summary: "Creates a charge schedule that repeats every day.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/charge-schedules/daily",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Opens the charge port.
+    OPEN_CHARGE_PORT: Commands "charge-port-open", POST "/v3/vehicles/{vehicleId}/commands/charge-port/open"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// Creates a charge schedule that repeats every week.
-pub const CREATE_WEEKLY_CHARGE_SCHEDULE: Endpoint = Endpoint {
-    summary: "Creates a charge schedule that repeats every week.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/charge-schedules/weekly",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Closes the charge port.
+    CLOSE_CHARGE_PORT: Commands "charge-port-close", POST "/v3/vehicles/{vehicleId}/commands/charge-port/close"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// Creates a charge schedule that repeats on working days.
-pub const CREATE_WORKWEEK_CHARGE_SCHEDULE: Endpoint = Endpoint {
-    summary: "Creates a charge schedule that repeats on working days.",
-    api: Api::Vehicle,
-    method: Method::POST,
-    path: "/v3/vehicles/{vehicleId}/charge-schedules/workweek",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Creates a charge schedule that repeats every day.
+    CREATE_DAILY_CHARGE_SCHEDULE: ChargeSchedules "create-daily-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/daily"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// Removes a charge schedule.
-pub const DELETE_CHARGE_SCHEDULE: Endpoint = Endpoint {
-    summary: "Removes a charge schedule.",
-    api: Api::Vehicle,
-    method: Method::DELETE,
-    path: "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}",
-    permission: None,
-    on_behalf: OnBehalf::Required,
-    is_idempotent: false,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/commands/overview",
-};
+    /// Creates a charge schedule that repeats every week.
+    CREATE_WEEKLY_CHARGE_SCHEDULE: ChargeSchedules "create-weekly-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/weekly"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// Lists the webhooks of the application.
-pub const LIST_WEBHOOKS: Endpoint = Endpoint {
-    summary: "Lists the webhooks of the application.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/webhooks",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[
-        "filter[name]",
-        "filter[callbackUri]",
-        "filter[isEnabled]",
-        "filter[autoSubscribe]",
-        "page[number]",
-        "page[size]",
-    ],
-    docs: "https://smartcar.com/docs/api-reference/list-webhooks",
-};
+    /// Creates a charge schedule that repeats on working days.
+    CREATE_WORKWEEK_CHARGE_SCHEDULE: ChargeSchedules "create-workweek-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/workweek"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// One webhook.
-pub const GET_WEBHOOK: Endpoint = Endpoint {
-    summary: "One webhook.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/webhooks/{webhookId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/get-webhook",
-};
+    /// Removes a charge schedule.
+    DELETE_CHARGE_SCHEDULE: ChargeSchedules "remove-charge-schedule", DELETE "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}"
+        about Vehicle, scope "control_charge", see "commands/overview";
 
-/// Lists which vehicles are subscribed to which webhooks.
-pub const LIST_SUBSCRIPTIONS: Endpoint = Endpoint {
-    summary: "Lists which vehicles are subscribed to which webhooks.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/subscriptions",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[
-        "filter[userId]",
-        "filter[webhookId]",
-        "filter[vehicleId]",
-        "filter[vehicle.mode]",
-        "page[number]",
-        "page[size]",
-    ],
-    docs: "https://smartcar.com/docs/api-reference/list-subscriptions",
-};
+    /// Lists the webhooks of the application.
+    LIST_WEBHOOKS: Webhooks "list-webhooks", GET "/v3/webhooks"
+        about Nobody, scope "manage_subscriptions", see "list-webhooks",
+        query ["filter[name]", "filter[callbackUri]", "filter[isEnabled]", "filter[autoSubscribe]",
+            "page[number]", "page[size]"];
 
-/// Subscribes a vehicle to a webhook; 409 says that it was already.
-pub const CREATE_SUBSCRIPTION: Endpoint = Endpoint {
-    summary: "Subscribes a vehicle to a webhook; 409 says that it was already.",
-    api: Api::Management,
-    method: Method::POST,
-    path: "/v3/subscriptions",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/create-subscription",
-};
+    /// One webhook.
+    GET_WEBHOOK: Webhooks "get-webhook", GET "/v3/webhooks/{webhookId}"
+        about Nobody, scope "manage_subscriptions", see "get-webhook";
 
-/// One subscription.
-pub const GET_SUBSCRIPTION: Endpoint = Endpoint {
-    summary: "One subscription.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/subscriptions/{subscriptionId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/get-subscription",
-};
+    /// Lists which vehicles are subscribed to which webhooks.
+    LIST_SUBSCRIPTIONS: Subscriptions "list-subscriptions", GET "/v3/subscriptions"
+        about Filter, scope "manage_subscriptions", see "list-subscriptions",
+        query ["filter[userId]", "filter[webhookId]", "filter[vehicleId]", "filter[vehicle.mode]",
+            "page[number]", "page[size]"];
 
-/// Ends a subscription.
-pub const DELETE_SUBSCRIPTION: Endpoint = Endpoint {
-    summary: "Ends a subscription.",
-    api: Api::Management,
-    method: Method::DELETE,
-    path: "/v3/subscriptions/{subscriptionId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/delete-subscription",
-};
+    /// Subscribes a vehicle to a webhook; 409 says that it was already.
+    CREATE_SUBSCRIPTION: Subscriptions "create-subscription", POST "/v3/subscriptions"
+        about Subscriber, scope "manage_subscriptions", see "create-subscription";
 
-/// Lists which vehicles Smartcar supports. Takes no token; may be kept for 24 hours.
-pub const LIST_COMPATIBLE_VEHICLES: Endpoint = Endpoint {
-    summary: "Lists which vehicles Smartcar supports. Takes no token; may be kept for 24 hours.",
-    api: Api::Compatibility,
-    method: Method::GET,
-    path: "/v3/compatible-vehicles",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &["filter[region]", "filter[make]", "filter[powertrainType]"],
-    docs: "https://smartcar.com/docs/api-reference/compatible-vehicles",
-};
+    /// One subscription.
+    GET_SUBSCRIPTION: Subscriptions "get-subscription", GET "/v3/subscriptions/{subscriptionId}"
+        about Subscription, scope "manage_subscriptions", see "get-subscription";
 
-/// Lists the applications of the account.
-pub const LIST_APPLICATIONS: Endpoint = Endpoint {
-    summary: "Lists the applications of the account.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/applications",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/vehicles-api-intro",
-};
+    /// Ends a subscription.
+    DELETE_SUBSCRIPTION: Subscriptions "remove-subscription", DELETE "/v3/subscriptions/{subscriptionId}"
+        about Subscription, scope "manage_subscriptions", see "delete-subscription";
 
-/// One application.
-pub const GET_APPLICATION: Endpoint = Endpoint {
-    summary: "One application.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/applications/{applicationId}",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/vehicles-api-intro",
-};
+    /// Lists which vehicles Smartcar supports. Takes no token; may be kept for 24 hours.
+    LIST_COMPATIBLE_VEHICLES: Compatibility "list-compatible-vehicles", GET "/v3/compatible-vehicles"
+        about Nobody, scope "read_vehicle_info", see "compatible-vehicles",
+        query ["filter[region]", "filter[make]", "filter[powertrainType]"];
 
-/// Lists the secrets of an application.
-pub const LIST_APPLICATION_SECRETS: Endpoint = Endpoint {
-    summary: "Lists the secrets of an application.",
-    api: Api::Management,
-    method: Method::GET,
-    path: "/v3/applications/{applicationId}/secrets",
-    permission: None,
-    on_behalf: OnBehalf::None,
-    is_idempotent: true,
-    query: &[],
-    docs: "https://smartcar.com/docs/api-reference/vehicles-api-intro",
-};
+    /// Lists the applications of the account.
+    LIST_APPLICATIONS: Applications "list-applications", GET "/v3/applications"
+        about Account, scope "manage_applications", see "vehicles-api-intro";
 
-/// Every endpoint.
-pub const ALL: [&Endpoint; 30] = [
-    &LIST_APPLICATIONS,
-    &GET_APPLICATION,
-    &LIST_APPLICATION_SECRETS,
-    &TOKEN,
-    &LIST_CONNECTIONS,
-    &GET_CONNECTION,
-    &DELETE_CONNECTION,
-    &DELETE_USER,
-    &GET_VEHICLE,
-    &LIST_SIGNALS,
-    &GET_SIGNAL,
-    &START_CHARGE,
-    &STOP_CHARGE,
-    &SET_CHARGE_LIMIT,
-    &LOCK,
-    &UNLOCK,
-    &SET_DESTINATION,
-    &OPEN_CHARGE_PORT,
-    &CLOSE_CHARGE_PORT,
-    &CREATE_DAILY_CHARGE_SCHEDULE,
-    &CREATE_WEEKLY_CHARGE_SCHEDULE,
-    &CREATE_WORKWEEK_CHARGE_SCHEDULE,
-    &DELETE_CHARGE_SCHEDULE,
-    &LIST_WEBHOOKS,
-    &GET_WEBHOOK,
-    &LIST_SUBSCRIPTIONS,
-    &CREATE_SUBSCRIPTION,
-    &GET_SUBSCRIPTION,
-    &DELETE_SUBSCRIPTION,
-    &LIST_COMPATIBLE_VEHICLES,
-];
+    /// One application.
+    GET_APPLICATION: Applications "get-application", GET "/v3/applications/{applicationId}"
+        about Account, scope "manage_applications", see "vehicles-api-intro";
+
+    /// Lists the secrets of an application.
+    LIST_APPLICATION_SECRETS: Applications "list-secrets", GET "/v3/applications/{applicationId}/secrets"
+        about Account, scope "manage_applications", see "vehicles-api-intro";
+}
 
 #[cfg(test)]
 mod tests {
@@ -544,10 +334,11 @@ mod tests {
 
     #[test]
     fn no_endpoint_is_there_twice_and_each_is_complete() {
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
         for endpoint in ALL {
             let known = (endpoint.method.as_str(), endpoint.path);
             assert!(seen.insert(known), "{known:?}");
+            assert!(names.insert(endpoint.name), "{known:?}");
             assert!(
                 endpoint.docs.starts_with("https://smartcar.com/docs/"),
                 "{known:?}"
@@ -556,19 +347,24 @@ mod tests {
             let of_a_vehicle = endpoint.path.contains("{vehicleId}/");
             assert_eq!(
                 of_a_vehicle,
-                endpoint.on_behalf == OnBehalf::Required,
+                endpoint.on_behalf() == OnBehalf::Required,
                 "{known:?}"
             );
         }
     }
 
     #[test]
-    fn every_constant_is_in_the_table() {
-        let constants = include_str!("endpoints.rs")
-            .matches(": Endpoint = Endpoint {")
-            .count();
-        // This very test names the pattern once.
-        assert_eq!(constants - 1, ALL.len());
+    fn scope_of_a_change_is_never_one_to_read() {
+        for endpoint in ALL {
+            let is_change = endpoint.method != Method::GET;
+            assert!(
+                !(is_change && endpoint.scope.starts_with("read_")),
+                "{}",
+                endpoint.name
+            );
+            let is_token = endpoint.family == Family::Authorization;
+            assert_eq!(endpoint.scope.is_empty(), is_token, "{}", endpoint.name);
+        }
     }
 
     #[test]

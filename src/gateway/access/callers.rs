@@ -9,7 +9,7 @@ use edge::respond::{Code, Problem};
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use smartcar::{UserId, VehicleId};
+use smartcar::{SignalCode, UserId, VehicleId, signal_permission};
 use std::{collections::BTreeSet, fmt};
 use subtle::ConstantTimeEq;
 
@@ -142,6 +142,20 @@ impl Caller {
             let held = held.strip_suffix('*');
             held.is_some_and(|held| prefix.starts_with(held))
         })
+    }
+
+    /// The scope that the key lacks to read a signal, if it lacks one. Text that is not a
+    /// signal's code in lower case can stand for any signal: it takes the scopes for all.
+    pub(crate) fn missing_for_signal(&self, code: &str) -> Option<&'static str> {
+        let is_code =
+            SignalCode::parse(code).is_ok() && !code.bytes().any(|b| b.is_ascii_uppercase());
+        let (scope, is_held) = if is_code {
+            let scope = signal_permission(code);
+            (scope, self.has(scope))
+        } else {
+            ("read_*", self.has_all("read_"))
+        };
+        (!is_held).then_some(scope)
     }
 
     /// Refuses a key without the scope.

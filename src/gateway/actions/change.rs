@@ -2,7 +2,7 @@
 //! claimed, written down, sent to Smartcar once, and completed by what came of it.
 
 use crate::{
-    access::{callers::Caller, owners, scopes},
+    access::{callers::Caller, owners},
     actions::{
         outcome::{Judgement, judge, not_answered, not_smartcar_s},
         record::{self, Begun, New, Running},
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use smartcar::{
     Call, CommandKind, ConnectionId, Evidence, Opened, Pieces, SubscriptionId, TransportError,
     UserId, VehicleId,
-    endpoints::{self, Endpoint},
+    endpoints::{self, About, Endpoint},
 };
 use store::{Store, action::Outcome};
 
@@ -42,8 +42,8 @@ pub(crate) async fn make<P: Platform, S: Store>(
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
-    caller.require(scopes::of(endpoint))?;
-    let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
+    caller.require(endpoint.scope)?;
+    let of_a_vehicle = endpoint.about == About::Vehicle;
     let evidence = validate(endpoint, &inbound.body)?;
     let key = record::key(&inbound.headers, app.requires_idempotency_key())?;
     let insists = record::insists(&inbound.headers)?;
@@ -59,13 +59,12 @@ pub(crate) async fn make<P: Platform, S: Store>(
         Some(user) => call.on_behalf_of(user),
         None => call,
     };
-    let kind = kind(endpoint);
     let begun = record::begin(
         app,
         New {
             caller: caller.name(),
             is_auditor: caller.is_auditor(),
-            kind: &kind,
+            kind: endpoint.name,
             path: call.path(),
             vehicle: subject.vehicle.as_ref(),
             user: subject.user.as_ref(),
@@ -107,32 +106,6 @@ pub(crate) async fn make<P: Platform, S: Store>(
     }))
 }
 
-/// What a change is called: as Smartcar calls a command, and otherwise in that
-/// manner.
-pub(crate) fn kind(endpoint: &Endpoint) -> String {
-    let mut parts = endpoint.path.split('/').skip(2);
-    match (endpoint.path.split_once("/commands/"), &endpoint.method) {
-        (Some((_, command)), _) => command.replace('/', "-"),
-        (None, _) if endpoint.path.contains("/charge-schedules/") => {
-            let schedule = endpoint.path.rsplit('/').next().unwrap_or_default();
-            if endpoint.method == Method::DELETE {
-                "remove-charge-schedule".to_owned()
-            } else {
-                format!("create-{schedule}-charge-schedule")
-            }
-        }
-        (None, method) => {
-            let family = parts.next().unwrap_or_default().trim_end_matches('s');
-            let verb = if *method == Method::DELETE {
-                "remove"
-            } else {
-                "create"
-            };
-            format!("{verb}-{family}")
-        }
-    }
-}
-
 /// Refuses what Smartcar would, before anything is sent; and tells by which
 /// signal the change will show.
 fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<Evidence>, Problem> {
@@ -168,35 +141,42 @@ fn subject(
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Subject, Problem> {
-    if endpoint.path.starts_with("/v3/vehicles/") {
-        let vehicle = inbound.vehicle()?;
-        caller.require_vehicle(&vehicle)?;
-        let user = owners::named(caller, inbound)?;
-        return Ok(Subject {
-            vehicle: Some(vehicle),
-            user,
-            is_outlived: false,
-        });
-    }
-    if *endpoint == endpoints::DELETE_USER {
-        let user = UserId::from_caller(inbound.parts.get("userId"));
-        let user = user.map_err(|error| invalid(error.to_string()))?;
-        if !caller.is_for_all_vehicles() {
-            let detail = "this key is held to vehicles, and a user can have others";
-            return Err(reads::restricted(detail));
+    match endpoint.about {
+        About::Vehicle => {
+            let vehicle = inbound.vehicle()?;
+            caller.require_vehicle(&vehicle)?;
+            let user = owners::named(caller, inbound)?;
+            Ok(Subject {
+                vehicle: Some(vehicle),
+                user,
+                is_outlived: false,
+            })
         }
-        caller.require_user(&user)?;
-        return Ok(Subject {
-            user: Some(user),
-            ..Subject::default()
-        });
+        About::User => {
+            let user = UserId::from_caller(inbound.parts.get("userId"));
+            let user = user.map_err(|error| invalid(error.to_string()))?;
+            if !caller.is_for_all_vehicles() {
+                let detail = "this key is held to vehicles, and a user can have others";
+                return Err(reads::restricted(detail));
+            }
+            caller.require_user(&user)?;
+            Ok(Subject {
+                user: Some(user),
+                ..Subject::default()
+            })
+        }
+        About::Subscriber => {
+            let subject = subscriber(&inbound.body)?;
+            admit(caller, &subject)?;
+            Ok(subject)
+        }
+        // What Smartcar has to be asked about is looked up when it is claimed.
+        About::Connection
+        | About::Subscription
+        | About::Filter
+        | About::Account
+        | About::Nobody => Ok(Subject::default()),
     }
-    if *endpoint == endpoints::CREATE_SUBSCRIPTION {
-        let subject = subscriber(&inbound.body)?;
-        admit(caller, &subject)?;
-        return Ok(subject);
-    }
-    Ok(Subject::default())
 }
 
 /// Finds the owner of a vehicle where neither the request nor its key names a user, and
@@ -531,33 +511,6 @@ impl<P: Platform, S: Store> watch::Record for Slow<P, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_change_has_a_name_of_its_own() {
-        let changes = endpoints::ALL
-            .iter()
-            .filter(|endpoint| endpoint.method != Method::GET && endpoint.path.starts_with("/v3"));
-        let names: Vec<String> = changes.map(|endpoint| kind(endpoint)).collect();
-        let expected = [
-            "remove-connection",
-            "remove-user",
-            "charge-start",
-            "charge-stop",
-            "charge-set-limit",
-            "security-lock",
-            "security-unlock",
-            "navigation-set-destination",
-            "charge-port-open",
-            "charge-port-close",
-            "create-daily-charge-schedule",
-            "create-weekly-charge-schedule",
-            "create-workweek-charge-schedule",
-            "remove-charge-schedule",
-            "create-subscription",
-            "remove-subscription",
-        ];
-        assert_eq!(names, expected);
-    }
 
     #[test]
     fn a_subscription_names_whom_it_is_about() {

@@ -1,7 +1,10 @@
 //! What an answer says about what was done.
 
 use http::StatusCode;
-use smartcar::{ApiError, CommandExecution, Error, ExecutionStatus, Response, endpoints::Endpoint};
+use smartcar::{
+    ApiError, CommandExecution, Error, ExecutionStatus, Response,
+    endpoints::{About, Endpoint, Family},
+};
 use store::action::Outcome;
 
 /// What came of a change, as far as its answer tells.
@@ -42,7 +45,7 @@ impl Judgement {
 
 /// Reads Smartcar's answer to a change.
 pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
-    let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/");
+    let of_a_vehicle = endpoint.about == About::Vehicle;
     if answer.status == StatusCode::NO_CONTENT || (!of_a_vehicle && answer.status.is_success()) {
         return match ApiError::within(answer) {
             Some(error) => not_done(&Error::Api(Box::new(error))),
@@ -52,7 +55,7 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
     match CommandExecution::read(answer.clone()) {
         // What Smartcar says of a schedule is not documented.
         Err(Error::Unreadable { status, .. })
-            if status < 300 && endpoint.path.contains("/charge-schedules/") =>
+            if status < 300 && endpoint.family == Family::ChargeSchedules =>
         {
             Judgement::of(Outcome::Succeeded)
         }

@@ -1,12 +1,12 @@
 //! What can be asked for, one operation each.
 
 use super::{parameters, responses, schemas::schema};
-use crate::{access::scopes, actions::change, routes::Own};
+use crate::routes::Own;
 use http::Method;
 use serde_json::{Value, json};
 use smartcar::{
     CommandKind,
-    endpoints::{self, Endpoint},
+    endpoints::{self, Endpoint, Family},
 };
 
 pub(super) const TAGS: [(&str, &str); 13] = [
@@ -35,12 +35,11 @@ pub(super) const TAGS: [(&str, &str); 13] = [
 pub(super) fn smartcar_s(endpoint: &Endpoint) -> Value {
     let is_change = endpoint.method != Method::GET;
     let scope = match *endpoint {
-        endpoints::LIST_SIGNALS => "read_*",
         endpoints::GET_SIGNAL => "the permission of the signal",
-        _ => scopes::of(endpoint),
+        _ => endpoint.scope,
     };
     let mut operation = keyed(
-        &operation_id(endpoint),
+        &camel(endpoint.name),
         tag(endpoint),
         endpoint.summary,
         scope,
@@ -58,21 +57,6 @@ pub(super) fn smartcar_s(endpoint: &Endpoint) -> Value {
     operation
 }
 
-/// As the record of changes names it, or as what is read is called.
-fn operation_id(endpoint: &Endpoint) -> String {
-    if endpoint.method != Method::GET {
-        return camel(&change::kind(endpoint));
-    }
-    let mut names = endpoint.path.rsplit('/');
-    let last = names.next().unwrap();
-    if last.starts_with('{') {
-        let family = names.next().unwrap();
-        camel(&format!("get-{}", family.trim_end_matches('s')))
-    } else {
-        camel(&format!("list-{last}"))
-    }
-}
-
 /// `charge-set-limit` as `chargeSetLimit`.
 fn camel(name: &str) -> String {
     let mut words = name.split('-');
@@ -84,19 +68,18 @@ fn camel(name: &str) -> String {
 }
 
 fn tag(endpoint: &Endpoint) -> &'static str {
-    let parts: Vec<&str> = endpoint.path.split('/').skip(2).collect();
-    match parts[..] {
-        ["vehicles", _, "signals", ..] => "Signals",
-        ["vehicles", _, "commands", ..] => "Commands",
-        ["vehicles", _, "charge-schedules", ..] => "Charge schedules",
-        ["vehicles", ..] => "Vehicles",
-        ["connections", ..] => "Connections",
-        ["users", ..] => "Users",
-        ["webhooks", ..] => "Webhooks",
-        ["subscriptions", ..] => "Subscriptions",
-        ["applications", ..] => "Applications",
-        ["compatible-vehicles"] => "Compatibility",
-        _ => panic!("{} belongs to no tag", endpoint.path),
+    match endpoint.family {
+        Family::Vehicles => "Vehicles",
+        Family::Signals => "Signals",
+        Family::Commands => "Commands",
+        Family::ChargeSchedules => "Charge schedules",
+        Family::Connections => "Connections",
+        Family::Users => "Users",
+        Family::Webhooks => "Webhooks",
+        Family::Subscriptions => "Subscriptions",
+        Family::Applications => "Applications",
+        Family::Compatibility => "Compatibility",
+        Family::Authorization => panic!("the access token is not served"),
     }
 }
 

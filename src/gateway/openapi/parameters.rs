@@ -1,10 +1,9 @@
 //! What stands in paths, queries and headers of requests.
 
 use super::schemas::{CODE, ID};
-use crate::access::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
-use smartcar::endpoints::{Endpoint, OnBehalf};
+use smartcar::endpoints::{About, Endpoint, Family, OnBehalf};
 use store::action::Outcome;
 
 /// A parameter by its name.
@@ -22,17 +21,17 @@ fn key(name: &str) -> String {
 pub(super) fn of(endpoint: &Endpoint) -> Value {
     let mut all = of_path(endpoint.path);
     all.extend(endpoint.query.iter().map(|name| parameter(name)));
-    if endpoint.on_behalf != OnBehalf::None {
+    if endpoint.on_behalf() != OnBehalf::None {
         all.push(parameter("sc-user-id"));
     }
     all.push(parameter("sc-unit-system"));
     if endpoint.method != Method::GET {
         all.push(parameter("Idempotency-Key"));
-        if endpoint.path.starts_with("/v3/vehicles/") {
+        if endpoint.about == About::Vehicle {
             all.push(parameter("Edge-Insist"));
         }
     }
-    if scopes::is_signals(endpoint) {
+    if endpoint.family == Family::Signals {
         all.push(parameter("Cache-Control"));
     }
     all.into()

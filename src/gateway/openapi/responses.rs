@@ -1,12 +1,11 @@
 //! What is answered.
 
 use super::schemas::schema;
-use crate::access::scopes;
 use http::Method;
 use serde_json::{Map, Value, json};
 use smartcar::{
     CommandKind,
-    endpoints::{self, Endpoint},
+    endpoints::{self, Endpoint, Family},
 };
 
 /// Every error, by its status: what it means, and its headers of its own.
@@ -187,7 +186,7 @@ const SMARTCAR_S: [u16; 6] = [403, 404, 429, 430, 500, 502];
 /// Those of reading something of Smartcar's.
 pub(super) fn of_read(endpoint: &Endpoint) -> Value {
     let is_list = !endpoint.path.ends_with('}');
-    let is_signals = scopes::is_signals(endpoint);
+    let is_signals = endpoint.family == Family::Signals;
     let name = match (is_list, is_signals) {
         (true, true) => "Signals",
         (false, true) => "OneSignal",
@@ -205,7 +204,7 @@ pub(super) fn of_read(endpoint: &Endpoint) -> Value {
 
 /// Those of a change.
 pub(super) fn of_change(endpoint: &Endpoint) -> Value {
-    let is_schedule = endpoint.path.contains("/charge-schedules/");
+    let is_schedule = endpoint.family == Family::ChargeSchedules;
     let responses = match endpoint.method {
         _ if *endpoint == endpoints::CREATE_SUBSCRIPTION => {
             let headers = ["SC-Request-Id", "Edge-Command-Id", "Idempotent-Replayed"];

@@ -1,10 +1,7 @@
 //! A list of signals without those that a caller may not read. All other bytes stay
 //! as Smartcar wrote them.
 
-use crate::{
-    access::{callers::Caller, scopes},
-    signals::stored::Hidden,
-};
+use crate::{access::callers::Caller, signals::stored::Hidden};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -44,7 +41,7 @@ pub(crate) fn list(body: &[u8], caller: &Caller) -> Option<Vec<u8>> {
         let codes = codes.unwrap_or_else(|| vec![String::new()]);
         let missing = codes
             .iter()
-            .find_map(|code| scopes::missing_for_signal(caller, code));
+            .find_map(|code| caller.missing_for_signal(code));
         let Some(scope) = missing else {
             continue;
         };

@@ -2,10 +2,7 @@
 //!
 //! Source: <https://smartcar.com/docs/api-reference/get-signals>
 
-use crate::{
-    access::{callers::Caller, scopes},
-    app::App,
-};
+use crate::{access::callers::Caller, app::App};
 use edge::{
     Platform,
     respond::{Code, Problem},
@@ -230,7 +227,7 @@ struct Links<'a> {
 impl<'a> Signal<'a> {
     fn of(signal: &'a StoredSignal, vehicle: &'a VehicleId, caller: &Caller) -> Self {
         let code = signal.code.as_str();
-        let missing = scopes::missing_for_signal(caller, code);
+        let missing = caller.missing_for_signal(code);
         let is_hidden = missing.is_some();
         let (value, error) = (signal.value.as_ref(), signal.error.as_ref());
         let (delivered_at, error_at) = (delivered_at(signal), error_at(signal));

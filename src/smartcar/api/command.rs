@@ -64,7 +64,7 @@ impl CommandKind {
     pub fn of(endpoint: &Endpoint) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|kind| kind.endpoint().path == endpoint.path)
+            .find(|kind| kind.endpoint().name == endpoint.name)
     }
 
     /// Reads the body of a request for this kind of command.

@@ -153,7 +153,7 @@ fn every_endpoint_is_called_by_a_typed_method_as_the_table_has_it() {
                 .iter()
                 .map(|name| (*name).to_owned())
                 .collect();
-            let for_user = endpoint.on_behalf != OnBehalf::None;
+            let for_user = endpoint.on_behalf() != OnBehalf::None;
             let call = (endpoint.method.to_string(), endpoint.path.to_owned());
             (call, (query, for_user))
         })

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, InvalidId, Policy, Timestamp, UserId, VehicleId,
-    endpoints::{Api, Endpoint},
+    endpoints::{About, Api, Endpoint},
     error::ApiError,
     ids::{self, Id},
     timestamp::parse_iso,
@@ -83,7 +83,7 @@ impl Call {
     }
 
     fn new(endpoint: &'static Endpoint, values: &[&str]) -> Self {
-        let of_a_vehicle = endpoint.path.starts_with("/v3/vehicles/{vehicleId}");
+        let of_a_vehicle = endpoint.about == About::Vehicle;
         Self {
             endpoint,
             path: endpoint.path_to(values),
@@ -94,7 +94,7 @@ impl Call {
             user: None,
             units: None,
             body: Bytes::new(),
-            deadline: if endpoint.is_idempotent {
+            deadline: if endpoint.is_idempotent() {
                 DEADLINE
             } else {
                 COMMAND_DEADLINE
@@ -156,7 +156,7 @@ impl Call {
 
     /// The longest that the call can take in all, whatever happens.
     pub fn longest(&self) -> Duration {
-        if self.endpoint.is_idempotent {
+        if self.endpoint.is_idempotent() {
             self.deadline
         } else {
             PREPARATION.saturating_add(self.deadline)
@@ -166,7 +166,7 @@ impl Call {
     /// How long what comes before a request may still take, where `spent` of the
     /// call's time has passed.
     pub(crate) fn time_to_prepare(&self, spent: Duration) -> Duration {
-        if self.endpoint.is_idempotent {
+        if self.endpoint.is_idempotent() {
             self.deadline.saturating_sub(spent)
         } else {
             PREPARATION.saturating_sub(spent)
@@ -176,7 +176,7 @@ impl Call {
     /// How long a request may take that is sent now, where `spent` of the call's
     /// time has passed. Zero where it is too late to send one.
     pub(crate) fn time_to_answer(&self, spent: Duration) -> Duration {
-        if self.time_to_prepare(spent).is_zero() || self.endpoint.is_idempotent {
+        if self.time_to_prepare(spent).is_zero() || self.endpoint.is_idempotent() {
             self.time_to_prepare(spent)
         } else {
             self.deadline
@@ -186,7 +186,7 @@ impl Call {
     /// Whether the call is sent with the access token. The compatibility API takes
     /// none, and the application's limit is not about it.
     pub(crate) fn takes_token(&self) -> bool {
-        self.endpoint.api != Api::Compatibility
+        self.endpoint.api() != Api::Compatibility
     }
 
     pub(crate) fn policy(&self) -> Policy {

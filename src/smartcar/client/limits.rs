@@ -148,7 +148,7 @@ impl LimitScope {
     fn of(call: &Call) -> Self {
         match &call.vehicle {
             Some(vehicle) => Self::Vehicle(vehicle.clone()),
-            None => Self::Api(call.endpoint.api),
+            None => Self::Api(call.endpoint.api()),
         }
     }
 
