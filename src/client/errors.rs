@@ -58,6 +58,6 @@ pub(crate) fn execution(execution: CommandExecution) -> Execution {
     Execution {
         id: execution.id,
         status: execution.status.as_str().to_owned(),
-        raw: String::from_utf8_lossy(&execution.response.body).into_owned(),
+        raw: String::from_utf8_lossy(&execution.body).into_owned(),
     }
 }

@@ -23,7 +23,6 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 
-use actions::change;
 use answer::{Answer, whole};
 use app::Gateway;
 use bytes::Bytes;
@@ -100,7 +99,7 @@ async fn answer<P: Platform, S: Store>(
     inbound.require_spelling()?;
     match route {
         Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
-            change::make(app, caller, endpoint, &inbound).await
+            actions::run(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) if endpoint.family == Family::Signals => {
             signals::read(app, caller, endpoint, &inbound).await

@@ -2,27 +2,23 @@
 //! answer, but for its links.
 
 use crate::{
-    access::{callers::Caller, owners},
+    access::{admission, callers::Caller},
     answer::{
         Answer, arriving, hand_on, is_smartcar_s, kept_headers, not_smartcar_s, problem, whole,
     },
     app::App,
     links::Links,
-    request::{Inbound, invalid},
+    request::Inbound,
 };
-use edge::{
-    Platform,
-    respond::{Code, Problem},
-};
+use edge::{Platform, respond::Problem};
 use futures::{
     future::{Either, select},
     stream,
 };
 use http_body::Frame;
 use smartcar::{
-    Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError, UserId,
-    VehicleId,
-    endpoints::{About, Endpoint, OnBehalf},
+    Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError,
+    endpoints::Endpoint,
 };
 use std::{pin::pin, time::Duration};
 use store::Store;
@@ -68,9 +64,9 @@ async fn answer<P: Platform, S: Store>(
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Answer, Problem> {
-    admit(app, caller, endpoint, inbound).await?;
+    admission::read(app, caller, endpoint, inbound).await?;
     let until = app.now().after(DEADLINE);
-    let call = call(endpoint, inbound, inbound.user()?)?.within(DEADLINE);
+    let call = inbound.call(endpoint, inbound.user()?)?.within(DEADLINE);
     let opened = app.client().open(&call).await;
     let opened = opened.map_err(|error| problem(&error))?;
     if !is_smartcar_s(&opened.headers) {
@@ -90,26 +86,6 @@ async fn answer<P: Platform, S: Store>(
         return Ok(whole(hand_on(smartcar::Response { body, ..answer })));
     }
     Ok(stream_on(opened, links))
-}
-
-/// The call that a request asks for.
-pub(crate) fn call(
-    endpoint: &'static Endpoint,
-    inbound: &Inbound,
-    user: Option<UserId>,
-) -> Result<Call, Problem> {
-    let call = Call::at(endpoint, &inbound.parts.values());
-    let mut call = call.map_err(|error| invalid(error.to_string()))?;
-    if !inbound.query.is_empty() {
-        call = call.raw_query(&inbound.query);
-    }
-    if let Some(user) = user.filter(|_| endpoint.on_behalf() != OnBehalf::None) {
-        call = call.on_behalf_of(user);
-    }
-    if let Some(units) = inbound.units()? {
-        call = call.units(units);
-    }
-    Ok(call.body(inbound.body.clone()))
 }
 
 /// The call once more, in the time that is left.
@@ -146,77 +122,6 @@ fn stream_on<B: Pieces>(opened: Opened<B>, links: Links) -> Answer {
         }
     });
     arriving(opened.status, headers, pieces)
-}
-
-/// Whether a key that is held to vehicles or users may see what it asks for.
-async fn admit<P: Platform, S: Store>(
-    app: &App<P, S>,
-    caller: &Caller,
-    endpoint: &'static Endpoint,
-    inbound: &Inbound,
-) -> Result<(), Problem> {
-    if caller.is_for_all() {
-        return Ok(());
-    }
-    match endpoint.about {
-        About::Vehicle => {
-            let vehicle = inbound.vehicle()?;
-            caller.require_vehicle(&vehicle)?;
-            return owners::require(app, caller, &vehicle).await;
-        }
-        About::Filter => return admit_list(caller, endpoint, inbound),
-        About::Nobody => return Ok(()),
-        About::User
-        | About::Connection
-        | About::Subscription
-        | About::Subscriber
-        | About::Account => {}
-    }
-    Err(restricted(
-        "this key is held to vehicles or users, and nothing says whose this is: list with a \
-         filter instead",
-    ))
-}
-
-/// A list has to be filtered by what the key is held to.
-fn admit_list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result<(), Problem> {
-    // What another reader of the query could take for a filter decides nothing here.
-    let mut names = form_urlencoded::parse(inbound.query.as_bytes());
-    let is_plain = !inbound.query.contains(';')
-        && names.all(|(name, _)| endpoint.query.contains(&name.as_ref()));
-    if !is_plain {
-        return Err(restricted(
-            "this key is held to vehicles or users: send the documented parameters alone",
-        ));
-    }
-    // Smartcar takes these for filters too, and does not say which one wins.
-    if inbound.parameter("filter[user.externalId]")?.is_some() {
-        return Err(restricted(
-            "this key is held to vehicles or users: filter[user.externalId] can name another user",
-        ));
-    }
-    if let Some(user) = inbound.user()? {
-        caller.require_user(&user)?;
-    }
-    if !caller.is_for_all_vehicles() {
-        let vehicle = inbound.parameter("filter[vehicleId]")?;
-        let vehicle = vehicle.and_then(|id| VehicleId::parse(&id).ok());
-        let vehicle = vehicle
-            .ok_or_else(|| restricted("this key is held to vehicles: send filter[vehicleId]"))?;
-        caller.require_vehicle(&vehicle)?;
-    }
-    if !caller.is_for_all_users() {
-        let user = inbound.parameter("filter[userId]")?;
-        let user = user.and_then(|id| UserId::parse(&id).ok());
-        let user =
-            user.ok_or_else(|| restricted("this key is held to users: send filter[userId]"))?;
-        caller.require_user(&user)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn restricted(detail: &str) -> Problem {
-    Problem::new(Code::KeyRestricted, detail)
 }
 
 #[cfg(test)]

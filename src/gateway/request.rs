@@ -4,7 +4,10 @@ use crate::routes::PathParts;
 use bytes::Bytes;
 use edge::respond::{Code, Problem};
 use http::{HeaderMap, header::AUTHORIZATION};
-use smartcar::{UnitSystem, UserId, VehicleId};
+use smartcar::{
+    Call, UnitSystem, UserId, VehicleId,
+    endpoints::{Endpoint, OnBehalf},
+};
 
 /// A request of a caller who is known.
 pub(crate) struct Inbound {
@@ -49,6 +52,26 @@ impl Inbound {
             Some(units) if units.eq_ignore_ascii_case("imperial") => Ok(Some(UnitSystem::Imperial)),
             Some(_) => Err(invalid("sc-unit-system is metric or imperial")),
         }
+    }
+
+    /// The call to Smartcar that the request asks for.
+    pub(crate) fn call(
+        &self,
+        endpoint: &'static Endpoint,
+        user: Option<UserId>,
+    ) -> Result<Call, Problem> {
+        let call = Call::at(endpoint, &self.parts.values());
+        let mut call = call.map_err(|error| invalid(error.to_string()))?;
+        if !self.query.is_empty() {
+            call = call.raw_query(&self.query);
+        }
+        if let Some(user) = user.filter(|_| endpoint.on_behalf() != OnBehalf::None) {
+            call = call.on_behalf_of(user);
+        }
+        if let Some(units) = self.units()? {
+            call = call.units(units);
+        }
+        Ok(call.body(self.body.clone()))
     }
 
     /// The query parameter `name`, decoded. Of two, one reader could take the

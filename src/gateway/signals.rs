@@ -184,7 +184,7 @@ impl Query<'_> {
         inbound: &Inbound,
     ) -> Result<smartcar::Response, Problem> {
         let user = owners::behalf(app, self.caller, &self.vehicle, inbound).await?;
-        let call = reads::call(endpoint, inbound, Some(user.clone()))?;
+        let call = inbound.call(endpoint, Some(user.clone()))?;
         let told_at = app.now();
         let answer = app.client().call(&call).await;
         let answer = answer.map_err(|error| problem(&error))?;

@@ -126,6 +126,12 @@ impl ApiError {
         }
     }
 
+    /// The error that an answer with the status of one is; None where its status is
+    /// that of a success.
+    pub fn of(response: &Response) -> Option<Self> {
+        (!response.status.is_success()).then(|| Self::from_response(response))
+    }
+
     /// The error that an answer ends in although it began as a success; None where
     /// it does not.
     pub fn within(response: &Response) -> Option<Self> {

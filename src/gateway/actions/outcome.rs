@@ -1,5 +1,6 @@
-//! What an answer says about what was done.
+//! What came of an action, as far as Smartcar's answer says.
 
+use edge::respond::Code;
 use http::StatusCode;
 use smartcar::{
     ApiError, CommandExecution, Error, ExecutionStatus, Response,
@@ -7,22 +8,23 @@ use smartcar::{
 };
 use store::action::Outcome;
 
-/// What came of a change, as far as its answer tells.
-#[derive(Debug, PartialEq, Eq)]
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) outcome: Outcome,
     /// Type and code of the error.
     pub(crate) error: Option<String>,
     pub(crate) request_id: Option<String>,
     pub(crate) execution_id: Option<String>,
-    /// Certainly nothing was done, and the same request may well succeed later.
+    /// Certainly nothing was done, and the same request may well succeed later: its key is
+    /// free again.
     pub(crate) is_void: bool,
     /// No answer of Smartcar's says that it has ended: it may still be at work.
     pub(crate) is_open: bool,
 }
 
 impl Judgement {
-    fn of(outcome: Outcome) -> Self {
+    pub(crate) const fn of(outcome: Outcome) -> Self {
         Self {
             outcome,
             error: None,
@@ -30,6 +32,15 @@ impl Judgement {
             execution_id: None,
             is_void: false,
             is_open: false,
+        }
+    }
+
+    /// It was refused here, under this code, before anything was sent.
+    pub(crate) fn refused(code: Code) -> Self {
+        Self {
+            error: Some(format!("EDGE/{code}")),
+            is_void: true,
+            ..Self::of(Outcome::Failed)
         }
     }
 
@@ -52,7 +63,7 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
             None => Judgement::of(Outcome::Succeeded),
         };
     }
-    match CommandExecution::read(answer.clone()) {
+    match CommandExecution::read(answer) {
         // What Smartcar says of a schedule is not documented.
         Err(Error::Unreadable { status, .. })
             if status < 300 && endpoint.family == Family::ChargeSchedules =>
@@ -83,7 +94,7 @@ pub(crate) fn not_answered(error: &Error) -> Judgement {
 }
 
 /// What an answer says that is not Smartcar's.
-pub(crate) fn not_smartcar_s(status: StatusCode) -> Judgement {
+pub(crate) fn not_from_smartcar(status: StatusCode) -> Judgement {
     let error = format!("{} without JSON", status.as_u16());
     // What stands in front of Smartcar and refuses does not hand on.
     if status.is_client_error() {
@@ -99,15 +110,10 @@ pub(crate) fn not_smartcar_s(status: StatusCode) -> Judgement {
 
 fn not_done(error: &Error) -> Judgement {
     let (text, request_id, execution_id) = match error {
-        Error::Api(api) => {
-            let code = api.code.as_deref().unwrap_or("null");
-            let text = format!("{}/{code}", api.kind);
-            (text, api.request_id.clone(), None)
-        }
+        Error::Api(api) => (error_name(api), api.request_id.clone(), None),
         Error::CommandFailed(execution) => {
             let id = execution.id.clone();
-            let request_id = execution.response.request_id().map(str::to_owned);
-            (error.to_string(), request_id, id)
+            (error.to_string(), execution.request_id.clone(), id)
         }
         _ => (error.to_string(), None, None),
     };
@@ -124,7 +130,7 @@ fn not_done(error: &Error) -> Judgement {
         Outcome::Failed
     };
     // Smartcar's own error is the last that it says.
-    let is_ended = matches!(error, Error::Api(api) if is_smartcar_s(&api.kind));
+    let is_ended = matches!(error, Error::Api(api) if is_from_smartcar(&api.kind));
     Judgement {
         error: Some(text),
         request_id,
@@ -135,9 +141,15 @@ fn not_done(error: &Error) -> Judgement {
     }
 }
 
+/// Type and code of an error, as the record shows it.
+pub(crate) fn error_name(error: &ApiError) -> String {
+    let code = error.code.as_deref().unwrap_or("null");
+    format!("{}/{code}", error.kind)
+}
+
 /// Whether Smartcar writes the type of an error like this: in capitals. Those that a
 /// proxy answers (RFC 9457) are URIs.
-fn is_smartcar_s(kind: &str) -> bool {
+fn is_from_smartcar(kind: &str) -> bool {
     !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
@@ -270,8 +282,8 @@ mod tests {
             assert_eq!(judgement.is_open, is_open, "{status} {body}");
         }
         assert!(Judgement::unknown("cut off".to_owned()).is_open);
-        assert!(not_smartcar_s(StatusCode::BAD_GATEWAY).is_open);
-        assert!(!not_smartcar_s(StatusCode::FORBIDDEN).is_open);
+        assert!(not_from_smartcar(StatusCode::BAD_GATEWAY).is_open);
+        assert!(!not_from_smartcar(StatusCode::FORBIDDEN).is_open);
         for (sent, is_open) in [(Sent::No, false), (Sent::Maybe, true)] {
             let detail = "cut off".to_owned();
             let silence = Error::Transport(TransportError { sent, detail });
@@ -332,16 +344,16 @@ mod tests {
         }
         let unknown = Judgement::unknown("cut off".to_owned());
         assert_eq!(unknown.error.as_deref(), Some("cut off"));
-        let refused = not_smartcar_s(StatusCode::FORBIDDEN);
+        let refused = not_from_smartcar(StatusCode::FORBIDDEN);
         assert_eq!(refused.error.as_deref(), Some("403 without JSON"));
     }
 
     #[test]
     fn a_proxy_that_refuses_has_not_handed_on() {
-        let refused = not_smartcar_s(StatusCode::FORBIDDEN);
+        let refused = not_from_smartcar(StatusCode::FORBIDDEN);
         assert_eq!((refused.outcome, refused.is_void), (Outcome::Failed, true));
         for status in [StatusCode::OK, StatusCode::BAD_GATEWAY] {
-            assert_eq!(not_smartcar_s(status).outcome, Outcome::Unknown);
+            assert_eq!(not_from_smartcar(status).outcome, Outcome::Unknown);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! refilled at 2 a minute. Each is counted, whatever comes of it, by the statement
 //! that lets it happen, so that no two instances let happen what is one too many.
 
-use crate::{actions::record, app::App};
+use crate::{actions::idempotency, app::App};
 use edge::{Platform, respond::Problem};
 use smartcar::{ConnectState, UserId};
 use std::time::Duration;
@@ -94,7 +94,7 @@ async fn known<P: Platform, S: Store>(
 /// For whom a state was begun. An external id can be an e-mail address.
 fn begun_for(state: &ConnectState) -> Option<String> {
     let id = state.external_id.as_ref();
-    let hash = id.map(|id| record::fingerprint(&[id.as_bytes()]));
+    let hash = id.map(|id| idempotency::fingerprint(&[id.as_bytes()]));
     state.from_server.then(|| hash.unwrap_or_default())
 }
 

@@ -4,16 +4,17 @@
 use crate::{
     access::{callers::CONNECT, owners},
     actions::{
-        outcome,
-        record::{self, Begun, Ending, New, Running},
+        idempotency,
+        outcome::{self, Judgement},
+        record::{self, Claim, Kept, New, Running},
+        reply,
     },
     answer::problem,
     app::App,
 };
-use bytes::Bytes;
 use edge::Platform;
 use futures::StreamExt;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use smartcar::{
     Answer, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed, Timestamp,
     UserId, VehicleId, WebhookId,
@@ -116,26 +117,19 @@ async fn subscribe<P: Platform, S: Store>(
     if is_subscribed(app, vehicle, &fingerprint, connected_at).await? {
         return Ok(());
     }
-    let begun = record::begin(
-        app,
-        New {
-            caller: CONNECT,
-            is_auditor: false,
-            kind: "create-subscription",
-            path: SUBSCRIBE.path,
-            vehicle: Some(vehicle),
-            user: Some(user),
-            key: None,
-            fingerprint,
-            is_exclusive: false,
-            insists: false,
-            evidence: None,
-        },
-    );
-    let running = match begun.await.map_err(|problem| problem.detail)? {
-        Begun::New(running) => running,
-        // Only what has a key was done before.
-        Begun::Before(_) => return Ok(()),
+    let new = New {
+        vehicle: Some(vehicle),
+        user: Some(user),
+        ..New::plain(CONNECT, SUBSCRIBE.name, SUBSCRIBE.path, &fingerprint)
+    };
+    let running = match record::claim(app, new)
+        .await
+        .map_err(|problem| problem.detail)?
+    {
+        Claim::Begun(running) => running,
+        Claim::Contended => return Err(reply::contended().detail),
+        // Only what has a key was done before, and only commands hold a vehicle.
+        Claim::Before(_) | Claim::Held(_) => return Ok(()),
     };
     let client = app.client();
     let subscribed = client.create_subscription(webhook, user, vehicle).await;
@@ -158,7 +152,7 @@ async fn is_subscribed<P: Platform, S: Store>(
 
 fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> String {
     let ids = [webhook.as_str(), user.as_str(), vehicle.as_str()];
-    record::fingerprint(&ids.map(str::as_bytes))
+    idempotency::fingerprint(&ids.map(str::as_bytes))
 }
 
 /// A vehicle that was subscribed already is as good as one that is now.
@@ -167,33 +161,30 @@ async fn complete<P: Platform, S: Store>(
     running: &Running,
     subscribed: &Result<Answer<Subscribed>, Error>,
 ) {
-    let (outcome, status, ending) = match subscribed {
+    let (judgement, status) = match subscribed {
         Ok(answer) => {
-            let ending = Ending {
+            let judgement = Judgement {
                 request_id: answer.response.request_id().map(str::to_owned),
-                ..Ending::default()
+                ..Judgement::of(Outcome::Succeeded)
             };
-            (Outcome::Succeeded, answer.response.status, ending)
+            (judgement, answer.response.status)
         }
         Err(error) => {
-            let judgement = outcome::not_answered(error);
             let status = match error {
                 Error::Api(api) => StatusCode::from_u16(api.status).ok(),
                 _ => None,
             };
-            let ending = Ending {
-                error: judgement.error,
-                request_id: judgement.request_id,
-                ..Ending::default()
+            let judgement = Judgement {
+                execution_id: None,
+                is_void: false,
+                is_open: false,
+                ..outcome::not_answered(error)
             };
-            let status = status.unwrap_or_else(|| problem(error).status);
-            (judgement.outcome, status, ending)
+            (judgement, status.unwrap_or_else(|| problem(error).status))
         }
     };
-    let (headers, body) = (HeaderMap::new(), Bytes::new());
-    running
-        .complete(app, outcome, status, &headers, &body, ending)
-        .await;
+    let kept = Kept::status(status);
+    running.complete(app, &judgement, None, None, &kept).await;
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading the record of what callers had done.
 
 use crate::{
-    access::callers::Caller,
+    access::{admission, callers::Caller},
     actions::evidence,
     app::App,
     own::list::{self, Window},
@@ -51,10 +51,7 @@ pub(crate) async fn many<P: Platform, S: Store>(
     inbound: &Inbound,
 ) -> Result<Response, Problem> {
     caller.require("read_audit")?;
-    if !caller.is_for_all() {
-        let detail = "this key is held to vehicles or users, and the record is about all";
-        return Err(crate::reads::restricted(detail));
-    }
+    admission::everything(caller, "the audit")?;
     let window = Window::of(inbound)?;
     let outcome = inbound.parameter("filter[outcome]")?;
     let outcome = outcome.map(|name| {

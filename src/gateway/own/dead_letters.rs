@@ -2,8 +2,8 @@
 //! the sink refused them for good.
 
 use crate::{
-    access::callers::Caller,
-    actions::record,
+    access::{admission, callers::Caller},
+    actions::local,
     app::App,
     own::{
         list::{self, Window},
@@ -55,7 +55,7 @@ pub(crate) async fn replay_one<P: Platform, S: Store>(
         }
         Ok(accepted(app, 1))
     };
-    record::recorded(app, caller, "replay-dead-letter", &path, work, |_| false).await
+    local::run(app, caller, "replay-dead-letter", &path, work, |_| false).await
 }
 
 /// So many are replayed at a time that no one waits long for the lock.
@@ -78,17 +78,13 @@ pub(crate) async fn replay_many<P: Platform, S: Store>(
         let replayed = replayed.await.map_err(|error| app.unavailable(&error))?;
         Ok(accepted(app, replayed))
     };
-    record::recorded(app, caller, "replay-dead-letters", &path, work, |_| false).await
+    local::run(app, caller, "replay-dead-letters", &path, work, |_| false).await
 }
 
-/// The outbox is about everybody's vehicles.
+/// The outbox holds events of all vehicles.
 fn admit(caller: &Caller) -> Result<(), Problem> {
     caller.require("run_relay")?;
-    if caller.is_for_all() {
-        return Ok(());
-    }
-    let detail = "this key is held to vehicles or users, and the outbox is about all";
-    Err(crate::reads::restricted(detail))
+    admission::everything(caller, "the outbox")
 }
 
 fn accepted<P: Platform, S: Store>(app: &App<P, S>, replayed: usize) -> Response {

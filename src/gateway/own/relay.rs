@@ -1,6 +1,6 @@
 //! Having the relay pass on what is due, when no delivery does.
 
-use crate::{access::callers::Caller, actions::record, answer::hand_on, app::App};
+use crate::{access::callers::Caller, actions::local, answer::hand_on, app::App};
 use bytes::Bytes;
 use edge::{
     Platform, Response,
@@ -37,7 +37,7 @@ pub(crate) async fn run<P: Platform, S: Store>(
             body,
         }))
     };
-    record::recorded(app, caller, "run-relay", "/run", work, was_idle).await
+    local::run(app, caller, "run-relay", "/run", work, was_idle).await
 }
 
 /// A scheduler asks every minute: a run that found nothing due is no event.

@@ -48,7 +48,7 @@ impl<P: Platform> Client<P> {
         let call = Call::to(command.kind().endpoint(), &[vehicle])
             .on_behalf_of(user.clone())
             .body(command.body());
-        CommandExecution::read(self.call(&call).await?)
+        CommandExecution::read(&self.call(&call).await?)
     }
 }
 

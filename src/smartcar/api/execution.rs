@@ -1,6 +1,7 @@
 //! What Smartcar recorded of a command.
 
 use crate::{Error, Response, Timestamp, error::ApiError, fields::Fields, readable};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 /// How a command ended. An open set.
@@ -58,8 +59,10 @@ pub struct CommandExecution {
     pub executed_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// Smartcar's answer.
-    pub response: Response,
+    /// `SC-Request-Id`: Smartcar's id of the request.
+    pub request_id: Option<String>,
+    /// The body of Smartcar's answer, as received.
+    pub body: Bytes,
 }
 
 impl CommandExecution {
@@ -67,15 +70,17 @@ impl CommandExecution {
     ///
     /// The body decides, not the HTTP status: Smartcar may answer 202, keep the
     /// connection open, and tell of a failure in the end.
-    pub fn read(response: Response) -> Result<Self, Error> {
-        let response = response.into_result()?;
+    pub fn read(response: &Response) -> Result<Self, Error> {
+        if let Some(error) = ApiError::of(response) {
+            return Err(Error::Api(Box::new(error)));
+        }
         let unreadable = |detail: &str| Error::Unreadable {
             status: response.status.as_u16(),
             detail: detail.to_owned(),
         };
         let text = readable(&response.body);
         let top = Fields::read(&text).ok_or_else(|| unreadable("the body is no JSON object"))?;
-        if let Some(error) = ApiError::within(&response) {
+        if let Some(error) = ApiError::within(response) {
             return Err(Error::Api(Box::new(error)));
         }
         let data = top.object("data");
@@ -94,7 +99,8 @@ impl CommandExecution {
             parameters: attributes.get("parameters").map(ToOwned::to_owned),
             executed_at: meta.time("executedAt"),
             completed_at: meta.time("completedAt"),
-            response: response.clone(),
+            request_id: response.request_id().map(str::to_owned),
+            body: response.body.clone(),
         };
         match execution.status {
             ExecutionStatus::Failure => Err(Error::CommandFailed(Box::new(execution))),
@@ -119,7 +125,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> Result<CommandExecution, Error> {
-        CommandExecution::read(Response::for_tests(status, &[], body))
+        CommandExecution::read(&Response::for_tests(status, &[], body))
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl<P: Platform> Client<P> {
 
     async fn schedule(&self, call: &Call) -> Result<Answer<Option<CommandExecution>>, Error> {
         let response = self.call(call).await?;
-        let value = match CommandExecution::read(response.clone()) {
+        let value = match CommandExecution::read(&response) {
             Ok(execution) => Some(execution),
             Err(Error::Unreadable { .. }) => None,
             Err(error) => return Err(error),

@@ -252,10 +252,9 @@ impl Response {
 
     /// The answer if it tells of success, else the error that it tells of.
     pub fn into_result(self) -> Result<Self, Error> {
-        if self.status.is_success() {
-            Ok(self)
-        } else {
-            Err(Error::Api(Box::new(ApiError::from_response(&self))))
+        match ApiError::of(&self) {
+            None => Ok(self),
+            Some(error) => Err(Error::Api(Box::new(error))),
         }
     }
 }
