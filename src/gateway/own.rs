@@ -34,7 +34,7 @@ pub(crate) async fn answer<P: Platform, S: Store>(
             Ok(signals::catalogue())
         }
         Own::Vehicles => vehicles::read(app, caller, inbound).await,
-        Own::Command => audit::one(app, caller, inbound).await,
+        Own::Action => audit::one(app, caller, inbound).await,
         Own::Audit => audit::many(app, caller, inbound).await,
         Own::DeadLetters => dead_letters::read(app, caller, inbound).await,
         Own::ReplayDeadLetter => dead_letters::replay_one(app, caller, inbound).await,

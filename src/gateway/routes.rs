@@ -23,7 +23,7 @@ pub(crate) enum Own {
     /// What is known of each vehicle.
     Vehicles,
     /// What became of a command.
-    Command,
+    Action,
     /// Who had what done.
     Audit,
     /// Which events no sink has taken.
@@ -50,7 +50,7 @@ pub(crate) enum Own {
 pub(crate) const OWN: [(Method, &str, Own); 13] = [
     (Method::GET, "/v3/signals", Own::Catalogue),
     (Method::GET, "/v3/vehicles", Own::Vehicles),
-    (Method::GET, "/v3/commands/{commandId}", Own::Command),
+    (Method::GET, "/v3/commands/{actionId}", Own::Action),
     (Method::GET, "/v3/audit", Own::Audit),
     (Method::GET, "/v3/dead-letters", Own::DeadLetters),
     (

@@ -243,6 +243,6 @@ pub(crate) fn edge(status: u16, code: &str) -> (u16, String) {
 
 /// The action that an answer names.
 pub(crate) fn action_id(answer: &Response) -> String {
-    let id = answer.headers()["edge-command-id"].to_str();
+    let id = answer.headers()["edge-action-id"].to_str();
     id.unwrap().to_owned()
 }

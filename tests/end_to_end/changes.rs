@@ -286,7 +286,7 @@ fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
     let first = started.elapsed().as_millis();
     assert_eq!(status, 202);
     assert!(!headers.contains_key("content-length"));
-    let id = headers["edge-command-id"].to_str().unwrap().to_owned();
+    let id = headers["edge-action-id"].to_str().unwrap().to_owned();
     assert_eq!(app.record(&id)["attributes"]["outcome"], "running");
     let mut text = String::new();
     body.read_to_string(&mut text).unwrap();
@@ -320,7 +320,7 @@ fn a_202_can_end_in_a_failure_or_in_nothing() {
     let mut text = String::new();
     body.read_to_string(&mut text).unwrap();
     assert_eq!((status, text.as_str()), (202, failure));
-    let id = headers["edge-command-id"].to_str().unwrap();
+    let id = headers["edge-action-id"].to_str().unwrap();
     assert_eq!(app.record(id)["attributes"]["outcome"], "failed");
 
     app.smartcar.fault(
@@ -331,7 +331,7 @@ fn a_202_can_end_in_a_failure_or_in_nothing() {
     assert_eq!(status, 202);
     // The caller is not made to believe that this was all.
     assert!(body.read_to_string(&mut String::new()).is_err());
-    let id = headers["edge-command-id"].to_str().unwrap();
+    let id = headers["edge-action-id"].to_str().unwrap();
     assert_eq!(app.record(id)["attributes"]["outcome"], "unknown");
 }
 
@@ -342,7 +342,7 @@ fn a_command_outlives_the_caller_who_leaves() {
         .fault(LOCK, json!({"keepOpen": {"afterMs": 700}, "times": 1}));
     let (_, headers, body) = app.open("POST", &lock(), &[USER]);
     drop(body);
-    let id = headers["edge-command-id"].to_str().unwrap();
+    let id = headers["edge-action-id"].to_str().unwrap();
     eventually("the outcome is known", || {
         (app.record(id)["attributes"]["outcome"] == "succeeded").then_some(())
     });
@@ -403,7 +403,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
         .iter()
         .map(|row| {
             let text = |name: &str| row["attributes"][name].as_str().unwrap_or_default();
-            (text("command"), text("outcome"), text("caller"))
+            (text("kind"), text("outcome"), text("caller"))
         })
         .collect();
     assert_eq!(
@@ -448,7 +448,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
         assert_eq!(refused.error(), edge(400, "INVALID_INPUT"), "{bad}");
     }
     let unknown = app.call("GET", "/v3/commands/act_none", &[], "");
-    assert_eq!(unknown.error(), edge(404, "COMMAND_NOT_FOUND"));
+    assert_eq!(unknown.error(), edge(404, "ACTION_NOT_FOUND"));
 }
 
 #[test]
@@ -468,7 +468,7 @@ fn a_removal_says_whose_it_was_and_takes_along_what_was_known() {
     );
 
     let row = app.call("GET", "/v3/audit", &[], "").json()["data"][0].clone();
-    assert_eq!(row["attributes"]["command"], "remove-connection");
+    assert_eq!(row["attributes"]["kind"], "remove-connection");
     assert_eq!(row["attributes"]["vehicleId"], FIRST_VEHICLE);
     assert_eq!(row["attributes"]["userId"], FIRST_USER);
     let signal = app.signal(FIRST_VEHICLE, "closure-islocked");
@@ -481,7 +481,7 @@ fn a_removal_says_whose_it_was_and_takes_along_what_was_known() {
     let user = app.call("DELETE", &format!("/v3/users/{FIRST_USER}"), &[], "");
     assert_eq!(user.status, 204);
     let row = app.call("GET", "/v3/audit", &[], "").json()["data"][0].clone();
-    assert_eq!(row["attributes"]["command"], "remove-user");
+    assert_eq!(row["attributes"]["kind"], "remove-user");
     assert_eq!(row["attributes"]["outcome"], "succeeded");
 }
 

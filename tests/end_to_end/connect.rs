@@ -127,7 +127,7 @@ fn a_user_enters_and_their_vehicles_are_subscribed_once() {
     let record = record["data"].as_array().unwrap();
     assert_eq!(record.len(), 2);
     for row in record {
-        assert_eq!(row["attributes"]["command"], "create-subscription", "{row}");
+        assert_eq!(row["attributes"]["kind"], "create-subscription", "{row}");
         assert_eq!(row["attributes"]["outcome"], "succeeded", "{row}");
     }
     let status = app.call("GET", "/status", &[], "").json();

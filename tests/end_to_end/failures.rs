@@ -220,7 +220,7 @@ fn the_identity_server_fails() {
     let status = app.call("GET", "/status", &[], "").json();
     assert_eq!(status["token"]["present"], true);
     assert_eq!(status["diagnosis"], json!([]));
-    let commands = status["commands"]["lastDay"].as_array().unwrap();
+    let commands = status["actions"]["lastDay"].as_array().unwrap();
     let told: Vec<_> = commands
         .iter()
         .map(|count| (count["outcome"].as_str().unwrap(), count["count"].as_i64()))

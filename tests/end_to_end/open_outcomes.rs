@@ -313,7 +313,7 @@ fn action_that_a_crash_left_behind_counts_as_unknown_without_another_one() {
             list["data"].as_array().unwrap().len()
         };
         let status = app.call("GET", "/status", &[], "").json();
-        let counted = status["commands"]["lastDay"][0]["outcome"].clone();
+        let counted = status["actions"]["lastDay"][0]["outcome"].clone();
         (of("running"), of("unknown"), counted)
     };
     app.database().interrupt_actions();
@@ -355,7 +355,7 @@ fn error_at_the_end_of_a_202_is_unknown_where_it_may_have_happened() {
         let mut text = String::new();
         std::io::Read::read_to_string(&mut answer, &mut text).unwrap();
         assert_eq!((status, text.as_str()), (202, body));
-        let id = headers["edge-command-id"].to_str().unwrap();
+        let id = headers["edge-action-id"].to_str().unwrap();
         assert_eq!(app.record(id)["attributes"]["outcome"], expected, "{body}");
     }
 }
@@ -678,7 +678,7 @@ fn audit_names_replays_and_runs_that_passed_something_on() {
                     .unwrap_or_default()
                     .to_owned()
             };
-            (text("command"), text("path"), text("outcome"))
+            (text("kind"), text("path"), text("outcome"))
         });
         rows.collect()
     };

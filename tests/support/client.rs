@@ -34,7 +34,7 @@ impl Answer {
 
     /// The id under which the gateway has recorded what was asked for.
     pub fn command_id(&self) -> String {
-        self.headers["edge-command-id"].to_str().unwrap().to_owned()
+        self.headers["edge-action-id"].to_str().unwrap().to_owned()
     }
 
     /// Status, type and code of an error in Smartcar's shape.

@@ -108,7 +108,7 @@ codes! {
         /// No one, or not this user, is connected to the vehicle.
         VehicleNotFound = "VEHICLE_NOT_FOUND",
         /// No command of this key has this id.
-        CommandNotFound = "COMMAND_NOT_FOUND",
+        ActionNotFound = "ACTION_NOT_FOUND",
         /// No dead letter has this id.
         DeadLetterNotFound = "DEAD_LETTER_NOT_FOUND",
     }

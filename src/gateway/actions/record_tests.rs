@@ -284,7 +284,7 @@ fn command_is_not_sent_where_it_cannot_be_recorded() {
     let refused = instance.send(command(LOCK));
     assert_eq!(error(&refused), edge(503, "STORE_UNAVAILABLE"));
     assert_eq!(refused.headers()["retry-after"], "5");
-    assert!(!refused.headers().contains_key("edge-command-id"));
+    assert!(!refused.headers().contains_key("edge-action-id"));
     assert_eq!(instance.fake.requests_to(LOCK), 0);
     let lines = instance.fake.lines_about("store");
     assert_eq!(lines.len(), 1);

@@ -11,7 +11,7 @@ use smartcar::{Timestamp, write_time};
 use store::action::{ClaimedAction, Holder, LOST_AFTER, Outcome};
 
 /// Names the action that an answer belongs to.
-const ACTION_ID: HeaderName = HeaderName::from_static("edge-command-id");
+const ACTION_ID: HeaderName = HeaderName::from_static("edge-action-id");
 
 /// How many seconds a caller waits for something that may end at any moment.
 const SOON: u32 = 2;

@@ -204,7 +204,7 @@ fn removal_of_a_connection_forgets_its_vehicle_and_says_whose_it_was() {
     assert_eq!((removed.status().as_u16(), removed.body().len()), (204, 0));
     assert!(!removed.headers().contains_key("content-length"));
     let record = instance.record(&removed);
-    assert_eq!(record["command"], "remove-connection");
+    assert_eq!(record["kind"], "remove-connection");
     assert_eq!(record["outcome"], "succeeded");
     assert_eq!(
         (&record["vehicleId"], &record["userId"]),
@@ -219,7 +219,7 @@ fn removal_of_a_user_forgets_their_vehicles() {
     instance.fake.answer(USER, 204, "");
     let removed = remove(&instance, USER);
     assert_eq!(removed.status(), 204);
-    assert_eq!(instance.record(&removed)["command"], "remove-user");
+    assert_eq!(instance.record(&removed)["kind"], "remove-user");
     assert_eq!(stored(&instance), (1, 1));
 }
 

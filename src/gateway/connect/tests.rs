@@ -132,7 +132,7 @@ fn arrival_takes_in_the_vehicles_and_subscribes_each_once() {
     for (record, vehicle) in records.iter().zip(["v-2", "v-1"]) {
         let record = &record["attributes"];
         assert_eq!(
-            (&record["command"], &record["caller"]),
+            (&record["kind"], &record["caller"]),
             (&json!("create-subscription"), &json!("connect"))
         );
         assert_eq!(

@@ -81,7 +81,7 @@ impl Operation {
             | Code::StaleDelivery => is_delivery,
             Code::Unauthorized => self.reads_key(),
             // What became of a command is not found by a key that may not see it.
-            Code::MissingScope => self.reads_key() && !self.is(Own::Command),
+            Code::MissingScope => self.reads_key() && !self.is(Own::Action),
             Code::VehicleNotAllowed
             | Code::MissingUserId
             | Code::VehicleNotFound
@@ -107,7 +107,7 @@ impl Operation {
             | Code::IdempotencyKeyReused
             | Code::OutcomeUnknown
             | Code::SmartcarRefused => self.is_change(),
-            Code::CommandNotFound => self.is(Own::Command),
+            Code::ActionNotFound => self.is(Own::Action),
             Code::DeadLetterNotFound => self.is(Own::ReplayDeadLetter),
             Code::NotStored => self.is_signal(),
             Code::RelayUnreachable => self.is(Own::Run),

@@ -149,7 +149,7 @@ pub(super) fn own(path: &str, own: Own) -> Value {
             operation["responses"] = responses::ours("Vehicles", &[403]);
             operation
         }
-        Own::Command => json!({
+        Own::Action => json!({
             "operationId": "getCommand",
             "tags": ["Commands"],
             "summary": "What became of a command or another change.",

@@ -79,8 +79,8 @@ pub(super) fn all() -> Value {
         ("applicationId", ""),
         ("scheduleId", ""),
         (
-            "commandId",
-            "What the header Edge-Command-Id said, or Smartcar's id of the command's execution.",
+            "actionId",
+            "What the header Edge-Action-Id said, or Smartcar's id of the command's execution.",
         ),
     ] {
         add(name, "path", text, id());

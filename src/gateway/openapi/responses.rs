@@ -54,7 +54,7 @@ const ERRORS: [(u16, &str, &[&str]); 13] = [
 /// As [`ERRORS`], for what nobody can be sure of.
 const UNSURE: (u16, &str) = (
     504,
-    "No answer in time: the change may have been made, which GET /v3/commands/{commandId} tells. \
+    "No answer in time: the change may have been made, which GET /v3/commands/{actionId} tells. \
      Of a read with only-if-cached: nothing is stored.",
 );
 
@@ -82,8 +82,8 @@ pub(super) fn headers() -> Value {
             "string",
         ),
         (
-            "Edge-Command-Id",
-            "The id of the change at /v3/commands/{commandId}.",
+            "Edge-Action-Id",
+            "The id of the change at /v3/commands/{actionId}.",
             "string",
         ),
         (
@@ -111,7 +111,7 @@ fn errors() -> Value {
     let unsure = [(UNSURE.0, UNSURE.1, &["Retry-After"] as &[&str])];
     let all = ERRORS.into_iter().chain(unsure);
     let all = all.map(|(status, text, own)| {
-        let common = ["SC-Request-Id", "Edge-Command-Id", "Idempotent-Replayed"];
+        let common = ["SC-Request-Id", "Edge-Action-Id", "Idempotent-Replayed"];
         let response = json!({
             "description": text,
             "headers": with_headers(common.iter().chain(own)),
@@ -152,7 +152,7 @@ fn successes() -> [(&'static str, Value); 7] {
     let told = "As Smartcar tells it.";
     let read = ["SC-Request-Id"];
     let signals = ["SC-Request-Id", "Age", "Cache-Status"];
-    let change = ["SC-Request-Id", "Edge-Command-Id", "Idempotent-Replayed"];
+    let change = ["SC-Request-Id", "Edge-Action-Id", "Idempotent-Replayed"];
     let later = "Smartcar goes on. The answer ends with what came of it, which can be a failure.";
     [
         ("One", json_of(told, "One", &read)),
@@ -207,7 +207,7 @@ pub(super) fn of_change(endpoint: &Endpoint) -> Value {
     let is_schedule = endpoint.family == Family::ChargeSchedules;
     let responses = match endpoint.method {
         _ if *endpoint == endpoints::CREATE_SUBSCRIPTION => {
-            let headers = ["SC-Request-Id", "Edge-Command-Id", "Idempotent-Replayed"];
+            let headers = ["SC-Request-Id", "Edge-Action-Id", "Idempotent-Replayed"];
             json!({"202": json_of("It is being made.", "Anything", &headers)})
         }
         Method::DELETE if !is_schedule => json!({"204": response("Done")}),
@@ -231,14 +231,14 @@ pub(super) fn ours(name: &str, errors: &[u16]) -> Value {
 
 /// Those of sending events again.
 pub(super) fn replay(errors: &[u16]) -> Value {
-    let headers = ["Edge-Command-Id"];
+    let headers = ["Edge-Action-Id"];
     let responses = json!({"202": json_of("They are sent.", "Replayed", &headers)});
     or(or(responses, &KEYED), errors)
 }
 
 /// Those of passing on what is due. A run that finds nothing is not recorded.
 pub(super) fn run() -> Value {
-    let headers = ["Edge-Command-Id"];
+    let headers = ["Edge-Action-Id"];
     let responses = json!({"200": json_of("What is known.", "Run", &headers)});
     or(or(responses, &KEYED), &[403, 502])
 }

@@ -278,11 +278,11 @@ fn command() -> Value {
     let told = json!({"enum": ["carried_out", "not_carried_out"]});
     let signal = object(&[
         ("code", text()),
-        ("toldAt", time_or_null()),
+        ("reportedAt", time_or_null()),
         ("indicates", told),
     ]);
     let attributes = object(&[
-        ("command", text()),
+        ("kind", text()),
         ("path", text()),
         ("caller", text()),
         ("vehicleId", text_or_null()),
@@ -302,7 +302,7 @@ fn command() -> Value {
     ]);
     object(&[
         ("id", text()),
-        ("type", json!({"const": "command"})),
+        ("type", json!({"const": "action"})),
         ("attributes", attributes),
         ("meta", meta),
     ])
@@ -330,7 +330,7 @@ fn status() -> Value {
         ("store", reachable()),
         ("keyValue", reachable()),
         ("deliveries", figures()),
-        ("commands", figures()),
+        ("actions", figures()),
         ("connect", figures()),
         ("outbox", json!({"type": ["array", "null"]})),
         ("diagnosis", list(text())),

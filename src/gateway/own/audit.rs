@@ -25,13 +25,13 @@ pub(crate) async fn one<P: Platform, S: Store>(
     caller: &Caller,
     inbound: &Inbound,
 ) -> Result<Response, Problem> {
-    let id = inbound.parts.get("commandId");
+    let id = inbound.parts.get("actionId");
     let action = app.store().action(id, app.now()).await;
     let action = action.map_err(|error| app.unavailable(&error))?;
     let action = action.filter(|action| action.caller == caller.name() || caller.is_auditor());
     let action = action.ok_or_else(|| {
         let detail = "no command of this key has this id";
-        Problem::new(Code::CommandNotFound, detail)
+        Problem::new(Code::ActionNotFound, detail)
     })?;
     let mut data = shown(&action);
     if let Some(signal) = signal(app, caller, &action).await?
@@ -81,9 +81,9 @@ pub(crate) async fn many<P: Platform, S: Store>(
 fn shown(action: &Action) -> Value {
     json!({
         "id": action.id,
-        "type": "command",
+        "type": "action",
         "attributes": {
-            "command": action.kind,
+            "kind": action.kind,
             "path": action.path,
             "caller": action.caller,
             "vehicleId": action.vehicle_id,
@@ -129,7 +129,7 @@ async fn signal<P: Platform, S: Store>(
     Ok(settled.map(|settled| {
         json!({
             "code": evidence.signal,
-            "toldAt": write_time(settled.observed_at),
+            "reportedAt": write_time(settled.observed_at),
             "indicates": if settled.is_carried_out { "carried_out" } else { "not_carried_out" },
         })
     }))

@@ -136,11 +136,7 @@ fn record_is_shown_to_its_caller_and_to_auditors() {
         if is_shown {
             assert_eq!(answer.status(), 200, "{name} {id}");
         } else {
-            assert_eq!(
-                error(&answer),
-                edge(404, "COMMAND_NOT_FOUND"),
-                "{name} {id}"
-            );
+            assert_eq!(error(&answer), edge(404, "ACTION_NOT_FOUND"), "{name} {id}");
         }
     }
 }
@@ -152,9 +148,9 @@ fn record_holds_who_had_what_done_and_what_came_of_it() {
         |id: &str| body(&instance.call("GET", &format!("/v3/commands/{id}")))["data"].clone();
     let mut expected = json!({
         "id": first,
-        "type": "command",
+        "type": "action",
         "attributes": {
-            "command": "security-lock",
+            "kind": "security-lock",
             "path": path("v-1"),
             "caller": ALL,
             "vehicleId": "v-1",
@@ -214,7 +210,7 @@ fn evidence_is_shown_to_keys_that_may_read_the_signal() {
     let shown = signal(key("read", &["control_security", "read_security"]), "u-1");
     assert_eq!(shown["code"], "closure-islocked");
     assert_eq!(shown["indicates"], "carried_out");
-    assert!(shown["toldAt"].is_string());
+    assert!(shown["reportedAt"].is_string());
     let user = || restricted_key("user", "users", &["u-1"]);
     for (key, reporter, is_shown) in [
         (key("door", &["control_security"]), "u-1", false),

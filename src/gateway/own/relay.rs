@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(testing::body(&answer), report);
         let record = instance.record(&answer);
         assert_eq!(
-            (&record["command"], &record["path"]),
+            (&record["kind"], &record["path"]),
             (&json!("run-relay"), &json!("/run"))
         );
         assert_eq!(record["outcome"], "succeeded");
@@ -136,7 +136,7 @@ mod tests {
         let idle = with_relay(200, &json!(RunReport::default()).to_string());
         let answer = idle.call("POST", "/run");
         assert_eq!(answer.status(), 200);
-        assert!(!answer.headers().contains_key("edge-command-id"));
+        assert!(!answer.headers().contains_key("edge-action-id"));
         assert!(outcomes(&idle).is_empty());
     }
 

@@ -48,7 +48,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
             "error": key_value.err().map(|error| error.to_string()),
         },
         "deliveries": figures.deliveries,
-        "commands": figures.commands,
+        "actions": figures.actions,
         "connect": figures.connect,
         "outbox": figures.outbox,
         "diagnosis": diagnosis::of_calls(&token, &limits, now),
@@ -90,7 +90,7 @@ fn show_limit(limit: &Limit, caller: &Caller) -> Value {
 #[derive(Default)]
 struct Figures {
     deliveries: Value,
-    commands: Value,
+    actions: Value,
     connect: Value,
     outbox: Value,
 }
@@ -101,7 +101,7 @@ impl Figures {
         let actions = store.action_counts(since, now).await?;
         let actions = actions.iter().map(|action| {
             let outcome = action.outcome.as_str();
-            json!({"command": action.kind, "outcome": outcome, "count": action.count})
+            json!({"kind": action.kind, "outcome": outcome, "count": action.count})
         });
         let arrivals = store.arrival_figures(since).await?;
         let sinks = store.sink_figures().await?;
@@ -121,7 +121,7 @@ impl Figures {
         Ok(Self {
             outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,
-            commands: json!({"lastDay": actions.collect::<Value>()}),
+            actions: json!({"lastDay": actions.collect::<Value>()}),
             connect: json!({"lastDay": {
                 "arrived": arrivals.arrived,
                 "completed": arrivals.completed,
@@ -203,14 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn status_shows_commands_and_arrivals_of_a_day() {
+    fn status_counts_the_actions_and_arrivals_of_a_day() {
         let instance = Instance::new();
         let now = instance.fake.now();
         leave_behind(&instance, "act_1", now.before(DAY + SECOND));
         leave_behind(&instance, "act_2", now.before(DAY - SECOND * 9));
         let status = status(&instance);
-        let commands = json!([{"command": "run-relay", "outcome": "succeeded", "count": 1}]);
-        assert_eq!(status["commands"]["lastDay"], commands);
+        let commands = json!([{"kind": "run-relay", "outcome": "succeeded", "count": 1}]);
+        assert_eq!(status["actions"]["lastDay"], commands);
         let arrivals = json!({"arrived": 1, "completed": 0, "failed": 1,
             "lastAt": write_time(now.before(DAY - SECOND * 9))});
         assert_eq!(status["connect"]["lastDay"], arrivals);
