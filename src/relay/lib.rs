@@ -9,7 +9,9 @@ mod configuration;
 mod nudge;
 #[cfg(test)]
 mod nudge_tests;
+mod nudges;
 mod relay;
+mod requests;
 mod run;
 #[cfg(test)]
 mod run_tests;

@@ -9,6 +9,7 @@ pub(crate) mod compatibility;
 pub(crate) mod connections;
 pub(crate) mod execution;
 pub(crate) mod page;
+mod read_execution;
 #[cfg(test)]
 mod resources_tests;
 pub(crate) mod schedules;

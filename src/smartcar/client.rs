@@ -1,9 +1,12 @@
 //! Calls to Smartcar's API, with the application's token.
 
+pub(crate) mod back_off;
 pub(crate) mod call;
-pub(crate) mod limits;
+pub(crate) mod limit;
+mod limits;
 pub(crate) mod opened;
 pub(crate) mod policy;
+pub(crate) mod response;
 
 use crate::{
     Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenError,

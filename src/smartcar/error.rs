@@ -187,6 +187,16 @@ fn own_status(error: &Fields<'_>) -> Option<u16> {
     read("status").or_else(|| read("statusCode"))
 }
 
+impl Response {
+    /// The answer if it tells of success, else the error that it tells of.
+    pub fn into_result(self) -> Result<Self, Error> {
+        match ApiError::of(&self) {
+            None => Ok(self),
+            Some(error) => Err(Error::Api(Box::new(error))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

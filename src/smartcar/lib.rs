@@ -55,10 +55,11 @@ pub use api::{
 };
 pub use client::{
     Client, Origins,
-    call::{Call, Response, UnitSystem},
-    limits::{Limit, LimitScope},
+    call::{Call, UnitSystem},
+    limit::{Limit, LimitScope},
     opened::{OpenBody, Opened},
     policy::Policy,
+    response::Response,
 };
 pub use connect::{
     ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, InvalidConnect,

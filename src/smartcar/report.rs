@@ -5,19 +5,18 @@
 
 mod rank;
 mod signals;
+mod usable;
 
 pub use rank::Rank;
 pub use signals::{Content, ErrorParts, SignalReport};
+pub use usable::SKEW;
 
 use crate::{
     Timestamp,
     cursor::{self, Cursor},
 };
-use std::{borrow::Cow, time::Duration};
-
-/// How far clocks differ. A time that is further ahead is no time: a clock that was
-/// ahead once would otherwise keep a signal from ever changing again.
-pub const SKEW: Duration = Duration::from_secs(5 * 60);
+use std::borrow::Cow;
+use usable::usable;
 
 /// Everything that is reported of one vehicle at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,11 +130,6 @@ impl<'a> ErrorReport<'a> {
             json: if cursor::is_deep(json) { "null" } else { json },
         })
     }
-}
-
-/// A time that can be: one that is not from the future.
-fn usable(time: Option<Timestamp>, received_at: Timestamp) -> Option<Timestamp> {
-    time.filter(|time| time.0 > 0 && *time <= received_at.after(SKEW))
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@
 //!
 //! Source: <https://smartcar.com/docs/help/api-limits>
 
-use crate::{ApiError, Call, Platform, Timestamp, VehicleId, endpoints::Api, token::vault::Vault};
+use crate::{
+    ApiError, Call, Limit, LimitScope, Platform, Timestamp, VehicleId, endpoints::Api,
+    token::vault::Vault,
+};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
@@ -25,36 +28,6 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// An answer that does not name one of Smartcar's limits does not close it for
 /// longer than this.
 const LONGEST_UNNAMED: Duration = Duration::from_secs(60);
-
-/// What a limit is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LimitScope {
-    /// Every call with the application's token: Smartcar's `RATE_LIMIT`,
-    /// `SMARTCAR_API`.
-    Application,
-    /// Calls about one vehicle: Smartcar's `RATE_LIMIT`, `VEHICLE`, and any other 429
-    /// in answer to such a call.
-    Vehicle(VehicleId),
-    /// Calls to one of Smartcar's APIs that are not about a vehicle: a 429 that does
-    /// not name a limit of Smartcar's.
-    Api(Api),
-}
-
-/// A limit that is in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// What it is about.
-    pub scope: LimitScope,
-    /// How long it still holds.
-    pub remaining: Duration,
-}
-
-impl Limit {
-    /// The remaining time in whole seconds, as `Retry-After` has it.
-    pub fn retry_after(&self) -> u64 {
-        u64::try_from(self.remaining.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
-    }
-}
 
 /// Until when what holds, by the name of the scope.
 type Known = BTreeMap<String, Timestamp>;

@@ -1,14 +1,11 @@
 //! When a call is made again, and after which wait.
 
-use crate::{Error, Random, Sent, endpoints::Endpoint};
+use crate::{Error, Random, Sent, client::back_off::back_off, endpoints::Endpoint};
 use http::{Method, StatusCode};
 use std::time::Duration;
 
 /// How often a call is made again at the most.
 const RETRIES: u32 = 2;
-
-/// The longest wait before the first retry; it doubles with each.
-const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// Under which circumstances a call is made again. A limit (429, 430) and an
 /// error of the caller's (4xx) never are one.
@@ -54,11 +51,6 @@ impl Policy {
         };
         (again && retries < RETRIES).then(|| back_off(retries, chance))
     }
-}
-
-/// A wait before retry number `retries`, counted from 0.
-pub(crate) fn back_off(retries: u32, chance: &impl Random) -> Duration {
-    (BACK_OFF * 2_u32.saturating_pow(retries)).mul_f64(chance.unit().clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is reported of a signal.
 
-use super::{Rank, usable};
+use super::{Rank, usable::usable};
 use crate::{
     Timestamp,
     cursor::{self, Cursor},

@@ -3,7 +3,7 @@
 //! Source: <https://smartcar.com/docs/api-reference/authorization/request-access-token>
 
 use crate::{
-    AccessToken, ClientId, Credentials, Platform, Sent, TransportError, client::policy::back_off,
+    AccessToken, ClientId, Credentials, Platform, Sent, TransportError, client::back_off::back_off,
 };
 use bytes::Bytes;
 use serde::Deserialize;

@@ -1,10 +1,10 @@
 //! What the engine asks of a SQLite library: Spin's interface in a component, rusqlite in
 //! tests.
 
-use super::Value;
 use crate::StoreError;
 use edge::Platform;
 use smartcar::Timestamp;
+pub use spin_sdk::sqlite::Value;
 use std::{mem, time::Duration};
 
 /// Opens connections to a database.

@@ -1,6 +1,6 @@
 //! The newest signals of each vehicle.
 
-use super::{Connect, Row, Sqlite, Value, names, reports, vehicles};
+use super::{Connect, Row, Sqlite, Value, database::names, reports, vehicles};
 use crate::{
     Signals, StoreError,
     signal::{StoredSignal, StoredSignalError, StoredSignals, StoredValue},

@@ -1,6 +1,6 @@
 //! Vehicles and their owners.
 
-use super::{Connect, Row, Sqlite, Value, names};
+use super::{Connect, Row, Sqlite, Value, database::names};
 use crate::{
     StoreError, Vehicles,
     vehicle::{About, Vehicle, VehiclePage},
