@@ -16,7 +16,6 @@ mod reads;
 #[cfg(test)]
 mod reads_tests;
 mod request;
-mod routes;
 mod settings;
 mod signals;
 mod sweep;
@@ -84,7 +83,7 @@ async fn answer<P: Platform, S: Store>(
         return Ok(whole(respond::json(StatusCode::OK, body)));
     }
     if route == Route::Own(Own::OpenApi) {
-        return Ok(whole(respond::json(StatusCode::OK, openapi::text())));
+        return Ok(whole(openapi::answer(&inbound)));
     }
     let app = gateway.app().await?;
     match route {

@@ -15,10 +15,10 @@ use crate::{
     access::callers::Caller,
     app::App,
     request::{Inbound, invalid},
-    routes::Own,
     signals,
 };
 use edge::{Platform, Response, respond::Problem};
+use routes::Own;
 use store::Store;
 
 /// Answers what is this gateway's own.

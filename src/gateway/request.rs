@@ -1,9 +1,9 @@
 //! A request, as far as the work on it needs it.
 
-use crate::routes::PathParts;
 use bytes::Bytes;
 use edge::respond::{Code, Problem};
 use http::{HeaderMap, header::AUTHORIZATION};
+use routes::PathParts;
 use smartcar::{
     Call, UnitSystem, UserId, VehicleId,
     endpoints::{Endpoint, OnBehalf},

@@ -1,8 +1,8 @@
 //! What can be asked for, one operation each.
 
 use super::{parameters, responses, schemas::schema};
-use crate::routes::Own;
 use http::Method;
+use routes::Own;
 use serde_json::{Value, json};
 use smartcar::{
     CommandKind,

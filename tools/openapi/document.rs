@@ -1,7 +1,7 @@
 //! The document as a whole.
 
 use super::{operations, parameters, responses, schemas};
-use crate::routes::{OWN, smartcar_s};
+use routes::{OWN, smartcar_endpoints};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ fn paths() -> Map<String, Value> {
         let item = paths.entry(path).or_insert_with(|| json!({}));
         item[method.to_lowercase()] = operation;
     };
-    for endpoint in smartcar_s() {
+    for endpoint in smartcar_endpoints() {
         let operation = operations::smartcar_s(endpoint);
         add(endpoint.path, endpoint.method.as_str(), operation);
     }

@@ -64,7 +64,7 @@ pub(super) fn all() -> Value {
         "Anything": {"type": "object"},
         "Errors": errors(),
     });
-    for (name, schema) in smartcar_s().into_iter().chain(ours()) {
+    for (name, schema) in smartcar_endpoints().into_iter().chain(ours()) {
         all[name] = schema;
     }
     all
@@ -81,7 +81,7 @@ fn errors() -> Value {
     object(&[("errors", list(error))])
 }
 
-fn smartcar_s() -> [(&'static str, Value); 11] {
+fn smartcar_endpoints() -> [(&'static str, Value); 11] {
     let anything = || schema("Anything");
     let resource = object(&[
         ("id", text()),

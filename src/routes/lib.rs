@@ -1,4 +1,4 @@
-//! Which path means what.
+//! The paths of the gateway: Smartcar's own, and what the gateway adds.
 
 use edge::respond::{Code, Problem};
 use http::{HeaderValue, Method, header};
@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
+pub enum Route {
     /// Something of Smartcar's.
     Smartcar(&'static Endpoint),
     /// Something of ours.
@@ -17,7 +17,7 @@ pub(crate) enum Route {
 
 /// What this gateway adds to Smartcar's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Own {
+pub enum Own {
     /// Which signals there are.
     Catalogue,
     /// What is known of each vehicle.
@@ -47,7 +47,7 @@ pub(crate) enum Own {
 }
 
 /// The methods and paths of what is ours.
-pub(crate) const OWN: [(Method, &str, Own); 13] = [
+pub const OWN: [(Method, &str, Own); 13] = [
     (Method::GET, "/v3/signals", Own::Catalogue),
     (Method::GET, "/v3/vehicles", Own::Vehicles),
     (Method::GET, "/v3/commands/{actionId}", Own::Action),
@@ -73,7 +73,7 @@ pub(crate) const OWN: [(Method, &str, Own); 13] = [
 
 /// Smartcar's endpoints that stand under this gateway's base URL: all but the
 /// one that gives out the token.
-pub(crate) fn smartcar_s() -> impl Iterator<Item = &'static Endpoint> {
+pub fn smartcar_endpoints() -> impl Iterator<Item = &'static Endpoint> {
     endpoints::ALL
         .iter()
         .copied()
@@ -82,17 +82,17 @@ pub(crate) fn smartcar_s() -> impl Iterator<Item = &'static Endpoint> {
 
 /// The variable parts of a path, by their names and in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct PathParts(Vec<(String, String)>);
+pub struct PathParts(Vec<(String, String)>);
 
 impl PathParts {
     /// The part of that name; empty where the path has none.
-    pub(crate) fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         let part = self.0.iter().find(|(known, _)| known == name);
         part.map_or("", |(_, value)| value)
     }
 
     /// Every part.
-    pub(crate) fn values(&self) -> Vec<&str> {
+    pub fn values(&self) -> Vec<&str> {
         self.0.iter().map(|(_, value)| value.as_str()).collect()
     }
 }
@@ -108,7 +108,7 @@ fn router() -> &'static Router<Methods> {
             let methods = paths.entry(path).or_default();
             methods.push((method, Route::Own(own)));
         }
-        for endpoint in smartcar_s() {
+        for endpoint in smartcar_endpoints() {
             let methods = paths.entry(endpoint.path).or_default();
             methods.push((endpoint.method.clone(), Route::Smartcar(endpoint)));
         }
@@ -123,7 +123,7 @@ fn router() -> &'static Router<Methods> {
 }
 
 /// The route of a method and a path.
-pub(crate) fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> {
+pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> {
     // Smartcar's npm package asks for a vehicle at `/v3/vehicles/{vehicleId}/`.
     let path = match path.strip_suffix('/') {
         Some(shorter) if path.starts_with("/v3/") => shorter,
@@ -194,11 +194,11 @@ mod tests {
         let own = OWN
             .iter()
             .map(|(method, path, own)| (method.clone(), *path, Route::Own(*own)));
-        let smartcar_s = smartcar_s().map(|endpoint| {
+        let smartcar = smartcar_endpoints().map(|endpoint| {
             let route = Route::Smartcar(endpoint);
             (endpoint.method.clone(), endpoint.path, route)
         });
-        for (method, path, route) in own.chain(smartcar_s) {
+        for (method, path, route) in own.chain(smartcar) {
             let (found, parts) = find(&method, &filled(path)).unwrap();
             assert_eq!(found, route, "{method} {path}");
             assert_eq!(parts.values().len(), path.matches('{').count());

@@ -1,9 +1,9 @@
 //! Every error that an operation answers with has its status in the description.
 
 use super::tests::{operations, served};
-use crate::routes::{Own, Route, find};
 use edge::respond::Code;
 use http::Method;
+use routes::{Own, Route, find};
 
 /// Who answers an operation: the gateway by a route, or the receiver.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl Operation {
         matches!(self, Self::Own(this) if this == own)
     }
 
-    fn is_smartcar_s(self) -> bool {
+    fn is_of_smartcar(self) -> bool {
         matches!(self, Self::Smartcar { .. })
     }
 
@@ -91,7 +91,7 @@ impl Operation {
             | Code::SmartcarUnreachable
             | Code::UnreadableAnswer
             | Code::CredentialsRefused
-            | Code::TokenUnavailable => self.is_smartcar_s(),
+            | Code::TokenUnavailable => self.is_of_smartcar(),
             Code::KeyRestricted => {
                 let about_all = [
                     Own::Audit,
@@ -99,7 +99,7 @@ impl Operation {
                     Own::ReplayDeadLetter,
                     Own::ReplayDeadLetters,
                 ];
-                self.is_smartcar_s() || about_all.into_iter().any(|own| self.is(own))
+                self.is_of_smartcar() || about_all.into_iter().any(|own| self.is(own))
             }
             Code::MissingIdempotencyKey
             | Code::CommandInProgress
@@ -163,7 +163,7 @@ fn error_has_its_status_in_each_operation_that_answers_with_it() {
 #[test]
 fn error_status_of_our_own_operations_has_a_code() {
     for (name, operation, errors) in described() {
-        if operation.is_smartcar_s() {
+        if operation.is_of_smartcar() {
             continue;
         }
         for status in errors {
