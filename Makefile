@@ -40,7 +40,7 @@ probes: target
 	@$(WASM) $(call packages,$(PROBES))
 
 # By the very command that runs the tests: cargo unites the features of what it
-# is asked for, and another request would compile the WebAssembly runtime anew.
+# is asked for, and another request would compile the WebAssembly runtime again.
 TEST := cargo test --locked --workspace $(patsubst %,--exclude %,$(PROBES) wit-docs)
 
 natives:

@@ -15,7 +15,7 @@ const CARS: i64 = 10_000;
 /// deliveries come.
 const HOURS: i64 = 26;
 
-/// Nobody listens on the port named discard.
+/// Nothing listens on the port named discard.
 const SINKS: &str =
     r#"[{"name":"dead","url":"http://127.0.0.1:9/hook","secret":"whsec_c2VjcmV0"}]"#;
 

@@ -57,7 +57,7 @@ pub fn measure() -> Result<Instructions> {
 }
 
 /// The instructions of the receiver's requests, in the order they were sent in.
-/// The last one's are told when the instance has been idle for a second.
+/// The last one's are reported when the instance has been idle for a second.
 fn counted(host: &Host, requests: usize) -> Result<Vec<u64>> {
     let started = Instant::now();
     loop {

@@ -131,7 +131,7 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Deliveries for a sink at which nobody is, before and while a million events wait.
+/// Deliveries for a sink that does not answer, before and while a million events wait.
 fn dead_sink(connections: usize, seconds: usize, base: f64) -> Result<[Row; 2]> {
     let app = backlog::start()?;
     let load = Load {

@@ -24,7 +24,7 @@ pub enum Case {
     Accepted,
     /// A signal from the store, through the gateway.
     Signal,
-    /// A new delivery that is for a sink at which nobody is.
+    /// A new delivery that is for a sink that does not answer.
     AcceptedForDeadSink,
     /// The same, while a million events wait for it.
     AcceptedWhileMillionWaits {

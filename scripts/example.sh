@@ -29,7 +29,7 @@ get() {
     curl -q -s --noproxy '*' "$@"
 }
 
-# Nobody listens there, as far as can be told beforehand; and no system gives out
+# Nothing listens there, as far as one can know beforehand; and no system gives out
 # such a port by itself.
 free_port() {
     while :; do

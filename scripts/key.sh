@@ -13,7 +13,7 @@ case $name in
 esac
 # A scope is lower-case letters and _, or a beginning of such with a star.
 if ! printf '%s' "$scopes" | grep -Eqx '([a-z_]+\*?|\*)(,([a-z_]+\*?|\*))*'; then
-    echo "SCOPES: scopes parted by commas, for example control_security,read_*,read_status" >&2
+    echo "SCOPES: scopes separated by commas, for example control_security,read_*,read_status" >&2
     exit 2
 fi
 

@@ -90,7 +90,7 @@ printf '%s\n' "$tree" | awk -v component="$component" -v digest="$digest" -v std
             ours[id] = !(id in checksum)
             licence[id] = halves[2]
             sub(/ \(\*\)$/, "", licence[id])
-            # How licences were parted before they were expressions.
+            # How licences were separated before they were expressions.
             gsub(/\//, " OR ", licence[id])
         }
         above[$1] = id

@@ -4,7 +4,7 @@
 # and known vulnerabilities (cargo-deny, cargo-audit).
 #
 # A tool that is missing, or a database of vulnerabilities that cannot be fetched,
-# is told and no failure: a machine without a network can work on this too.
+# is reported and no failure: a machine without a network can work on this too.
 #
 # usage: supply.sh COMPONENT…
 set -eu

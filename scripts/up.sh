@@ -103,7 +103,7 @@ In a second shell, try:
 # 1. Lock a simulated car. The answer is Smartcar's own command-execution.
 curl -s -X POST $app/v3/vehicles/5afdcfb9-3999-402c-8ffc-e19d12cb958d/commands/security/lock -H 'Authorization: Bearer $key' -H 'sc-user-id: 8ecce4c7-4527-4e25-b9f2-afd6fca3c9e8'
 
-# 2. The car told of it: a signed delivery was received, verified and stored.
+# 2. The car reported it: a signed delivery was received, verified and stored.
 curl -s $app/v3/vehicles/5afdcfb9-3999-402c-8ffc-e19d12cb958d/signals/closure-islocked -H 'Authorization: Bearer $key'
 
 # 3. Smartcar delivers at least once. Send the same event again: it stays stored once.

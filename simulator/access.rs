@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::state::{Shared, Simulator, lock};
 
 /// Lets a request under `/v3` through only with a live access token. A path that
-/// does not exist is refused the same way, as nothing is told to strangers.
+/// does not exist is refused the same way, as strangers learn nothing.
 pub(crate) async fn require_token(
     State(simulator): State<Shared>,
     request: Request,

@@ -132,7 +132,7 @@ impl Car {
             return Ok(Vec::new());
         }
         // Receivers keep the newest value by its time, so two changes within
-        // one millisecond must still be told apart.
+        // one millisecond must still be distinguished.
         let now = now.max(Millis(self.state.changed_at.0.saturating_add(1)));
         self.state.changed_at = now;
         let kinds = changes.iter().map(|(kind, _)| *kind).collect();

@@ -1,4 +1,4 @@
-//! What the simulator can be told at its start.
+//! The options of the simulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -96,8 +96,8 @@ async fn an_event_is_dropped_after_four_attempts_and_can_be_redelivered() {
 
 #[tokio::test]
 async fn a_receiver_that_is_away_is_an_error_and_not_a_status() {
-    let nobody = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let address = nobody.await.unwrap().local_addr().unwrap();
+    let unused = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let address = unused.await.unwrap().local_addr().unwrap();
     let simulator = Running::start(Config {
         deliver_to: Some(format!("http://{address}/").parse().unwrap()),
         retry_scale: 0.0,

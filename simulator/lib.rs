@@ -80,9 +80,9 @@ pub use fleet::{
 };
 pub use server::{BindError, Server};
 
-/// The client id that the token endpoint accepts unless told otherwise.
+/// The client id that the token endpoint accepts by default.
 pub const CLIENT_ID: &str = "client_simulator";
 /// The client secret that goes with [`CLIENT_ID`].
 pub const CLIENT_SECRET: &str = "simulator-secret";
-/// The application management token that signs deliveries unless told otherwise.
+/// The application management token that signs deliveries by default.
 pub const MANAGEMENT_TOKEN: &str = "simulator-management-token";

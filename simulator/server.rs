@@ -88,7 +88,7 @@ async fn serve(stream: TcpStream, router: Router) {
     // A failure only means that answers wait for full packets.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(router.clone(), request));
-    // An error ends this connection; its client sees that, and nobody else can
+    // An error ends this connection; its client sees that, and no one else can
     // do anything about it.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -32,7 +32,7 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn issue(&self, life: Duration) -> String {
         let now = Instant::now();
-        // Two random UUIDs: 244 bits that nobody guesses.
+        // Two random UUIDs: 244 bits that cannot be guessed.
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let mut ends = lock(&self.ends);
         ends.retain(|_, end| *end > now);

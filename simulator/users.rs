@@ -20,7 +20,7 @@ impl FromRequestParts<Shared> for UserId {
 }
 
 /// Ends the application's access to all of the user's cars. A user is known by
-/// their connections: one who has none is nobody.
+/// their connections: one without any does not exist.
 pub(crate) async fn remove(
     State(simulator): State<Shared>,
     UserId(id): UserId,

@@ -1,5 +1,5 @@
 //! A sink: takes each event and prints its id and type on standard error, which
-//! is the log. What is in the event is nobody's business there.
+//! is the log. The body of an event has no place there.
 
 #[allow(
     missing_docs,
@@ -27,7 +27,7 @@ struct PrintSink;
 
 impl Guest for PrintSink {
     async fn deliver(event: Event) -> Result<(), SinkError> {
-        // In one piece; and where nobody reads the log, nobody misses the line.
+        // In one piece. If the log cannot be written, no line is missed.
         let line = format!("event {} {}\n", event.id, event.event_type);
         let _ = std::io::stderr().write_all(line.as_bytes());
         Ok(())

@@ -48,7 +48,7 @@ fn api(error: smartcar::ApiError) -> ApiError {
     }
 }
 
-/// Rounded up, so that nobody comes back too early.
+/// Rounded up, so that no caller comes back too early.
 fn seconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

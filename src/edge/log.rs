@@ -19,7 +19,7 @@ use std::{
 pub enum Level {
     /// Something happened as it should.
     Info,
-    /// Somebody else did something wrong, or something went wrong that mends itself.
+    /// Another party did something wrong, or something went wrong that recovers by itself.
     Warn,
     /// The operator has to do something.
     Error,

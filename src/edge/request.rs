@@ -38,7 +38,7 @@ where
         } else {
             whole.extend_from_slice(&piece);
         }
-        // To be told that nothing follows takes two more calls of the host.
+        // Finding out that nothing follows takes two more calls of the host.
         if announced == Some(read) || read > FORGOTTEN {
             break;
         }
@@ -130,7 +130,7 @@ mod tests {
             self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-            panic!("nobody asks for it")
+            panic!("it was not asked for")
         }
 
         fn size_hint(&self) -> SizeHint {

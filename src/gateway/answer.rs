@@ -1,4 +1,4 @@
-//! What callers are told: Smartcar's answers, handed on, and ours where Smartcar
+//! Answers to callers: Smartcar's, passed on, and this gateway's own where Smartcar
 //! gave none.
 
 use bytes::Bytes;
@@ -124,21 +124,21 @@ pub(crate) fn problem(error: &Error) -> Problem {
 }
 
 /// A call that this application makes for another one, to look something up, is
-/// refused for the same reasons: the caller is told them in Smartcar's words.
+/// refused for the same reasons: the caller gets them in Smartcar's words.
 fn refusal(error: &ApiError) -> Problem {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let problem = Problem::new(Code::SmartcarRefused, error.to_string());
     let mut problem = problem.with_status(status);
-    let mut told = json!({
+    let mut entry = json!({
         "status": error.status.to_string(),
         "type": error.kind,
         "code": error.code,
         "detail": error.detail,
     });
-    if let (Some(resolution), Some(told)) = (&error.resolution, told.as_object_mut()) {
-        told.insert("resolution".to_owned(), json!({"type": resolution.0}));
+    if let (Some(resolution), Some(entry)) = (&error.resolution, entry.as_object_mut()) {
+        entry.insert("resolution".to_owned(), json!({"type": resolution.0}));
     }
-    problem = problem.with_body(json!({"errors": [told]}).to_string());
+    problem = problem.with_body(json!({"errors": [entry]}).to_string());
     if let Some(wait) = error.retry_after {
         problem = problem.retry_after(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
     }

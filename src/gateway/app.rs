@@ -101,7 +101,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
 
     /// Tells the operator what is missing, once a minute, and the caller that something is.
     fn not_configured(&self, reason: impl Into<String>) -> Problem {
-        // Anybody can ask, and nobody needs to be told each time.
+        // Anyone can ask, and one line a minute is enough.
         if self.lines.not_configured.is_due(self.platform.now()) {
             log::line(&self.platform, Level::Error, Event::NotConfigured)
                 .with("reason", reason.into())
@@ -138,7 +138,7 @@ impl<P: Platform, S: Store> App<P, S> {
         &self.gateway.next_sweep
     }
 
-    /// Who has a key. Without valid keys nobody has one.
+    /// The callers that have a key; an error where no valid keys are configured.
     pub(crate) fn callers(&self) -> Result<&Callers, Problem> {
         self.callers
             .as_ref()

@@ -4,7 +4,7 @@
 //! `/connect/callback` checks the state, notes who came back, takes in their
 //! vehicles and sends the browser on.
 //!
-//! Nobody but the browser says who the user is: Connect's answer passes through
+//! Only the browser says who the user is: Connect's answer passes through
 //! it, and is not signed. So `user_id` in the URL that a browser is sent on to
 //! proves nothing about who holds the browser. The product behind that URL knows
 //! its users by its own session, and asks Smartcar for the id.
@@ -19,7 +19,7 @@
 //! may name a user: whoever opens a link is no authority on who they are.
 //!
 //! Whose vehicles are taken in is Smartcar's word (`vehicles`), so that
-//! nobody comes back with another user's id and has that user's vehicles.
+//! no one can come back with another user's id and get that user's vehicles.
 
 mod arrivals;
 mod cookie;
@@ -310,7 +310,7 @@ async fn complete<P: Platform, S: Store>(
     user: &UserId,
 ) -> Result<i64, Problem> {
     let taken = match take_in(app, user, state).await {
-        // Nobody comes through Connect without one: it is not listed yet, or
+        // No one comes through Connect without one: it is not listed yet, or
         // somebody put another user here, or one who is made up.
         Ok(0) => {
             let reason = match state.external_id {

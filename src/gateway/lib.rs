@@ -46,7 +46,7 @@ async fn handle(request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
     // still sending would not see the answer. A GET that announces none has none,
-    // and to be told so takes three calls of the host.
+    // and finding that out takes three calls of the host.
     let has_body = parts.method != Method::GET || parts.headers.contains_key(CONTENT_LENGTH);
     let body = if has_body {
         edge::request::body(body, MAX_BODY).await

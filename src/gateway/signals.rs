@@ -62,7 +62,7 @@ struct Query<'a> {
     user: Option<UserId>,
     wanted: Wanted,
     /// Whether it is what is stored: metric, and without parameters. Smartcar
-    /// documents none, so nobody knows what they do to a value or a list.
+    /// documents none, so what they do to a value or a list is unknown.
     is_plain: bool,
 }
 
@@ -197,7 +197,7 @@ impl Query<'_> {
         Ok(answer)
     }
 
-    /// Stores what Smartcar told. Where that fails, Smartcar is asked again.
+    /// Stores what Smartcar reported. If that fails, Smartcar is asked again.
     async fn remember<P: Platform, S: Store>(
         &self,
         app: &App<P, S>,

@@ -53,7 +53,7 @@ impl Guest for HttpSink {
         let sink = sinks.iter().find(|sink| sink.name == event.sink);
         let sink = sink.ok_or_else(|| later("the variable sinks does not have it".to_owned()))?;
         let request = request(sink, event, Host.now())?;
-        // The headers say it; nobody reads the body.
+        // The headers say it; the body is not read.
         match Host.open(request, DEADLINE).await {
             Ok(answer) => judge(answer.status(), answer.headers(), Host.now()),
             Err(error) => Err(later(error.detail)),

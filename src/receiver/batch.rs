@@ -144,8 +144,8 @@ impl<P: Platform, S: Deliveries> Batches<P, S> {
 impl<P: Platform, S: Deliveries> Queue<P, S> {
     /// Takes up to `most` rows to write together.
     fn batch(&mut self, most: usize) -> Vec<Waiting<P, S>> {
-        // A task that was dropped cannot lead, and nobody hears its row's outcome:
-        // Smartcar sends the event again.
+        // A task that was dropped cannot lead, and needs no outcome of its row: Smartcar
+        // sends the event again.
         self.waiting
             .retain(|waiting| waiting.slot.strong_count() > 0);
         let many = match self.waiting.front() {

@@ -51,7 +51,7 @@ fn nudge_says_to_pause_where_all_sinks_are_paused() {
     let world = World::new(&["a", "b"]);
     let relay = world.relay();
     world.fake.run(async {
-        // Before the relay has ever run nobody knows of a pause.
+        // Before the relay has ever run no pause is known.
         assert_eq!(nudge(relay).await, None);
         world.fake.sleep(SECOND).await;
         let now = world.fake.now();

@@ -280,7 +280,7 @@ impl<P: Platform> Client<P> {
     }
 }
 
-/// Takes account of a use of the token when it ends, also where nobody waits for
+/// Takes account of a use of the token when it ends, also where no caller waits for
 /// the answer any more.
 struct Account<'a, P: Platform> {
     platform: &'a P,

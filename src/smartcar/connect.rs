@@ -72,7 +72,7 @@ pub enum InvalidConnect {
 pub struct ConnectOptions {
     /// Which vehicles are offered.
     pub mode: Option<ConnectMode>,
-    /// The permissions to ask for, parted by spaces; `required:` in front of one
+    /// The permissions to ask for, separated by spaces; `required:` in front of one
     /// keeps the owner from refusing it.
     pub scope: Option<String>,
     /// The application's own id of the user. Smartcar keeps it with the user, and
@@ -82,7 +82,7 @@ pub struct ConnectOptions {
     pub make: Option<String>,
     /// Whether the owner can choose one vehicle only.
     pub single_select: Option<bool>,
-    /// For example `country:DE`; several are parted by spaces.
+    /// For example `country:DE`; several are separated by spaces.
     pub flags: Option<String>,
 }
 
@@ -207,7 +207,7 @@ pub struct ConnectReturn {
 /// How it went in Connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectOutcome {
-    /// This user gave access to vehicles. The browser says so, and nobody else:
+    /// This user gave access to vehicles. Only the browser says so:
     /// somebody who came through Connect can put another user's id here.
     User(UserId),
     /// They did not, or could not.

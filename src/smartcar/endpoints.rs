@@ -96,7 +96,7 @@ pub enum About {
     /// Smartcar's account, with all that belongs to it.
     Account,
     /// No vehicle and no user.
-    Nobody,
+    Nothing,
 }
 
 /// An endpoint of Smartcar's API.
@@ -283,13 +283,13 @@ endpoints! {
 
     /// Lists the webhooks of the application.
     LIST_WEBHOOKS: Webhooks "list-webhooks", GET "/v3/webhooks"
-        about Nobody, scope "manage_subscriptions", see "list-webhooks",
+        about Nothing, scope "manage_subscriptions", see "list-webhooks",
         query ["filter[name]", "filter[callbackUri]", "filter[isEnabled]", "filter[autoSubscribe]",
             "page[number]", "page[size]"];
 
     /// One webhook.
     GET_WEBHOOK: Webhooks "get-webhook", GET "/v3/webhooks/{webhookId}"
-        about Nobody, scope "manage_subscriptions", see "get-webhook";
+        about Nothing, scope "manage_subscriptions", see "get-webhook";
 
     /// Lists which vehicles are subscribed to which webhooks.
     LIST_SUBSCRIPTIONS: Subscriptions "list-subscriptions", GET "/v3/subscriptions"
@@ -311,7 +311,7 @@ endpoints! {
 
     /// Lists which vehicles Smartcar supports. Takes no token; may be kept for 24 hours.
     LIST_COMPATIBLE_VEHICLES: Compatibility "list-compatible-vehicles", GET "/v3/compatible-vehicles"
-        about Nobody, scope "read_vehicle_info", see "compatible-vehicles",
+        about Nothing, scope "read_vehicle_info", see "compatible-vehicles",
         query ["filter[region]", "filter[make]", "filter[powertrainType]"];
 
     /// Lists the applications of the account.

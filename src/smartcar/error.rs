@@ -290,7 +290,7 @@ mod tests {
             (r#"{"error":{"statusCode":500}}"#, 500, true),
             (r#"{"type":"T","code":"C","statusCode":502}"#, 502, true),
             (r#"{"type":"T","code":"C","statusCode":409}"#, 409, false),
-            // Without one that can be read, nobody knows.
+            // Without one that can be read, it is unknown.
             (r#"{"errors":[{"type":"T","code":"C"}]}"#, 202, true),
             (r#"{"errors":[{"status":"conflict"}]}"#, 202, true),
             (r#"{"errors":[{"status":200}]}"#, 202, true),

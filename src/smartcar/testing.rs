@@ -89,7 +89,7 @@ pub enum Reply {
     Silence(Sent),
 }
 
-/// One use of the access token, as [`Audit`] was told of it.
+/// One use of the access token, as reported to [`Audit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Used {
     /// The path, with `{vehicleId}` in place of ids.
@@ -180,7 +180,7 @@ impl Fake {
         }))
     }
 
-    /// Runs `future`, and whatever is spawned meanwhile, to the end. When nobody
+    /// Runs `future`, and whatever is spawned meanwhile, to the end. When no task
     /// can go on, time passes until somebody can.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
@@ -212,7 +212,7 @@ impl Fake {
     fn pass_time(&self) {
         let mut timers = self.0.timers.borrow_mut();
         let next = timers.iter().map(|(at, _)| *at).min();
-        let next = next.expect("everybody waits and nobody will be woken");
+        let next = next.expect("every task waits and none will be woken");
         self.let_pass(next.saturating_sub(self.passed()));
         timers.retain(|(at, waker)| {
             let is_due = *at <= next;
@@ -511,7 +511,7 @@ impl Http for Fake {
         self.sleep(latency.min(deadline)).await;
         let silence = |sent| TransportError {
             sent,
-            detail: "as told".into(),
+            detail: "as requested".into(),
         };
         match reply {
             _ if latency > deadline => Err(silence(Sent::Maybe)),

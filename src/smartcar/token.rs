@@ -1,4 +1,4 @@
-//! One access token for the whole application, which nobody notices.
+//! One access token for the whole application, which callers never notice.
 //!
 //! Smartcar's application tokens live for an hour and have no refresh token.
 //! They are looked for in the instance first, then in the key-value store, which
@@ -57,7 +57,7 @@ const SPARED: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 8;
 
 /// Where things are kept in the vault: the token, tokens that the API refused, that
-/// the credentials were refused, until when nobody tries an early refresh, and the
+/// the credentials were refused, until when no early refresh is tried, and the
 /// last failure.
 const TOKEN: &str = "token";
 const DISCARDED: &str = "discarded";

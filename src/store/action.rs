@@ -7,7 +7,7 @@ use smartcar::{Evidence, Timestamp, UserId, VehicleId};
 use std::time::Duration;
 
 /// How long an action can run: longer than any call may take. What has run for so long
-/// is lost, and nobody knows what became of it.
+/// is lost, and its outcome is unknown.
 pub const LOST_AFTER: Duration = Duration::from_secs(330);
 
 /// How long an idempotency key is honoured and its answer kept.

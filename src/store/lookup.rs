@@ -7,7 +7,7 @@ use smartcar::{Timestamp, VehicleId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoOwner {
     /// Smartcar knows no connection to the vehicle.
-    Nobody,
+    NotConnected,
     /// Several users are connected to it.
     Several,
     /// Not the one who was named, which says nothing of others.
@@ -16,12 +16,12 @@ pub enum NoOwner {
 
 impl NoOwner {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Nobody, Self::Several, Self::OtherUser];
+    pub const ALL: [Self; 3] = [Self::NotConnected, Self::Several, Self::OtherUser];
 
     /// As it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody",
+            Self::NotConnected => "nobody",
             Self::Several => "several",
             Self::OtherUser => "other user",
         }
@@ -39,7 +39,7 @@ pub struct KnownLookups {
     pub first_at: Option<Timestamp>,
 }
 
-/// The look-ups in vain.
+/// The look-ups that found no owner.
 #[allow(
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"

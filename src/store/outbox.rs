@@ -134,7 +134,7 @@ pub trait Outbox {
         time: Duration,
     ) -> Result<(), StoreError>;
 
-    /// Sends nothing to a sink any more, until it is configured anew.
+    /// Sends nothing to a sink any more, until it is configured again.
     async fn switch_off(&self, sink: &str, why: &str) -> Result<(), StoreError>;
 
     /// The sinks that are configured.

@@ -45,7 +45,7 @@ async fn handle(request: Request) -> http::Response<String> {
     response
 }
 
-fn told(result: impl Debug) -> String {
+fn debug(result: impl Debug) -> String {
     format!("{result:?}")
 }
 
@@ -58,12 +58,12 @@ fn delivery(
     let tokens = query.get("tokens").cloned().unwrap_or_default();
     let tokens: Vec<String> = tokens.split(',').map(str::to_owned).collect();
     match function {
-        "verify" => told(deliveries::verify(&body, &signatures, &tokens)),
+        "verify" => debug(deliveries::verify(&body, &signatures, &tokens)),
         "challenge" => {
             let token = tokens.first().cloned().unwrap_or_default();
-            told(deliveries::challenge(&body, &token))
+            debug(deliveries::challenge(&body, &token))
         }
-        "parse" => told(deliveries::parse(&body)),
+        "parse" => debug(deliveries::parse(&body)),
         _ => "no such function".to_owned(),
     }
 }
@@ -89,26 +89,26 @@ async fn call(path: &str, query: &HashMap<String, String>) -> String {
         mode: given("mode"),
     };
     match path {
-        "/vehicles/get" => told(vehicles::get(vehicle).await),
-        "/vehicles/list-signals" => told(vehicles::list_signals(vehicle, user, units).await),
+        "/vehicles/get" => debug(vehicles::get(vehicle).await),
+        "/vehicles/list-signals" => debug(vehicles::list_signals(vehicle, user, units).await),
         "/vehicles/get-signal" => {
-            told(vehicles::get_signal(vehicle, user, get("code"), units).await)
+            debug(vehicles::get_signal(vehicle, user, get("code"), units).await)
         }
         "/commands/run" => match command(&get("command"), &get("value")) {
-            Some(command) => told(commands::run(vehicle, user, command).await),
+            Some(command) => debug(commands::run(vehicle, user, command).await),
             None => "no such command".to_owned(),
         },
-        "/connections/list" => told(connections::list(connections_filter, page).await),
-        "/connections/list-all" => told(connections::list_all(connections_filter).await),
-        "/connections/get" => told(connections::get(id).await),
-        "/connections/remove" => told(connections::remove(id).await),
-        "/connections/remove-user" => told(connections::remove_user(user).await),
-        "/subscriptions/list-webhooks" => told(subscriptions::list_webhooks().await),
-        "/subscriptions/list" => told(subscriptions::list(subscriptions_filter, page).await),
-        "/subscriptions/list-all" => told(subscriptions::list_all(subscriptions_filter).await),
-        "/subscriptions/find" => told(subscriptions::find(webhook, vehicle).await),
-        "/subscriptions/create" => told(subscriptions::create(webhook, user, vehicle).await),
-        "/subscriptions/remove" => told(subscriptions::remove(id).await),
+        "/connections/list" => debug(connections::list(connections_filter, page).await),
+        "/connections/list-all" => debug(connections::list_all(connections_filter).await),
+        "/connections/get" => debug(connections::get(id).await),
+        "/connections/remove" => debug(connections::remove(id).await),
+        "/connections/remove-user" => debug(connections::remove_user(user).await),
+        "/subscriptions/list-webhooks" => debug(subscriptions::list_webhooks().await),
+        "/subscriptions/list" => debug(subscriptions::list(subscriptions_filter, page).await),
+        "/subscriptions/list-all" => debug(subscriptions::list_all(subscriptions_filter).await),
+        "/subscriptions/find" => debug(subscriptions::find(webhook, vehicle).await),
+        "/subscriptions/create" => debug(subscriptions::create(webhook, user, vehicle).await),
+        "/subscriptions/remove" => debug(subscriptions::remove(id).await),
         _ => "no such function".to_owned(),
     }
 }

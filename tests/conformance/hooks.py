@@ -7,7 +7,7 @@ import json
 
 import schemathesis
 
-# The simulator's own. It opens nothing but an application that was told of it.
+# The simulator's own. Only an application that is configured with it accepts it.
 TOKEN = b"simulator-management-token"
 
 # A user of the simulator's and both of their connections, which are not removed:

@@ -58,7 +58,7 @@ fn values() -> BTreeMap<&'static str, String> {
 }
 
 /// What Liquid makes of a file: the little of it that ours use. Panics where the
-/// file asks for what nobody gives.
+/// file asks for something that is not given.
 fn rendered(file: &str) -> String {
     let values = values();
     let mut result = String::new();

@@ -66,7 +66,7 @@ fn a_backup_made_under_load_can_be_restored() {
     app.run();
     assert_eq!(app.database().events(), held);
     assert_eq!(app.stored(), held.len() as u64);
-    // What it knew of commands is known again: the same key is not done anew.
+    // What it knew of commands is known again: the same key does nothing again.
     let again = app.lock_with_key("k-1");
     assert_eq!(again.headers["idempotent-replayed"], "true");
     // What came after it can be delivered again, and what came before is a duplicate.

@@ -52,8 +52,8 @@ fn a_key_survives_a_power_cut_and_lives_for_a_day() {
     assert_eq!(app.smartcar.count(LOCK, 200), 1);
 
     app.database().age_actions(DAY);
-    let anew = with_key(&app, "k-1", &lock(), "");
-    assert!(!anew.headers.contains_key("idempotent-replayed"));
+    let later = with_key(&app, "k-1", &lock(), "");
+    assert!(!later.headers.contains_key("idempotent-replayed"));
     assert_eq!(app.smartcar.count(LOCK, 200), 2);
     // The record of what was done under it stays, the answer does not.
     let kept = app.database().action(&first.command_id());
@@ -84,7 +84,7 @@ fn what_was_done_is_answered_again_after_the_connection_is_gone() {
     // Whatever is new needs an owner.
     assert_eq!(lock("k-2").error(), edge(404, "VEHICLE_NOT_FOUND"));
 
-    // What nobody completed is unknown in the end, and forgotten after a day.
+    // An action that was never completed is unknown in the end, and forgotten after a day.
     let age = |by: Duration| {
         app.database().interrupt_action("k-1");
         app.database().age_action("k-1", by);
@@ -176,7 +176,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
     app.smartcar.fault(LOCK, json!({"latencyMs": 60_000}));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // The connection breaks; nobody is told anything.
+            // The connection breaks, and no answer comes.
             let headers = [USER, ("idempotency-key", "k-1")];
             let key = format!("Bearer {}", support::KEY);
             let headers = [&headers[..], &[("authorization", &key)]].concat();
@@ -232,7 +232,7 @@ fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
     assert_eq!(attributes(&app)["outcome"], "unknown");
     assert_eq!(attributes(&app)["signal"], Value::Null);
 
-    let told = |event: &str, at: i64, value: bool| {
+    let shown = |event: &str, at: i64, value: bool| {
         let mut locked = signal("closure-islocked", 0, at, at);
         locked["body"] = json!({"value": value});
         app.try_deliver(&vehicle_state(event, FIRST_VEHICLE, at, &[locked]))
@@ -240,13 +240,13 @@ fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
     };
     let now = now();
     // What the car said before the command shows nothing.
-    told("e-1", now - 3_600_000, true);
+    shown("e-1", now - 3_600_000, true);
     assert_eq!(attributes(&app)["signal"], Value::Null);
-    told("e-2", now + 1000, true);
+    shown("e-2", now + 1000, true);
     let signal = attributes(&app)["signal"].clone();
     assert_eq!(signal["code"], "closure-islocked");
     assert_eq!(signal["indicates"], "carried_out");
-    told("e-3", now + 2000, false);
+    shown("e-3", now + 2000, false);
     let signal = attributes(&app)["signal"].clone();
     assert_eq!(signal["indicates"], "carried_out", "it is settled");
 }
@@ -399,7 +399,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
 
     let list = app.call("GET", "/v3/audit", &[], "").json();
     let rows = list["data"].as_array().unwrap();
-    let told: Vec<_> = rows
+    let shown: Vec<_> = rows
         .iter()
         .map(|row| {
             let text = |name: &str| row["attributes"][name].as_str().unwrap_or_default();
@@ -407,7 +407,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
         })
         .collect();
     assert_eq!(
-        told,
+        shown,
         [
             ("create-subscription", "succeeded", "all"),
             ("security-lock", "unknown", "all"),
@@ -496,7 +496,7 @@ fn where_the_store_cannot_be_written_nothing_is_sent() {
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(app.smartcar.count(LOCK, 200), 1);
 
-    // Where only the outcome cannot be written, what was done is told all the same.
+    // Where only the outcome cannot be written, what was done is answered all the same.
     database.recover();
     database.fail_to_complete_actions();
     assert_eq!(app.call("POST", &lock(), &[USER], "").status, 200);
@@ -515,7 +515,7 @@ fn answers_are_forgotten_after_a_day_and_the_record_after_its_time() {
     let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/navigation/set-destination");
     assert_eq!(with_key(&app, "k-1", &path, place).status, 200);
     assert_eq!(with_key(&app, "k-2", &path, place).status, 200);
-    // What nobody can ask for again is not kept at all.
+    // An answer that cannot be asked for again is not kept at all.
     assert_eq!(app.call("POST", &path, &[USER], place).status, 200);
     let count = |app: &App, which: fn(&Action) -> bool| {
         let actions = app.database().actions();

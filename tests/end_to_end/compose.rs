@@ -64,7 +64,7 @@ fn by_day_nothing_is_sent() {
     assert_eq!(requests["total"], 0);
 }
 
-/// What somebody is told whose manifest lacks something. The instance goes on.
+/// What a manifest that lacks something leads to. The instance goes on.
 fn lacking(from: &str, to: &str, variables: &[(&str, &str)]) -> String {
     let variables = [&ALWAYS, variables].concat();
     let app = Composed::start_altered(NIGHT_LOCK, &[(from, to)], &variables);

@@ -91,12 +91,12 @@ fn signals_beside_half_a_surrogate_pair_are_brought_up_to_date() {
         let body = body.replace("CUT", cut).replace("e-1", event);
         let answer = app.try_deliver(&body).unwrap();
         assert_eq!(outcome(&answer), (200, "stored".into()));
-        let told = |code: &str| {
+        let shown = |code: &str| {
             let answer = app.signal("v-1", code).json();
             answer["data"]["attributes"]["body"]["value"].clone()
         };
-        assert_eq!(told("vehicleidentification-nickname"), "Flitzer \u{fffd}");
-        assert_eq!(told("tractionbattery-stateofcharge"), 42);
+        assert_eq!(shown("vehicleidentification-nickname"), "Flitzer \u{fffd}");
+        assert_eq!(shown("tractionbattery-stateofcharge"), 42);
         assert_eq!(app.database().delivery(event).body, body);
     }
 }
@@ -160,9 +160,9 @@ fn the_catalogue_tells_which_signals_there_are() {
         .iter()
         .find(|signal| signal["code"] == "tractionbattery-stateofcharge")
         .unwrap();
-    let told = (&battery["unit"], &battery["permission"], &battery["name"]);
+    let shown = (&battery["unit"], &battery["permission"], &battery["name"]);
     assert_eq!(
-        told,
+        shown,
         (
             &json!("percent"),
             &json!("read_battery"),

@@ -107,7 +107,7 @@ fn ten_hosts_that_start_on_one_empty_store_at_once_agree_on_its_schema() {
         let started = starts.into_iter().map(|start| start.join().unwrap());
         started.collect()
     });
-    // Nobody has opened the database yet: the first delivery does.
+    // The database is not open yet: the first delivery opens it.
     let hosts: Vec<&App> = std::iter::once(&app).chain(&others).collect();
     let deliveries = numbered(80);
     thread::scope(|scope| {
@@ -250,8 +250,8 @@ fn ten_thousand_deliveries_survive_five_power_cuts() {
         }
     }
     for ((vehicle, code), update) in model {
-        let told = app.signal(vehicle, code).json();
-        let value = &told["data"]["attributes"]["body"]["value"];
+        let signal = app.signal(vehicle, code).json();
+        let value = &signal["data"]["attributes"]["body"]["value"];
         assert_eq!(*value, json!(update.value), "{vehicle} {code}");
     }
     println!(

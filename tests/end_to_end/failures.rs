@@ -1,4 +1,4 @@
-//! What callers are told where something that is needed fails.
+//! What callers are answered where something that is needed fails.
 
 use serde_json::json;
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
@@ -31,7 +31,7 @@ fn smartcar_is_gone() {
     let read = vehicle(&app);
     assert_eq!(read.error(), edge(502, "SMARTCAR_UNREACHABLE"));
     assert!(read.headers.contains_key("retry-after"));
-    // Nobody was there to take the command.
+    // Smartcar was not there to take the command.
     let command = app.lock();
     assert_eq!(command.error(), edge(502, "SMARTCAR_UNREACHABLE"));
     assert_eq!(outcome(&app, &command), "failed");
@@ -64,10 +64,10 @@ fn smartcar_is_slow() {
 #[test]
 fn who_owns_a_vehicle_is_asked_in_the_time_of_the_read() {
     let app = App::start();
-    // Of a vehicle that nobody has, two lists are asked for: live and simulated.
+    // Of a vehicle that is not connected, two lists are asked for: live and simulated.
     let slow = json!({"latencyMs": 7000});
     app.smartcar.fault("/v3/connections", slow);
-    let answer = app.call("GET", "/v3/vehicles/nobody-s/signals", &[], "");
+    let answer = app.call("GET", "/v3/vehicles/unowned/signals", &[], "");
     assert_eq!(answer.error(), edge(502, "SMARTCAR_UNREACHABLE"));
 }
 
@@ -221,11 +221,11 @@ fn the_identity_server_fails() {
     assert_eq!(status["token"]["present"], true);
     assert_eq!(status["diagnosis"], json!([]));
     let commands = status["actions"]["lastDay"].as_array().unwrap();
-    let told: Vec<_> = commands
+    let counted: Vec<_> = commands
         .iter()
         .map(|count| (count["outcome"].as_str().unwrap(), count["count"].as_i64()))
         .collect();
-    assert_eq!(told, [("failed", Some(1)), ("succeeded", Some(1))]);
+    assert_eq!(counted, [("failed", Some(1)), ("succeeded", Some(1))]);
 }
 
 #[test]

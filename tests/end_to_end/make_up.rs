@@ -19,8 +19,8 @@ fn the_printed_lines_do_what_they_say() {
     let locked = json(lock);
     assert_eq!(locked["data"]["type"], "command-execution", "{locked}");
     eventually("the car tells that it is locked", || {
-        let told = json(signal);
-        (told["data"]["attributes"]["body"]["value"] == true).then_some(())
+        let shown = json(signal);
+        (shown["data"]["attributes"]["body"]["value"] == true).then_some(())
     });
     assert_eq!(json(redeliver)["status"], 200);
     assert_eq!(json(status)["deliveries"]["stored"], 1);

@@ -94,7 +94,7 @@ fn one_key_sent_to_both_nodes_at_once_is_one_command() {
                 let (key, start) = (&key, &start);
                 scope.spawn(move || {
                     start.wait();
-                    // Whoever comes second is told to ask again, and then how it went.
+                    // The second one is asked to come again, and then gets the answer.
                     eventually("it is answered", || {
                         let answer = node.lock_with_key(key);
                         let busy = edge(409, "REQUEST_IN_PROGRESS");

@@ -117,9 +117,9 @@ fn smartcar_s_own_npm_client_needs_another_origin_and_another_token_alone() {
 
     // The client names no user. The gateway knows whose vehicle it is.
     let signals = asked("/signals");
-    let told = &said["signals"]["body"]["data"];
-    assert!(*told == signals["data"], "{told} is not {signals}");
-    assert_eq!(told.as_array().unwrap().len(), 13);
+    let listed = &said["signals"]["body"]["data"];
+    assert!(*listed == signals["data"], "{listed} is not {signals}");
+    assert_eq!(listed.as_array().unwrap().len(), 13);
     let signal = asked(&format!("/signals/{SIGNAL}"));
     let attributes = &said["signal"]["body"]["data"]["attributes"];
     assert_eq!(*attributes, signal["data"]["attributes"]);

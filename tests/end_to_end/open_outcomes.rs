@@ -79,7 +79,7 @@ fn lost_answer_holds_the_vehicle_until_a_caller_insists() {
     // The same once more is the same, whether it insists or not.
     let again = send(&app, "unlock", &[("idempotency-key", "k-1")]);
     assert_eq!((again.status, again.body), (200, insisting.body));
-    // Where nothing is in the way, nobody insists.
+    // If nothing is in the way, it is not recorded as insisted.
     let free = send(&app, "lock", &[INSIST]);
     assert_eq!(
         app.record(&free.command_id())["attributes"]["insisted"],
@@ -735,7 +735,7 @@ fn challenge_of_a_401_says_how_to_authenticate() {
     };
     let missing = challenge("GET", "/status", &[]);
     assert_eq!(missing, r#"Bearer realm="smartcar-edge""#);
-    let wrong = challenge("GET", "/status", &[("authorization", "Bearer nobody")]);
+    let wrong = challenge("GET", "/status", &[("authorization", "Bearer unknown")]);
     assert_eq!(
         wrong,
         r#"Bearer realm="smartcar-edge", error="invalid_token""#

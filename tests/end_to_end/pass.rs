@@ -57,7 +57,7 @@ fn every_read_is_answered_as_smartcar_answers_it() {
         ("{webhookId}", WEBHOOK.to_owned()),
         ("{applicationId}", APPLICATION.to_owned()),
     ];
-    // What is stored would be told otherwise.
+    // A stored value would be shown otherwise.
     let headers = [("sc-user-id", FIRST_USER), ("cache-control", "no-cache")];
     let reads = reads(&app);
     assert!(reads.len() >= 13, "{reads:?}");
@@ -291,7 +291,7 @@ fn a_long_answer_or_one_of_no_length_is_handed_on_piece_by_piece() {
     let answer = bytes(&app);
     assert!(answer.starts_with("HTTP/1.1 200"), "{:.300}", answer);
     assert_eq!(answer.matches('x').count(), 400_000);
-    assert!(answer.ends_with("0\r\n\r\n"), "the end is told");
+    assert!(answer.ends_with("0\r\n\r\n"), "the end is marked");
 
     let kept_open = json!({"keepOpen": {"status": 200, "afterMs": 100}});
     app.smartcar.fault(VEHICLE, kept_open);

@@ -296,7 +296,7 @@ fn read_on_behalf_of_another_user_leaves_the_owner_as_it_is() {
     let body = json!({"data": {"id": LOCATION, "attributes": {"code": LOCATION, "body": {"latitude": 1}}}});
     let fault = json!({"status": 200, "body": body.to_string()});
     app.smartcar.fault(SIGNAL, fault);
-    // Nobody has said whose vehicle it is, and neither does this.
+    // It is not known whose vehicle it is, and this does not say it either.
     let second = [("sc-user-id", SECOND_USER)];
     let answer = get(&app, "second-user", &one(FIRST_VEHICLE, LOCATION), &second);
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -447,7 +447,7 @@ fn status_names_no_vehicle_that_a_key_is_not_for() {
 #[test]
 fn vehicle_that_nobody_connected_is_looked_up_once() {
     let app = app();
-    for path in [list("nobody-s"), one("nobody-s", ODOMETER)] {
+    for path in [list("unowned"), one("unowned", ODOMETER)] {
         for _ in 0..3 {
             let unknown = get(&app, "all", &path, &[]);
             assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
@@ -456,7 +456,7 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
     assert_eq!(count(&app, CONNECTIONS), 2, "live and simulated, once");
     // Sixty of them do not use up what Smartcar allows.
     let answers: Vec<_> = (0..60)
-        .map(|number| get(&app, "all", &list(&format!("nobody-s-{number}")), &[]))
+        .map(|number| get(&app, "all", &list(&format!("unowned-{number}")), &[]))
         .collect();
     assert!(
         count(&app, CONNECTIONS) <= 20,
@@ -484,7 +484,7 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
     let a_while = Duration::from_secs(600);
     app.database().age_fruitless_lookups(a_while);
     let before = count(&app, CONNECTIONS);
-    get(&app, "all", &list("nobody-s"), &[]);
+    get(&app, "all", &list("unowned"), &[]);
     assert_eq!(count(&app, CONNECTIONS), before + 2);
 }
 
@@ -492,7 +492,7 @@ fn vehicle_that_nobody_connected_is_looked_up_once() {
 fn lookup_counts_where_the_clock_of_its_host_is_ahead() {
     let app = app();
     let look_up = || {
-        let unknown = get(&app, "all", &list("nobody-s"), &[]);
+        let unknown = get(&app, "all", &list("unowned"), &[]);
         assert_eq!(unknown.error(), edge(404, "VEHICLE_NOT_FOUND"));
         count(&app, CONNECTIONS)
     };
@@ -510,7 +510,7 @@ fn lookup_counts_where_the_clock_of_its_host_is_ahead() {
 #[test]
 fn key_of_one_user_looks_up_no_vehicle() {
     let app = app();
-    for path in [list("nobody-s"), one("nobody-s", ODOMETER)] {
+    for path in [list("unowned"), one("unowned", ODOMETER)] {
         let unknown = get(&app, "user", &path, &[]);
         assert_eq!(unknown.status, 404, "{unknown:?}");
         assert_eq!(unknown.error().1, "RESOURCE_NOT_FOUND");

@@ -38,7 +38,7 @@ fn run(app: &App) -> Value {
     app.call("POST", "/run", &[], "").json()
 }
 
-/// What waits for a sink: null before the relay has told the database of it.
+/// What waits for a sink: null before the relay has written it to the database.
 fn outbox(app: &App, sink: &str) -> Value {
     let status = app.call("GET", "/status", &[], "").json();
     let outbox = status["outbox"].as_array().unwrap();
@@ -46,7 +46,7 @@ fn outbox(app: &App, sink: &str) -> Value {
     found.cloned().unwrap_or_default()
 }
 
-/// Waits until nobody is sending anything.
+/// Waits until nothing is being sent.
 fn settled(app: &App) {
     eventually("everything was tried", || {
         (app.database().count_claimed_events() == 0).then_some(())
@@ -203,7 +203,7 @@ fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
     deliver(&app, "e-1", "v-1", 1);
     eventually("it was tried", || (!sink.posted().is_empty()).then_some(()));
     settled(&app);
-    // Nobody puts it off for longer than an event is tried.
+    // It is put off no longer than an event is tried.
     let event = &app.database().outbox()[0];
     let waits = event.due_at - event.created_at;
     let day = 24 * 60 * 60 * 1000;
@@ -249,7 +249,7 @@ fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     eventually("the first one was taken", || {
         (sink.taken() == ["e-1"]).then_some(())
     });
-    // Nobody noted it. Its lease has still to end.
+    // That was not written down. Its lease has still to end.
     assert_eq!(run(&app)["delivered"], 0);
     app.database().end_claims();
     assert_eq!(run(&app)["delivered"], 1);
@@ -271,10 +271,10 @@ fn a_sink_that_is_gone_is_switched_off_until_it_is_configured_anew() {
     assert_eq!(sink.posted().len(), 1);
 
     sink.answer(|_| (200, String::new()));
-    let mut anew = sink.configuration("mine");
-    anew["secret"] = json!("whsec_bmV3LXNlY3JldA==");
+    let mut renewed = sink.configuration("mine");
+    renewed["secret"] = json!("whsec_bmV3LXNlY3JldA==");
     app.kill();
-    app.set("SINKS", &json!([anew]).to_string());
+    app.set("SINKS", &json!([renewed]).to_string());
     app.run();
     due(&app);
     run(&app);

@@ -93,7 +93,7 @@ fn a_sink_is_told_under_both_secrets_until_it_knows_the_new_one() {
         ],
         ..Options::default()
     });
-    let told = |app: &App, event: &str| {
+    let posted = |app: &App, event: &str| {
         let state = vehicle_state(event, "v-1", 1_790_000_000_000, &[]);
         assert_eq!(app.try_deliver(&state).unwrap().status, 200);
         // And noted: what is killed in between is sent again, and the next one waits.
@@ -114,13 +114,13 @@ fn a_sink_is_told_under_both_secrets_until_it_knows_the_new_one() {
         let webhook = Webhook::new(secret).unwrap();
         webhook.verify(&posted.body, &headers).is_ok()
     };
-    let first = told(&app, "e-1");
+    let first = posted(&app, "e-1");
     assert!(accepts(&old, &first) && !accepts(&new, &first));
     restart(&mut app, "SINKS", &configured(&format!("{new} {old}")));
-    let second = told(&app, "e-2");
+    let second = posted(&app, "e-2");
     assert!(accepts(&old, &second) && accepts(&new, &second));
     restart(&mut app, "SINKS", &configured(&new));
-    let third = told(&app, "e-3");
+    let third = posted(&app, "e-3");
     assert!(accepts(&new, &third) && !accepts(&old, &third));
     assert_eq!(sink.taken(), ["e-1", "e-2", "e-3"]);
 }

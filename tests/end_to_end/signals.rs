@@ -238,7 +238,7 @@ fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
         answer.json()["data"]["attributes"]["body"]["value"].clone()
     };
     let fetched = read(&app, code, &[]);
-    let told = value(&app);
+    let before = value(&app);
     let observed = &fetched.json()["data"]["meta"]["oemUpdatedAt"];
     assert!(observed.is_string(), "{fetched:?}");
     let now = now();
@@ -248,7 +248,7 @@ fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
         assert_eq!(app.try_deliver(&state).unwrap().status, 200);
     };
     deliver("e-1", 7, now - 3_600_000);
-    assert_eq!(value(&app), told, "an older delivery changes nothing");
+    assert_eq!(value(&app), before, "an older delivery changes nothing");
     deliver("e-2", 8, now + 1000);
     assert_eq!(value(&app), 8);
     read(&app, code, &[("cache-control", "no-cache")]);

@@ -43,7 +43,7 @@ fn one_line_of_the_manifest_puts_another_sink_in_place() {
         let said = app.said();
         said.contains("event event-1 VEHICLE_STATE").then_some(())
     });
-    // What is in an event is nobody's business who reads the log of a sink.
+    // The body of an event must not reach a reader of the sink's log.
     assert!(!app.said().contains("\"make\""));
 }
 
@@ -82,7 +82,7 @@ fn sink_that_traps_repeats_no_event_that_it_had_taken_and_takes_none_with_it() {
     for event in ["good-1", "good-2", "good-3"] {
         assert_eq!(sent(&app, event), 1, "{event}");
     }
-    // After twenty times nobody tries again.
+    // After twenty times it is not tried again.
     eventually("it is a dead letter", || {
         database.end_claims_after(20);
         run(&app);

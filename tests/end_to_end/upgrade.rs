@@ -21,8 +21,8 @@ fn every_earlier_schema_is_upgraded_and_keeps_what_it_holds() {
         let status = app.call("GET", "/status", &[], "").json();
         assert_eq!(status["store"]["schemaVersion"], newest, "{version}");
         assert_eq!(app.stored(), 1, "{version}");
-        let told = app.signal("v-1", "odometer-traveleddistance").json();
-        let value: &Value = &told["data"]["attributes"]["body"]["value"];
+        let signal = app.signal("v-1", "odometer-traveleddistance").json();
+        let value: &Value = &signal["data"]["attributes"]["body"]["value"];
         assert_eq!(*value, 7, "{version}");
         // It is as good as one that began with this version.
         assert_eq!(app.try_deliver(&delivery).unwrap().status, 200);

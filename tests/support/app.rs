@@ -35,7 +35,7 @@ pub struct Options {
     pub variables: Vec<(&'static str, String)>,
     /// Flags of the simulator.
     pub simulator: &'static [&'static str],
-    /// Whether nobody reads the log.
+    /// Whether the log is not read.
     pub is_unheard: bool,
     /// Spin's runtime config. The embedded host knows none.
     pub runtime_config: Option<PathBuf>,
@@ -202,7 +202,7 @@ impl App {
         &self.address
     }
 
-    /// How much memory its host uses, in kilobytes; where that can be told.
+    /// How much memory its host uses, in kilobytes, if that can be found out.
     pub fn memory(&self) -> Option<u64> {
         self.process.as_ref().and_then(Process::memory)
     }

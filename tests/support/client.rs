@@ -80,7 +80,7 @@ fn agent() -> &'static Agent {
 /// Sends a request; an error where no answer comes.
 ///
 /// # Errors
-/// Where nobody listens, or the answer is none.
+/// If nothing listens, or the answer cannot be read.
 pub fn try_send(
     method: &str,
     url: &str,

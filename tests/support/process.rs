@@ -21,7 +21,7 @@ pub fn repository() -> PathBuf {
     folder.ancestors().nth(2).unwrap().to_owned()
 }
 
-/// An address that nobody listens on. Its port is none that systems give out by
+/// An address that is not in use. Its port is none that systems give out by
 /// themselves (from 32768 on), or a connection of somebody's could have it by the
 /// time that it is taken. It is given out once.
 ///
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// Starts it with nobody who reads what it says.
+    /// Starts it without reading what it says.
     pub(crate) fn start_unheard(command: &mut Command) -> Self {
         let child = command
             .process_group(0)

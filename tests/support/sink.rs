@@ -65,7 +65,7 @@ impl Sink {
         Self { url, state }
     }
 
-    /// An address at which nobody is.
+    /// An address that does not answer.
     pub fn dead() -> Self {
         let url = "http://127.0.0.1:9/hook".to_owned();
         Self {
@@ -110,7 +110,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
         let Some(mut posted) = read(&mut stream, &mut received) else {
             return;
         };
-        // The pause of a slow one is its answer's business, and nobody else's.
+        // A slow answer pauses itself and no other.
         let (status, headers) = (state.lock().unwrap().answers)(&posted);
         let pause = headers.strip_prefix("pause: ");
         if let Some(pause) = pause.and_then(|pause| pause.trim().parse().ok()) {

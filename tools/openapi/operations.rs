@@ -17,7 +17,7 @@ pub(super) const TAGS: [(&str, &str); 13] = [
     ),
     (
         "Commands",
-        "What vehicles are told. Each is sent to Smartcar once and recorded.",
+        "What vehicles are asked to do. Each is sent to Smartcar once and recorded.",
     ),
     ("Charge schedules", "When vehicles charge by themselves."),
     ("Connections", "Which user granted access to which vehicle."),
@@ -27,7 +27,7 @@ pub(super) const TAGS: [(&str, &str); 13] = [
     ("Applications", "The applications of the Smartcar account."),
     ("Compatibility", "Which vehicles Smartcar supports."),
     ("Connect", "How owners connect their vehicles."),
-    ("Sinks", "Who is told of events."),
+    ("Sinks", "Where events are sent."),
     ("Operation", "How this application is doing."),
 ];
 
@@ -143,7 +143,7 @@ pub(super) fn own(path: &str, own: Own) -> Value {
             operation
         }
         Own::Vehicles => {
-            let summary = "What deliveries, reads and connections have told of each vehicle.";
+            let summary = "What deliveries, reads and connections have reported of each vehicle.";
             let mut operation = keyed("listVehicles", "Vehicles", summary, "read_vehicle_info");
             operation["parameters"] = parameters::of_list(&[]);
             operation["responses"] = responses::ours("Vehicles", &[403]);

@@ -51,7 +51,7 @@ const ERRORS: [(u16, &str, &[&str]); 13] = [
     ),
 ];
 
-/// As [`ERRORS`], for what nobody can be sure of.
+/// As [`ERRORS`], for an outcome that is unknown.
 const UNSURE: (u16, &str) = (
     504,
     "No answer in time: the change may have been made, which GET /v3/commands/{actionId} tells. \
@@ -149,16 +149,16 @@ fn json_of(text: &str, name: &str, headers: &[&str]) -> Value {
 
 /// What goes well, where more than one operation answers so.
 fn successes() -> [(&'static str, Value); 7] {
-    let told = "As Smartcar tells it.";
+    let as_is = "As Smartcar answers it.";
     let read = ["SC-Request-Id"];
     let signals = ["SC-Request-Id", "Age", "Cache-Status"];
     let change = ["SC-Request-Id", "Edge-Action-Id", "Idempotent-Replayed"];
     let later = "Smartcar goes on. The answer ends with what came of it, which can be a failure.";
     [
-        ("One", json_of(told, "One", &read)),
-        ("List", json_of(told, "List", &read)),
-        ("OneSignal", json_of(told, "OneSignal", &signals)),
-        ("Signals", json_of(told, "Signals", &signals)),
+        ("One", json_of(as_is, "One", &read)),
+        ("List", json_of(as_is, "List", &read)),
+        ("OneSignal", json_of(as_is, "OneSignal", &signals)),
+        ("Signals", json_of(as_is, "Signals", &signals)),
         ("Ran", json_of("It ran.", "Execution", &change)),
         ("Runs", json_of(later, "Execution", &change)),
         (
@@ -177,7 +177,7 @@ pub(super) fn all() -> Value {
     all
 }
 
-/// What whoever has a key can be told, whatever is asked for.
+/// Statuses that every request with a key can get.
 const KEYED: [u16; 4] = [400, 401, 413, 503];
 
 /// What Smartcar can answer, whatever is asked for.

@@ -275,11 +275,11 @@ fn outcome() -> Value {
 }
 
 fn command() -> Value {
-    let told = json!({"enum": ["carried_out", "not_carried_out"]});
+    let indicates = json!({"enum": ["carried_out", "not_carried_out"]});
     let signal = object(&[
         ("code", text()),
         ("reportedAt", time_or_null()),
-        ("indicates", told),
+        ("indicates", indicates),
     ]);
     let attributes = object(&[
         ("kind", text()),

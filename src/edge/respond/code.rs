@@ -102,7 +102,7 @@ codes! {
         /// The key is restricted to some vehicles or users, and the request is about all.
         KeyRestricted = "KEY_RESTRICTED",
     }
-    NOT_FOUND "no such path; nobody, or not this user, is connected to the vehicle; no such command of this key" {
+    NOT_FOUND "no such path; no user, or not this one, is connected to the vehicle; no such action of this key" {
         /// There is nothing at this path.
         PathNotFound = "PATH_NOT_FOUND",
         /// No one, or not this user, is connected to the vehicle.

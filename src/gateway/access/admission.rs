@@ -33,7 +33,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
             owners::require(app, caller, &vehicle).await
         }
         About::Filter => list(caller, endpoint, inbound),
-        About::Nobody => Ok(()),
+        About::Nothing => Ok(()),
         About::User
         | About::Connection
         | About::Subscription

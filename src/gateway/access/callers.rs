@@ -3,7 +3,7 @@
 //! The variable `api_keys` is a JSON array of
 //! `{"name","sha256","scopes":[…],"vehicles":["*"|ids],"users":["*"|ids]}`. A key
 //! itself is stored nowhere, only its SHA-256. That is no password hash, and
-//! need not be one: a key is 256 random bits, which nobody can guess one by one.
+//! need not be one: a key is 256 random bits, which cannot be guessed one by one.
 
 use edge::respond::{Code, Problem};
 use http::{HeaderValue, header};
@@ -233,8 +233,8 @@ impl Caller {
         self.require_owner(Some(user.as_str()))
     }
 
-    /// Refuses a key that is not for the user who owns a vehicle. An owner that
-    /// nobody has named is somebody else's.
+    /// Refuses a key that is not for the user who owns a vehicle. An owner who is
+    /// not known counts as another one.
     pub(crate) fn require_owner(&self, user: Option<&str>) -> Result<(), Problem> {
         holds(
             &self.users,

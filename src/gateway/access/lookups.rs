@@ -1,8 +1,8 @@
 //! Look-ups of a vehicle's owner that found none.
 //!
 //! Each costs one or two of the application's requests to Smartcar, of which there
-//! are 120, refilled at 2 a minute: whoever asks for vehicles that nobody connected
-//! would use them up for everybody. All instances share what one of them found.
+//! are 120, refilled at 2 a minute: a caller that asks for vehicles which are not
+//! connected would use them up for all others. All instances share what one of them found.
 
 use crate::{access::callers::Caller, app::App};
 use edge::{
@@ -55,9 +55,9 @@ pub(crate) async fn admit_connection<P: Platform, S: Store>(
 /// What a caller is answered whose look-up found no owner.
 pub(crate) fn refusal(why: NoOwner) -> Problem {
     let (code, detail) = match why {
-        NoOwner::Nobody => (
+        NoOwner::NotConnected => (
             Code::VehicleNotFound,
-            "nobody is connected to this vehicle, as far as Smartcar says",
+            "no user is connected to this vehicle, according to Smartcar",
         ),
         NoOwner::Several => (
             Code::MissingUserId,
@@ -65,7 +65,7 @@ pub(crate) fn refusal(why: NoOwner) -> Problem {
         ),
         NoOwner::OtherUser => (
             Code::VehicleNotFound,
-            "this user is not connected to this vehicle, as far as Smartcar says",
+            "this user is not connected to this vehicle, according to Smartcar",
         ),
     };
     Problem::new(code, detail)

@@ -100,7 +100,7 @@ async fn look_up<P: Platform, S: Store>(
         }
         return Ok(Ok((owner.clone(), about.clone())));
     }
-    Ok(Err(NoOwner::Nobody))
+    Ok(Err(NoOwner::NotConnected))
 }
 
 /// The owner of a vehicle, as far as it is stored.

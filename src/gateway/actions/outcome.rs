@@ -217,9 +217,13 @@ mod tests {
 
     #[test]
     fn an_error_at_the_end_of_a_202_has_a_status_of_its_own() {
-        for (told, outcome) in [("502", Outcome::Unknown), ("409", Outcome::Failed)] {
-            let body = format!(r#"{{"errors":[{{"status":"{told}","type":"T","code":"C"}}]}}"#);
-            assert_eq!(of(&endpoints::LOCK, 202, &body).outcome, outcome, "{told}");
+        for (status, outcome) in [("502", Outcome::Unknown), ("409", Outcome::Failed)] {
+            let body = format!(r#"{{"errors":[{{"status":"{status}","type":"T","code":"C"}}]}}"#);
+            assert_eq!(
+                of(&endpoints::LOCK, 202, &body).outcome,
+                outcome,
+                "{status}"
+            );
         }
     }
 

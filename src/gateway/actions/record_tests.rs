@@ -29,7 +29,7 @@ fn under(idempotency_key: &str, path: &str) -> Request<&'static str> {
     with(command(path), ("idempotency-key", idempotency_key))
 }
 
-/// An instance whose Smartcar carries out what it is told.
+/// An instance whose Smartcar carries out every command.
 fn obedient() -> Instance {
     let instance = Instance::new();
     for path in [LOCK, UNLOCK] {
@@ -83,8 +83,8 @@ fn idempotency_key_is_honoured_for_a_day() {
     let again = instance.send(under("k-1", LOCK));
     assert_eq!(again.headers()["idempotent-replayed"], "true");
     instance.fake.advance(SECOND);
-    let anew = instance.send(under("k-1", LOCK));
-    assert!(!anew.headers().contains_key("idempotent-replayed"));
+    let later = instance.send(under("k-1", LOCK));
+    assert!(!later.headers().contains_key("idempotent-replayed"));
     assert_eq!(instance.fake.requests_to(LOCK), 2);
 }
 

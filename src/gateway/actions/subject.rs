@@ -53,7 +53,7 @@ impl Subject {
             | About::Subscription
             | About::Filter
             | About::Account
-            | About::Nobody => Ok(Self::default()),
+            | About::Nothing => Ok(Self::default()),
         }
     }
 
@@ -86,7 +86,7 @@ impl Subject {
             | About::Subscriber
             | About::Filter
             | About::Account
-            | About::Nobody => return Ok(None),
+            | About::Nothing => return Ok(None),
         };
         let is_connection = endpoint.about == About::Connection;
         let subject = match found {

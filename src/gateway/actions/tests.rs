@@ -88,7 +88,7 @@ fn slow_answer_can_end_in_a_failure_or_in_nothing() {
         let answer = instance.send(lock());
         assert_eq!(answer.status(), 202);
         assert_eq!(instance.record(&answer)["outcome"], outcome, "{text}");
-        // Whoever comes with the same key is told what is known by then.
+        // A request with the same key gets what is known by then.
         assert_eq!(instance.send(lock()).status(), kept, "{text}");
         // While Smartcar may still be at work, the vehicle is taken.
         instance.fake.answer(UNLOCK, 200, DONE);
@@ -263,7 +263,7 @@ fn removal_keeps_what_is_stored_for_another_user_of_the_vehicle() {
 #[test]
 fn removal_of_a_connection_that_is_gone_goes_by_the_record() {
     let instance = knowing();
-    // The removal was begun, and the instance ended before it was told how it went.
+    // The removal was begun, and the instance ended before it learned the outcome.
     show_connection(&instance);
     instance.fake.fail(CONNECTION, Sent::Maybe);
     let lost = remove(&instance, CONNECTION);

@@ -73,7 +73,7 @@ pub(crate) fn problem(problem: Problem, asked: &HeaderMap) -> Response {
     shown
 }
 
-/// Whatever it is: nobody keeps it, guesses what it is, or learns from where the
+/// For every page: no cache keeps it, no browser guesses its type, and no link says from where the
 /// browser came; the URL of the way back has a user's id in it.
 pub(crate) fn guarded(mut response: Response) -> Response {
     set(&mut response, "cache-control", "no-store");

@@ -26,7 +26,7 @@ pub(crate) struct ConnectSettings {
     pub(crate) lookups: i64,
 }
 
-/// Why nobody is sent to Connect: a variable that is not set.
+/// The variable that is not set, without which users cannot be sent to Connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unset(pub(crate) &'static str);
 
@@ -37,8 +37,8 @@ pub(crate) struct Way<'a> {
 }
 
 impl ConnectSettings {
-    /// Reads the variables. None of them has to be set where nobody is sent to
-    /// Connect.
+    /// Reads the variables. None of them has to be set where Connect is not
+    /// used.
     pub(crate) async fn read(
         variables: &impl Variables,
         credentials: Credentials,

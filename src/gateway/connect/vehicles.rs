@@ -89,7 +89,7 @@ fn vehicle_of<'a>(
 /// The server that began named its user, and Smartcar, which heard that name in
 /// Connect, has listed the connection by it; where it shows the name too, it has to
 /// be the same. Without a name, the time of the connection decides: few come
-/// through Connect within the hour of a state, and nobody who did so before is
+/// through Connect within the hour of a state, and no one who did so before is
 /// mistaken for one of them. Smartcar documents both times, so a connection that
 /// has neither is refused.
 fn came_this_way(

@@ -71,7 +71,7 @@ fn audit_is_filtered_by_outcome_vehicle_and_caller() {
         ("filter[vehicleId]=v-1", vec![&third, &first]),
         ("filter[caller]=door", vec![&third, &second]),
         ("filter[caller]=door&filter[vehicleId]=v-1", vec![&third]),
-        ("filter[caller]=nobody", vec![]),
+        ("filter[caller]=unknown", vec![]),
     ] {
         let (found, next) = page(&instance, &format!("/v3/audit?{filter}"));
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter}");

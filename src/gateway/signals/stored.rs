@@ -31,8 +31,8 @@ pub(crate) struct Stored {
 
 /// Looks for the signals of a vehicle, or for one of them, as a user's connection
 /// reported them, or the owner's where no user is named. None where nothing has been
-/// reported yet, and for a list where Smartcar has never listed them all: nobody
-/// would see which ones are missing.
+/// reported yet, and for a list where Smartcar has never listed them all: a
+/// reader could not see which ones are missing.
 pub(crate) async fn load<P: Platform, S: Store>(
     app: &App<P, S>,
     vehicle: &VehicleId,
@@ -235,12 +235,12 @@ impl<'a> Signal<'a> {
         let failed = failed.unwrap_or_default();
         // An error newer than the value says that the value is old; the value is
         // shown all the same, as Smartcar's own API does.
-        let told = failed.status.filter(|_| error_at > delivered_at);
-        let status = match (missing, told) {
+        let reported = failed.status.filter(|_| error_at > delivered_at);
+        let status = match (missing, reported) {
             // A signal that the caller may not read is shown as one that Smartcar
             // may not read: with an error in place of its value.
             (Some(scope), _) => Status::Hidden(Hidden::of(scope)),
-            (None, Some(status)) => Status::Told(status),
+            (None, Some(status)) => Status::Reported(status),
             (None, None) => Status::Success(Success { value: "SUCCESS" }),
         };
         let body = value.and_then(|value| serde_json::from_str(&value.body).ok());
@@ -269,8 +269,8 @@ impl<'a> Signal<'a> {
 
 enum Status<'a> {
     Success(Success),
-    /// As Smartcar told it.
-    Told(&'a RawValue),
+    /// As Smartcar reported it.
+    Reported(&'a RawValue),
     Hidden(Hidden),
 }
 
@@ -278,7 +278,7 @@ impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Success(success) => success.serialize(serializer),
-            Self::Told(status) => status.serialize(serializer),
+            Self::Reported(status) => status.serialize(serializer),
             Self::Hidden(hidden) => hidden.serialize(serializer),
         }
     }

@@ -52,7 +52,7 @@ impl fmt::Debug for RawJson {
 /// identifier that is none makes the whole unreadable, because nothing can be
 /// asked about it and nothing should be done by mistake.
 pub(crate) trait Resource: Sized {
-    /// Reads it from the JSON object it is told in.
+    /// Reads it from its JSON object.
     fn read(fields: &Fields<'_>, raw: RawJson) -> Result<Self, InvalidId>;
 }
 

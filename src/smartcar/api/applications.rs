@@ -47,7 +47,7 @@ impl<P: Platform> Client<P> {
     }
 
     /// The secrets of an application. Whoever has them can read and command every
-    /// connected vehicle: log nothing of the answer, and forward it to nobody.
+    /// connected vehicle: log nothing of the answer, and do not forward it.
     ///
     /// # Errors
     ///

@@ -233,7 +233,7 @@ mod tests {
         }
         for bad in ["lock", "7", "\"{}\"", "{", "[]"] {
             let parsed = CommandKind::Lock.parse(bad.as_bytes());
-            assert_eq!(parsed, Err(CommandError::NoBody), "{bad}");
+            assert_eq!(parsed, Err(CommandError::UnexpectedBody), "{bad}");
         }
     }
 

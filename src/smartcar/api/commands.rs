@@ -11,7 +11,7 @@ impl<P: Platform> Client<P> {
     /// Smartcar answers 200 to what is done quickly. To the rest it answers 202
     /// and sends the outcome on the same connection, so the body decides, not
     /// the status. An outcome is not the vehicle's state: whether the doors are
-    /// locked is told by a signal, which may lag behind.
+    /// locked is reported by a signal, which may lag behind.
     ///
     /// Source: <https://smartcar.com/docs/api-reference/commands/overview>
     ///

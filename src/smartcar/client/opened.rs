@@ -36,7 +36,7 @@ impl<B: Pieces> Opened<B> {
         }
     }
 
-    /// Reads the body to its end. A limit (429) is told by its headers: where its
+    /// Reads the body to its end. A limit (429) is in the headers: where its
     /// body breaks off, there is none.
     pub async fn read(self) -> Result<Response, TransportError> {
         let body = match self.body {

@@ -409,8 +409,8 @@ fn a_use_of_the_token_is_told_of_also_where_nobody_waits_for_the_answer() {
         let leaves = pin!(fake.sleep(Duration::from_secs(1)));
         select(call, leaves).await;
     });
-    let told: Vec<_> = fake.used().iter().map(|used| used.status).collect();
-    assert_eq!(told, [Some(200), None]);
+    let statuses: Vec<_> = fake.used().iter().map(|used| used.status).collect();
+    assert_eq!(statuses, [Some(200), None]);
 }
 
 #[test]

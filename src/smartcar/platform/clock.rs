@@ -1,4 +1,4 @@
-//! What time it is, as told from outside, so that tests can tell it too.
+//! The time, given from outside so that tests can set it.
 
 use crate::Timestamp;
 use std::time::Duration;

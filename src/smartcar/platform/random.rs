@@ -1,4 +1,4 @@
-//! Chance, as told from outside, so that tests can tell it too.
+//! Randomness, given from outside so that tests can set it.
 
 /// A source of chance for who goes first and how long to wait. Not for keys.
 pub trait Random {

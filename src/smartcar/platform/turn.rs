@@ -24,7 +24,7 @@ pub struct Turn(AtomicBool);
 pub struct TurnGuard<'a>(&'a AtomicBool);
 
 impl Turn {
-    /// A turn that nobody has.
+    /// A turn that is free.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }

@@ -110,7 +110,7 @@ fn reports_in_each_of_720_orders_end_in_the_same_state() {
 
 #[test]
 fn value_without_a_time_of_observation_is_replaced_by_a_later_retrieval() {
-    // 10:00, observed when nobody knows; from 10:10 on observed at 9:00: the car sleeps.
+    // 10:00, observed at an unknown time; from 10:10 on observed at 9:00: the car sleeps.
     let at = |hour: i64, minute: i64| 1_799_900_000_000 + (hour * 60 + minute) * 60_000;
     for unknown in [json!(0), Value::Null, json!(NOW.0 + 86_400_000)] {
         let first = percent(
@@ -331,9 +331,9 @@ fn time() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn reports_with_and_without_each_time_end_in_the_same_state_in_every_order(
-        told in proptest::collection::vec((0..3_i64, time(), time(), 1..20_i64), 4)
+        reported in proptest::collection::vec((0..3_i64, time(), time(), 1..20_i64), 4)
     ) {
-        let bodies: Vec<_> = told
+        let bodies: Vec<_> = reported
             .iter()
             .map(|(value, observed, retrieved, delivered)| {
                 let meta = json!({"oemUpdatedAt": observed, "retrievedAt": retrieved});

@@ -34,7 +34,7 @@ pub enum Shape {
     List,
 }
 
-/// What is known about a signal before any vehicle has told it.
+/// What is known about a signal before any vehicle has reported it.
 ///
 /// It serialises as `{code, group, name, shape, unit, permission}`; the last two
 /// are null where unknown.

@@ -135,10 +135,10 @@ fn grid<'a>(body: &Fields<'a>) -> Option<Grid<'a>> {
 }
 
 fn closure(body: &Fields<'_>) -> Option<Closure> {
-    let told = ["isOpen", "isLocked"]
+    let has_state = ["isOpen", "isLocked"]
         .iter()
         .any(|name| body.boolean(name).is_some() || (body.has(name) && body.get(name).is_none()));
-    told.then(|| Closure {
+    has_state.then(|| Closure {
         is_open: body.boolean("isOpen"),
         is_locked: body.boolean("isLocked"),
     })

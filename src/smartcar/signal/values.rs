@@ -1,7 +1,7 @@
 //! What the body of a signal stands for.
 //!
 //! Which form a signal has is said by [`CATALOGUE`](crate::CATALOGUE). Units are
-//! told as the body tells them, never filled in or converted: a fuel level of
+//! as the body has them, never filled in or converted: a fuel level of
 //! 0.77 without a unit was seen where 77 percent was meant.
 
 use serde_json::value::RawValue;
@@ -88,7 +88,7 @@ pub struct Location<'a> {
     pub heading: Option<f64>,
     /// `N`, `NE`, `E`, …
     pub direction: Option<Cow<'a, str>>,
-    /// `CURRENT`, or `LAST_PARKED` where it is told only of a vehicle at rest.
+    /// `CURRENT`, or `LAST_PARKED` where it is reported only for a vehicle at rest.
     pub location_type: Option<Cow<'a, str>>,
 }
 

@@ -88,7 +88,7 @@ struct OAuthError {
 }
 
 /// Asks for a token, again where the identity server is away for a moment:
-/// asking twice harms nobody.
+/// asking twice does no harm.
 pub(crate) async fn request(
     platform: &impl Platform,
     url: &str,

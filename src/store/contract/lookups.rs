@@ -25,8 +25,8 @@ pub(crate) async fn lookup_is_known_to_all_and_counted_for_its_caller(stage: &St
         known(&store, "v-1", "app", now).await,
         KnownLookups::default()
     );
-    let nobody = NoOwner::Nobody;
-    store.add_lookup(&v1, "app", nobody, now).await.unwrap();
+    let reason = NoOwner::NotConnected;
+    store.add_lookup(&v1, "app", reason, now).await.unwrap();
     let later = now.after(SECOND);
     let several = NoOwner::Several;
     store.add_lookup(&v1, "app", several, later).await.unwrap();
@@ -55,7 +55,7 @@ pub(crate) async fn lookup_is_known_to_all_and_counted_for_its_caller(stage: &St
 pub(crate) async fn lookup_is_believed_and_counted_for_a_while(stage: &Stage<impl Engine>) {
     let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
     store
-        .add_lookup(&v1, "app", NoOwner::Nobody, now)
+        .add_lookup(&v1, "app", NoOwner::NotConnected, now)
         .await
         .unwrap();
     let at = async |time| {
@@ -70,11 +70,11 @@ pub(crate) async fn lookup_is_believed_and_counted_for_a_while(stage: &Stage<imp
 
 pub(crate) async fn lookup_of_a_clock_ahead_does_not_count(stage: &Stage<impl Engine>) {
     let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
-    let nobody = NoOwner::Nobody;
+    let reason = NoOwner::NotConnected;
     let ahead = now.after(CLOCKS_DIFFER);
-    store.add_lookup(&v1, "app", nobody, ahead).await.unwrap();
+    store.add_lookup(&v1, "app", reason, ahead).await.unwrap();
     assert_eq!(known(&store, "v-1", "app", now).await.count, 1);
     let far = ahead.after(SECOND);
-    store.add_lookup(&v1, "app", nobody, far).await.unwrap();
+    store.add_lookup(&v1, "app", reason, far).await.unwrap();
     assert_eq!(known(&store, "v-1", "app", now).await.count, 1);
 }

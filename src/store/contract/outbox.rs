@@ -446,11 +446,11 @@ pub(crate) async fn outbox_has_nothing_for_a_sink_that_is_off_until_it_is_config
     assert_eq!(figures[0].switched_off.as_deref(), Some("it answered 410"));
     assert_eq!((figures[0].waiting, figures[1].waiting), (1, 2));
     // Its digest tells that it is another one now.
-    let anew = |name: &str| SinkConfiguration {
+    let replaced = |name: &str| SinkConfiguration {
         digest: "another".to_owned(),
         ..sink(name)
     };
-    configure(&store, &[anew("a"), anew("b")], now).await;
+    configure(&store, &[replaced("a"), replaced("b")], now).await;
     assert_eq!(store.ready_sinks(now).await.unwrap().len(), 2);
     assert_eq!(claimed(&store, "a", now, 9).await, ["1"]);
     assert_eq!(claimed(&store, "b", now, 9).await, ["1", "2"]);

@@ -12,7 +12,7 @@ pub(super) const STEPS: &[&str] = &include!(concat!(env!("OUT_DIR"), "/sqlite-mi
 /// The schema version of this application.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-/// The statements of a step: parted by lines that hold `--;`, since a trigger's
+/// The statements of a step, separated by lines that hold `--;`, since a trigger's
 /// body has semicolons of its own.
 pub(super) fn statements(step: &'static str) -> impl Iterator<Item = &'static str> {
     step.split("\n--;\n")

@@ -160,7 +160,7 @@ fn vehicle(mut row: Row) -> Vehicle {
         id: row.string(0),
         user_id: row.text(1),
         about: about(&mut row, 2),
-        // A vehicle of which only a connection has told has no delivery yet.
+        // A vehicle that is known only from a connection has no delivery yet.
         delivered_at: row.time(7).filter(|at| at.0 > 0),
         signals: row.count(8),
         last_observed_at: row.time(9),

@@ -88,7 +88,7 @@ fn signal_shows_the_value_and_the_error_of_the_reader_s_own_connection() {
     assert_eq!(shown(a, a, b), Some((true, false)));
     assert_eq!(shown(a, b, a), Some((false, true)));
     assert_eq!(shown(a, b, b), None);
-    // A vehicle without an owner shows what nobody's connection reported.
+    // A vehicle without an owner shows what was reported by no known connection.
     assert_eq!(shown(None, None, None), Some((true, true)));
     assert_eq!(shown(None, a, a), None);
 }

@@ -46,7 +46,7 @@ impl Evidence {
         Some(Self { signal, expected })
     }
 
-    /// Whether the body of the signal, told after the command, says that it was
+    /// Whether the body of the signal, reported after the command, says that it was
     /// carried out; nothing where it does not say.
     pub fn is_met(&self, body: &str) -> Option<bool> {
         let body = Fields::read(body)?;
@@ -60,14 +60,14 @@ impl Evidence {
                     let kind = limit.text("type");
                     kind.is_none_or(|kind| kind.eq_ignore_ascii_case("global"))
                 });
-                let told = everywhere
+                let limits = everywhere
                     .filter_map(|limit| limit.number("limit"))
                     .chain(body.number("activeLimit"));
-                let mut told = told.peekable();
-                told.peek()?;
+                let mut limits = limits.peekable();
+                limits.peek()?;
                 #[allow(clippy::cast_precision_loss, reason = "a percentage fits")]
                 let percent = percent as f64;
-                Some(told.any(|limit| (limit - percent).abs() < 0.5))
+                Some(limits.any(|limit| (limit - percent).abs() < 0.5))
             }
         }
     }

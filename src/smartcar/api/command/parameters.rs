@@ -123,7 +123,7 @@ pub enum CommandError {
     Longitude,
     /// The command takes no parameters.
     #[error("this command takes no body, or a JSON object")]
-    NoBody,
+    UnexpectedBody,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -204,7 +204,7 @@ pub(super) fn empty(body: &[u8]) -> Result<(), CommandError> {
     if body.is_empty() || serde_json::from_slice::<Object<Empty>>(body).is_ok() {
         Ok(())
     } else {
-        Err(CommandError::NoBody)
+        Err(CommandError::UnexpectedBody)
     }
 }
 

@@ -46,7 +46,7 @@ CREATE TABLE signal (
     PRIMARY KEY (vehicle_id, code)
 ) STRICT, WITHOUT ROWID
 --;
--- Where signals are inserted, whoever told of them: nothing can be read from it.
+-- Where signals are inserted, whoever reported them: nothing can be read from it.
 -- A row has either a body or an error. Deliveries come here by a trigger; what was
 -- fetched from Smartcar's API comes by one statement, TELL in migrations.rs.
 CREATE VIEW told_signal AS
@@ -56,14 +56,14 @@ SELECT
     NULL AS name,
     NULL AS group_name,
     NULL AS body,                    -- the value with its unit, JSON
-    NULL AS error,                   -- the signal as told without a value, JSON
+    NULL AS error,                   -- the signal as reported without a value, JSON
     NULL AS observed_at,
     NULL AS retrieved_at,
     NULL AS told_at,                 -- as the teller says
     NULL AS heard_at                 -- as this host's clock says
 WHERE false
 --;
--- Newest wins, in whichever order signals are heard of: by the best known time
+-- Newest wins, in whichever order signals are received: by the best known time
 -- of the observation, then of its retrieval, then of its telling, and for what
 -- is still equal by the value itself, so that every order ends in the same state.
 --
@@ -113,7 +113,7 @@ WHEN NEW.vehicle_id IS NOT NULL AND NEW.mode <> 'TEST'
 BEGIN
     INSERT INTO vehicle (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
     -- MATERIALIZED, here and below: SQLite would else compute the expression
-    -- anew wherever its column is named.
+    -- again wherever its column is named.
     WITH about(json) AS MATERIALIZED (
         SELECT CASE WHEN typeof(NEW.body) = 'text' AND json_valid(NEW.body)
                 AND json_type(NEW.body, '$.data.vehicle') = 'object'

@@ -41,7 +41,7 @@ CREATE INDEX action_execution ON action (execution_id) WHERE execution_id IS NOT
 CREATE INDEX action_vehicle ON action (vehicle_id, id)
 --;
 -- An action that has run for longer than any call may take (310 s) belongs to an
--- instance that is gone; nobody knows what became of it. A key is honoured for a
+-- instance that is gone; its outcome is unknown. A key is honoured for a
 -- day, and its answer kept for as long. Both numbers stand in migrations.rs too
 -- (LOST_AFTER, KEY_LIFE).
 CREATE TRIGGER action_before BEFORE INSERT ON action
@@ -72,7 +72,7 @@ CREATE TABLE arrival (
     user_id      TEXT,                 -- as the browser said it
     tries        INTEGER NOT NULL DEFAULT 1, -- how often their vehicles were looked for
     vehicles     INTEGER,              -- how many
-    error        TEXT,                 -- as Connect said it, where nobody arrived
+    error        TEXT,                 -- as Connect said it, where no user arrived
     description  TEXT
 ) STRICT, WITHOUT ROWID
 --;

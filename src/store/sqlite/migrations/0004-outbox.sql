@@ -49,7 +49,7 @@ CREATE TABLE relay (
 --;
 INSERT INTO relay (id, sinks) VALUES (1, NULL)
 --;
--- Until the relay has run for the first time, nobody knows which sinks there are.
+-- Until the relay has run for the first time, it is unknown which sinks there are.
 -- Events wait for all that there will be.
 INSERT INTO sink (name) VALUES ('')
 --;

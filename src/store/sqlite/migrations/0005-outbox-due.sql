@@ -79,7 +79,7 @@ BEGIN
 END
 --;
 -- What waits for a sink that is left out is removed by the relay in small steps:
--- in one, nobody could store anything for seconds. What waited for all sinks was
+-- in one, nothing could be stored for seconds. What waited for all sinks was
 -- handed to them in this very statement.
 DROP TRIGGER sink_removed
 --;

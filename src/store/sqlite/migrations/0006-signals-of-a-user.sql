@@ -18,7 +18,7 @@ DROP VIEW delivered_error
 --;
 DROP VIEW told_signal
 --;
--- Nobody reads these, and SQLite would look for them in the JSON at each write.
+-- These are not read, and SQLite would look for them in the JSON at each write.
 ALTER TABLE signal DROP COLUMN value
 --;
 ALTER TABLE signal DROP COLUMN unit
@@ -41,7 +41,7 @@ ALTER TABLE signal ADD COLUMN delivered_rank TEXT
 --;
 ALTER TABLE signal ADD COLUMN delivered_body TEXT
 --;
--- Of a value from before by the same rule. Nobody knows who brought it; it is taken for
+-- Of a value from before by the same rule. It is unknown who brought it; it is taken for
 -- delivered.
 ALTER TABLE signal ADD COLUMN value_rank TEXT GENERATED ALWAYS AS (
     CASE WHEN body IS NOT NULL THEN coalesce(rank, printf('%012x%012x%012x',

@@ -223,7 +223,7 @@ fn action_takes_no_observation_of_before_it_began() {
     let database = database();
     report(&database, "u-1", START - 5000, START - 5000, LOCKED);
     assert!(begin(&database, &LOCK));
-    // What the vehicle said before is delivered again, as the same and as retrieved anew.
+    // What the vehicle said before is delivered again, as the same and as retrieved again.
     report(&database, "u-1", START - 5000, START - 5000, LOCKED);
     report(&database, "u-1", START - 5000, START + 60_000, LOCKED);
     assert!(kept(&database, LOCK.id).is_empty());

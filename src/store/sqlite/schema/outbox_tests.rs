@@ -109,7 +109,7 @@ fn a_sink_gets_the_types_vehicles_and_modes_it_wants() {
         ("states", "e-1"),
     ]);
     assert_eq!(waiting(&database), expected);
-    // A sink that wants nothing any more gets nothing, until it is configured anew.
+    // A sink that wants nothing any more gets nothing, until it is configured again.
     database
         .execute("UPDATE sink SET gone = '410' WHERE name = 'mine'", [])
         .unwrap();
@@ -121,20 +121,20 @@ fn a_sink_gets_the_types_vehicles_and_modes_it_wants() {
 fn who_wants_changes_gets_the_states_that_change_something() {
     let database = database();
     configure(&database, &json!([{"name": "a", "changedOnly": 1}]));
-    let told = |event: &str, mode: &str, signals: &Value| {
+    let deliver_state = |event: &str, mode: &str, signals: &Value| {
         deliver(&database, event, "VEHICLE_STATE", mode, &state(signals));
     };
-    told("new", "LIVE", &locked(true, 10));
-    told("same", "LIVE", &locked(true, 20));
-    told("changed", "LIVE", &locked(false, 30));
-    told("older", "LIVE", &locked(true, 25));
-    told("test", "TEST", &locked(true, 40));
-    told("none", "LIVE", &json!([]));
+    deliver_state("new", "LIVE", &locked(true, 10));
+    deliver_state("same", "LIVE", &locked(true, 20));
+    deliver_state("changed", "LIVE", &locked(false, 30));
+    deliver_state("older", "LIVE", &locked(true, 25));
+    deliver_state("test", "TEST", &locked(true, 40));
+    deliver_state("none", "LIVE", &json!([]));
     let mut failed = locked(true, 50);
     failed[0]["status"] = json!({"value": "ERROR"});
-    told("failed", "LIVE", &failed);
+    deliver_state("failed", "LIVE", &failed);
     for odd in [json!([null, 7, "x"]), json!({"code": 1}), json!("x")] {
-        told(&odd.to_string(), "LIVE", &odd);
+        deliver_state(&odd.to_string(), "LIVE", &odd);
     }
     deliver(&database, "error", "VEHICLE_ERROR", "LIVE", &json!({}));
     let expected = pairs(&[("a", "new"), ("a", "changed"), ("a", "error")]);
@@ -145,24 +145,24 @@ fn who_wants_changes_gets_the_states_that_change_something() {
 fn changed_only_compares_with_what_was_last_delivered() {
     let database = database();
     configure(&database, &json!([{"name": "a", "changedOnly": 1}]));
-    let told = |event: &str, signals: &Value| {
+    let deliver_state = |event: &str, signals: &Value| {
         deliver(&database, event, "VEHICLE_STATE", "LIVE", &state(signals));
     };
     // A first read of the API is nothing that a sink knows of.
     fetch(&database, 10, &locked(true, 10));
-    told("first", &locked(true, 11));
+    deliver_state("first", &locked(true, 11));
     // A read brings the change before the delivery does.
     fetch(&database, 20, &locked(false, 20));
-    told("same as delivered", &locked(true, 15));
-    told("changed", &locked(false, 20));
-    told("same", &locked(false, 21));
+    deliver_state("same as delivered", &locked(true, 15));
+    deliver_state("changed", &locked(false, 20));
+    deliver_state("same", &locked(false, 21));
     // A read is newer than the delivery, which is news all the same.
     fetch(&database, 40, &locked(false, 40));
-    told("older than read", &locked(true, 30));
-    told("older than delivered", &locked(false, 25));
-    told("back", &locked(false, 41));
+    deliver_state("older than read", &locked(true, 30));
+    deliver_state("older than delivered", &locked(false, 25));
+    deliver_state("back", &locked(false, 41));
     // A time of observation that is unknown says nothing of the order.
-    told(
+    deliver_state(
         "no time",
         &json!([{"code": "closure-islocked", "body": {"value": true},
         "meta": {"oemUpdatedAt": 0, "retrievedAt": 50}}]),

@@ -206,10 +206,10 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
             "meta": {"oemUpdatedAt": observed, "retrievedAt": retrieved}}])
     };
     let tomorrow = 1_800_086_400_000_i64;
-    let told = [
+    let reported = [
         (true, 15, fetched(60, json!(100), 205)),
         (true, 35, fetched(61, json!(300), 205)),
-        // Retrieved last, which counts, though observed nobody knows when.
+        // Retrieved last, which counts, though observed at an unknown time.
         (true, 45, fetched(62, Value::Null, 301)),
         (false, 20, json!([percent(51, 100, 210)])),
         (false, 30, json!([percent(52, tomorrow, 299)])),
@@ -225,7 +225,7 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
     permutations(&mut [0, 1, 2, 3, 4, 5], 0, &mut |order| {
         database.execute_batch("BEGIN").unwrap();
         for index in order {
-            let (is_fetched, at, items) = &told[*index];
+            let (is_fetched, at, items) = &reported[*index];
             if *is_fetched {
                 fetch(&database, *at, items);
             } else {
@@ -352,7 +352,7 @@ fn a_vehicle_keeps_what_a_later_delivery_does_not_say() {
 
 #[test]
 fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
-    let told = |state: &str| {
+    let reported = |state: &str| {
         json!({"data": {"errors": [
             {"type": "VEHICLE_STATE", "code": "UNREACHABLE", "state": state, "signals": ["A.B", {"code": "c"}]},
             {"type": "PERMISSION", "code": null, "state": "ERROR"},
@@ -371,7 +371,7 @@ fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
         for index in order {
             let (at, state) = deliveries[index];
             let about = [&*at.to_string(), "VEHICLE_ERROR", "LIVE"];
-            receive(&database, about, Some("u-1"), at, &told(state)).unwrap();
+            receive(&database, about, Some("u-1"), at, &reported(state)).unwrap();
         }
         let errors: Vec<(String, String, bool, i64)> = database
             .prepare(
@@ -495,7 +495,7 @@ fn database_of_version_4_keeps_all_and_its_values_compare_by_the_rule_of_today()
     assert_eq!((count(all), signals(&database)), (rows, old));
 
     let after = json!([
-        // Retrieved later, though observed earlier or nobody knows when.
+        // Retrieved later, though observed earlier or at an unknown time.
         signal("later", 2, json!({"oemUpdatedAt": 50, "retrievedAt": 201})),
         signal("older", 2, json!({"oemUpdatedAt": 150, "retrievedAt": 199})),
         signal("same", 0, known),
@@ -571,8 +571,8 @@ fn value_that_was_observed_nobody_knows_when_is_replaced_by_the_next_retrieval()
 
 /// The times of a VEHICLE_ERROR's deliveries, E for an error and R for its end, and
 /// whether it is open after them.
-fn is_open(database: &Connection, told: &[(char, i64)]) -> bool {
-    for (what, at) in told {
+fn is_open(database: &Connection, reported: &[(char, i64)]) -> bool {
+    for (what, at) in reported {
         let state = if *what == 'E' { "ERROR" } else { "RESOLVED" };
         let body = json!({"data": {"errors": [{"type": "T", "code": "C", "state": state}]}});
         let about = [&*format!("{what}-{at}"), "VEHICLE_ERROR", "LIVE"];
@@ -585,7 +585,7 @@ fn is_open(database: &Connection, told: &[(char, i64)]) -> bool {
 #[test]
 fn error_that_is_delivered_again_after_its_end_does_not_stay_open() {
     let second = 1000;
-    for (told, expected) in [
+    for (reported, expected) in [
         // Attempts of the ERROR failed until its RESOLVED was there.
         (&[('R', 10), ('E', 25)][..], false),
         (&[('R', 10), ('E', 230)], false),
@@ -598,11 +598,11 @@ fn error_that_is_delivered_again_after_its_end_does_not_stay_open() {
         (&[('E', 0), ('R', 10), ('E', 25), ('R', 40)], false),
         (&[('R', 20), ('E', 10), ('E', 30)], true),
     ] {
-        let told: Vec<_> = told
+        let reported: Vec<_> = reported
             .iter()
             .map(|(what, at)| (*what, (1_000_000 + at) * second))
             .collect();
-        assert_eq!(is_open(&database(), &told), expected, "{told:?}");
+        assert_eq!(is_open(&database(), &reported), expected, "{reported:?}");
     }
 }
 
