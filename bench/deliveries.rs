@@ -92,7 +92,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn a_delivery_has_4096_bytes_and_8_signals_of_its_own_event() {
+    fn delivery_has_4096_bytes_and_8_signals_of_its_own_event() {
         let delivery = Delivery::new(12_345_678);
         assert_eq!(delivery.body.len(), 4096);
         let body: Value = serde_json::from_str(&delivery.body).unwrap();

@@ -131,7 +131,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_not_as_expected_is_an_error() {
+    fn answer_that_is_not_as_expected_is_an_error() {
         let line = "sent=1000 missing=0 answers=1000 refusals=998 broken=1 p50=10 p90=20 p99=30";
         let measured = LOAD.read(line).unwrap();
         assert_eq!((measured.errors, measured.p99), (3, 30));

@@ -68,7 +68,7 @@ fn locking_a_locked_car_succeeds_and_changes_nothing() {
 }
 
 #[test]
-fn two_changes_in_one_millisecond_have_two_times() {
+fn changes_in_one_millisecond_have_two_times() {
     let mut car = car(FIRST_VEHICLE);
     car.run(Command::Lock, LATER).unwrap();
     car.run(Command::Unlock, LATER).unwrap();
@@ -110,7 +110,7 @@ fn charging_needs_the_plug() {
 }
 
 #[test]
-fn a_combustion_car_cannot_be_charged_but_can_be_locked() {
+fn combustion_car_cannot_be_charged_but_can_be_locked() {
     for command in [
         Command::StartCharge,
         Command::StopCharge,
@@ -128,7 +128,7 @@ fn a_combustion_car_cannot_be_charged_but_can_be_locked() {
 }
 
 #[test]
-fn a_new_limit_is_the_active_limit() {
+fn new_limit_is_the_active_limit() {
     let mut car = car(UNPLUGGED_VEHICLE);
     car.run(Command::SetChargeLimit(55), LATER).unwrap();
     assert_eq!(
@@ -139,7 +139,7 @@ fn a_new_limit_is_the_active_limit() {
 }
 
 #[test]
-fn a_destination_changes_no_signal() {
+fn destination_changes_no_signal() {
     let command = Command::SetDestination {
         latitude: 1.0,
         longitude: 2.0,
@@ -148,7 +148,7 @@ fn a_destination_changes_no_signal() {
 }
 
 #[test]
-fn the_charge_port_opens_and_closes_and_no_signal_shows_it() {
+fn charge_port_opens_and_closes_and_no_signal_shows_it() {
     let mut car = car(UNPLUGGED_VEHICLE);
     for (command, is_open) in [
         (Command::OpenChargePort, true),

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_the_lower_case_of_group_and_name() {
+    fn code_is_the_lower_case_of_group_and_name() {
         for kind in ALL {
             let expected = format!("{}-{}", kind.group, kind.name).to_lowercase();
             assert_eq!(kind.code, expected);

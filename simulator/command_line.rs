@@ -12,7 +12,7 @@ fn simulator(arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn it_names_the_free_port_it_took_and_refuses_a_busy_one() {
+fn command_line_names_the_free_port_and_refuses_a_busy_one() {
     let secrets = [
         "--client-secret",
         "planted-1",
@@ -47,7 +47,7 @@ fn it_names_the_free_port_it_took_and_refuses_a_busy_one() {
 }
 
 #[test]
-fn a_setting_that_cannot_work_is_refused() {
+fn setting_that_cannot_work_is_refused() {
     for arguments in [
         ["--deliver-to", "https://example.com/"],
         ["--retry-scale", "-1"],

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_an_integer_from_50_to_100() {
+    fn limit_is_an_integer_from_50_to_100() {
         let read = |percent: &str| {
             read_limit(format!(r#"{{"data":{{"attributes":{{"percent":{percent}}}}}}}"#).as_bytes())
         };
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_on_the_globe() {
+    fn destination_is_on_the_globe() {
         let read = |latitude: &str, longitude: &str| {
             read_destination(
                 format!(

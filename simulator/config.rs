@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_uri_is_absolute_and_http() {
+    fn callback_uri_is_absolute_and_http() {
         assert!(callback_uri("http://127.0.0.1:3000/webhooks").is_ok());
         for text in ["", "/webhooks", "https://example.com/", "http://", "a b"] {
             assert!(callback_uri(text).is_err(), "{text}");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_scale_is_a_finite_number_that_is_not_negative() {
+    fn retry_scale_is_a_finite_number_that_is_not_negative() {
         assert!((retry_scale("0.01").unwrap() - 0.01).abs() < f64::EPSILON);
         for text in ["-1", "NaN", "inf", "1e300", "fast"] {
             assert!(retry_scale(text).is_err(), "{text}");

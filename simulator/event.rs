@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_observed_layout_has_triggers_beside_data() {
+    fn observed_layout_has_triggers_beside_data() {
         let event = lock_event(Layout::Observed);
         assert_eq!(
             event["triggers"],
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_layout_has_triggers_inside_data() {
+    fn documented_layout_has_triggers_inside_data() {
         let event = lock_event(Layout::Documented);
         assert_eq!(
             event["data"]["triggers"],
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn both_layouts_carry_every_signal_and_say_so() {
+    fn layouts_both_carry_every_signal_and_say_so() {
         for layout in [Layout::Observed, Layout::Documented] {
             let event = lock_event(layout);
             let count = event["data"]["signals"].as_array().unwrap().len();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_event_names_its_signals_as_its_layout_does() {
+    fn error_event_names_its_signals_as_its_layout_does() {
         let fleet = Fleet::new(START);
         let car = fleet.car(FIRST_VEHICLE).unwrap();
         let errors = |layout| {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_fits_smartcars_limit_of_50_kb() {
+    fn event_fits_smartcars_limit_of_50_kb() {
         assert!(lock_event(Layout::Observed).to_string().len() < 50_000);
     }
 }

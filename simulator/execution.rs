@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_execution_without_parameters_has_no_such_member() {
+    fn execution_without_parameters_has_no_such_member() {
         let lock = Execution {
             command_type: "security-lock",
             parameters: None,

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counted_fault_is_used_up() {
+    fn counted_fault_is_used_up() {
         let faults = Faults::default();
         faults
             .replace(vec![fault(
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_cannot_happen_is_refused_and_changes_nothing() {
+    fn fault_that_cannot_happen_is_refused_and_changes_nothing() {
         let faults = Faults::default();
         faults
             .replace(vec![fault(r#"{"route":"/v3/connections","cut":true}"#)])
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_alone_is_no_answer() {
+    fn wait_alone_is_not_an_answer() {
         assert!(fault(r#"{"route":"/","latencyMs":5}"#).answer().is_none());
         let answer = fault(r#"{"route":"/","headers":{"Retry-After":"7"}}"#);
         let answer = answer.answer().unwrap();

@@ -309,7 +309,7 @@ mod tests {
     use crate::signal::Reading;
 
     #[test]
-    fn a_car_that_is_not_connected_is_known_to_the_controls_only() {
+    fn car_that_is_not_connected_is_known_to_the_controls_only() {
         let mut fleet = Fleet::new(Millis(1_700_000_000_000));
         assert_eq!(fleet.disconnect(|car, _| car.id == FIRST_VEHICLE), 1);
         assert!(fleet.car(FIRST_VEHICLE).is_some());
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_goes_through_connect_renews_what_is_there_and_gets_back_what_is_not() {
+    fn user_who_goes_through_connect_renews_what_is_there_and_gets_back_what_is_not() {
         let mut fleet = Fleet::new(Millis(1_700_000_000_000));
         let before = fleet.connected(COMBUSTION_VEHICLE).unwrap().clone();
         fleet.disconnect(|car, _| car.id == FIRST_VEHICLE);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn every_car_has_the_signals_that_tests_count_on() {
+    fn fleet_has_the_signals_that_tests_count_on() {
         for car in Fleet::new(Millis(1_700_000_000_000)).cars() {
             assert!((10..=14).contains(&car.signals.len()), "{}", car.model);
             let errors = car

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_the_next_page_of_the_same_list() {
+    fn link_leads_to_the_next_page_of_the_same_list() {
         let page = Page::read(&query("page[size]=2"), 25).unwrap();
         let items = vec![json!(1), json!(2), json!(3)];
         let filters = [("filter[name]", Some("a&b")), ("filter[userId]", None)];
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_its_own_size_and_none_has_more_than_100() {
+    fn list_has_its_own_size_and_none_has_more_than_100() {
         assert_eq!(Page::read(&query(""), 25).unwrap().size, 25);
         assert_eq!(Page::read(&query("page[size]=100"), 25).unwrap().size, 100);
         let far = query(&format!("page[number]={}", "9".repeat(40)));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boolean_is_spelled_out() {
+    fn boolean_is_spelled_out() {
         assert_eq!(query("a=true").boolean("a").unwrap(), Some(true));
         assert_eq!(query("a=false").boolean("a").unwrap(), Some(false));
         assert_eq!(query("a=true").boolean("b").unwrap(), None);

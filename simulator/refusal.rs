@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_has_a_text_status_and_quotes_the_request() {
+    fn error_has_a_text_status_and_quotes_the_request() {
         let error = Refusal::vehicle_not_found("x").body("r1");
         assert_eq!(error.pointer("/errors/0/status"), Some(&json!("404")));
         assert_eq!(

@@ -123,7 +123,7 @@ mod tests {
     use crate::catalogue;
 
     #[test]
-    fn a_value_without_a_time_of_the_car_has_no_oem_updated_at() {
+    fn value_without_a_time_of_the_car_has_no_oem_updated_at() {
         let vin = Signal::known(catalogue::VIN, json!({ "value": "X" }), None, Millis(1));
         let resource = vin.resource("http://s/v3/vehicles/1");
         assert!(resource.pointer("/meta/retrievedAt").is_some());
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_may_carry_a_body_that_is_no_value() {
+    fn error_may_carry_a_body_that_is_no_value() {
         let body = json!({ "isOpen": null });
         let sunroof = Signal::not_capable(catalogue::SUNROOF, Some(body.clone()), Millis(1));
         let resource = sunroof.resource("");

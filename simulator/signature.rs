@@ -24,7 +24,7 @@ mod tests {
 
     // printf '%s' '<body>' | openssl dgst -sha256 -hmac simulator-management-token
     #[test]
-    fn a_known_body_has_the_signature_that_openssl_gives() {
+    fn known_body_has_the_signature_that_openssl_gives() {
         assert_eq!(
             sign(
                 crate::MANAGEMENT_TOKEN,
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_challenge_has_the_signature_that_openssl_gives() {
+    fn known_challenge_has_the_signature_that_openssl_gives() {
         assert_eq!(
             sign(
                 crate::MANAGEMENT_TOKEN,

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn no_made_up_token_is_live() {
+    fn token_that_is_made_up_is_not_live() {
         assert!(!Tokens::default().is_live(""));
     }
 }

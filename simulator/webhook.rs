@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn only_200_with_json_and_the_right_hash_proves_the_token() {
+    fn token_is_proved_only_by_200_with_json_and_the_right_hash() {
         let answer = |status: u16, media_type: &str, body: &'static str| {
             Response::builder()
                 .status(status)

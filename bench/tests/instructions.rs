@@ -9,7 +9,7 @@
 use bench::instructions::{CASES, committed, measure};
 
 #[test]
-fn a_delivery_takes_at_most_a_tenth_more_instructions_than_committed() {
+fn delivery_takes_at_most_a_tenth_more_instructions_than_committed() {
     if std::env::var("EDGE_HOST").is_ok_and(|host| host == "spin") {
         eprintln!("skipped: only the embedded host counts instructions, and EDGE_HOST is spin");
         return;

@@ -55,7 +55,7 @@ mod tests {
     const HOUR: i64 = 60 * 60;
 
     #[test]
-    fn a_night_goes_over_midnight() {
+    fn night_goes_over_midnight() {
         let night = Night::parse("22:00", "06:00", "+00:00").unwrap();
         assert!(!night.is_at(HALF_PAST_NINE));
         assert!(!night.is_at(HALF_PAST_NINE + 12 * HOUR));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_on_the_wall_counts() {
+    fn clock_on_the_wall_counts() {
         let at = |offset| Night::parse("17:00", "18:00", offset).unwrap();
         assert!(at("+08:00").is_at(HALF_PAST_NINE));
         assert!(!at("-08:00").is_at(HALF_PAST_NINE));
@@ -73,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_when_it_ends_never_ends() {
+    fn hours_that_begin_when_they_end_never_end() {
         assert!(Night::parse("00:00", "00:00", "0:00").unwrap().is_at(0));
     }
 
     #[test]
-    fn what_is_no_time_is_named() {
+    fn time_that_is_malformed_is_named() {
         for text in ["", "22", "24:00", "22:60", "-1:00", "ten:00"] {
             let error = Night::parse(text, "06:00", "+00:00").unwrap_err();
             assert!(error.contains("22:00"), "{error}");

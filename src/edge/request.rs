@@ -89,20 +89,20 @@ mod tests {
     }
 
     #[test]
-    fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
+    fn body_may_be_as_long_as_the_limit_and_no_longer() {
         let of = |size| read(Full::new(Bytes::from(vec![b'x'; size])), 10);
         assert_eq!(of(10), Ok(10));
         assert_eq!(of(11), Err(Code::BodyTooLarge));
     }
 
     #[test]
-    fn a_body_of_unknown_length_is_held_to_the_limit_too() {
+    fn body_of_unknown_length_is_held_to_the_limit_too() {
         assert_eq!(read(chunks(&[4, 6]), 10), Ok(10));
         assert_eq!(read(chunks(&[4, 6, 1]), 10), Err(Code::BodyTooLarge));
     }
 
     #[test]
-    fn a_body_that_is_too_long_is_read_on_for_a_while() {
+    fn body_that_is_too_long_is_read_on_for_a_while() {
         let piece = FORGOTTEN as usize / 4;
         let taken = |many| {
             let taken = Cell::new(0);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_breaks_off_is_no_body() {
+    fn body_that_breaks_off_is_not_a_body() {
         let frames = [
             Ok(Frame::data(Bytes::from("half"))),
             Err(std::io::Error::other("cut")),

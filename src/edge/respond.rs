@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_has_smartcar_s_shape_and_its_length() {
+    fn problem_has_smartcar_s_shape_and_its_length() {
         let problem = Problem::new(Code::CommandInProgress, "say \"please\"").retry_after(5);
         let response = Response::from(problem);
         assert_eq!(response.status(), 409);

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sink_has_a_name_a_url_and_secrets_and_may_be_choosy() {
+    fn sink_has_a_name_a_url_secrets_and_filters() {
         let sinks = parse(
             r#"[{"name":"a","url":"https://a.example/hook","secret":"whsec_YQ== whsec_Yg=="},
                 {"name":"b","url":"http://b.example","secret":"whsec_Yw==","types":["VEHICLE_ERROR"],
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sink_is_refused_without_being_quoted() {
+    fn sink_that_is_malformed_is_refused_without_being_quoted() {
         let sink = |name: &str, url: &str, secret: &str| {
             format!(r#"{{"name":"{name}","url":"{url}","secret":"{secret}"}}"#)
         };

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_not_smartcar_s() {
+    fn answer_that_is_not_json_is_not_from_smartcar() {
         let of = |kind: &str| {
             let value = HeaderValue::try_from(kind).unwrap();
             is_smartcar_s(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_stays() {
+    fn link_that_is_not_one_stays() {
         for body in [
             r#"{"callbackUri":"https://example.com","links":["https://example.com"],"next":"https://example.com"}"#,
             r#"{"links":{"about":"https://smartcar.com/docs","meta":{"n":1}},"self":"https://example.com"}"#,

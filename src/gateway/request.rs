@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_decoded_and_stands_once() {
+    fn parameter_is_decoded_and_appears_once() {
         let query = "filter%5BuserId%5D=u%2D1&page[size]=5&a=1&a=2";
         let of = |name| parameter(query, name);
         assert_eq!(of("filter[userId]"), Ok(Some("u-1".to_owned())));

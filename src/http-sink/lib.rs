@@ -125,7 +125,7 @@ mod tests {
     use bindings::smartcar::edge::deliveries::Mode;
 
     #[test]
-    fn only_2xx_is_taken_and_410_ends_it() {
+    fn sink_takes_an_event_by_2xx_and_ends_by_410() {
         let (none, now) = (HeaderMap::new(), Timestamp(0));
         for taken in [200, 202, 204] {
             assert!(judge(StatusCode::from_u16(taken).unwrap(), &none, now).is_ok());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_fits_into_no_header_is_refused_for_good() {
+    fn id_that_fits_into_no_header_is_refused_for_good() {
         let sink = Sink {
             name: "mine".to_owned(),
             url: "https://a.example/hook".to_owned(),

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_counted_from_now() {
+    fn date_is_counted_from_now() {
         // The three ways to write one, as the RFC has them.
         for date in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_says_nothing() {
+    fn retry_after_that_is_neither_date_nor_seconds_is_ignored() {
         for bad in ["", "soon", "-1", "Sun, 31 Feb 1994 08:49:37 GMT"] {
             assert_eq!(of(bad, THEN), None, "{bad:?}");
         }

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_the_one_of_the_specification() {
+    fn signature_is_the_one_of_the_specification() {
         // From the specification's own example:
         // printf '%s' 'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}' |
         //   openssl dgst -sha256 -mac hmac -macopt hexkey:$(printf '%s' MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw |

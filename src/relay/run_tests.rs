@@ -262,7 +262,7 @@ fn sink_that_fails_whatever_it_is_sent_is_left_alone_for_longer_each_time() {
 }
 
 #[test]
-fn sink_that_is_gone_is_switched_off_until_it_is_configured_anew() {
+fn sink_that_is_gone_is_switched_off_until_it_is_configured_again() {
     let world = World::new(&["a", "b"]);
     world
         .sinks

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_endpoint_and_everything_of_ours_is_found_under_its_method_alone() {
+    fn route_is_found_under_its_method_only() {
         let own = OWN
             .iter()
             .map(|(method, path, own)| (method.clone(), *path, Route::Own(*own)));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allowed_methods_of_a_path_are_named() {
+    fn allowed_methods_of_a_path_are_named() {
         let refused = find(&Method::PUT, "/v3/connections/c-1").unwrap_err();
         assert_eq!(refused.detail, "this path takes GET, DELETE, HEAD");
         let refused = find(&Method::GET, "/v3/users/u-1").unwrap_err();

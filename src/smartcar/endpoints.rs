@@ -333,7 +333,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_endpoint_is_there_twice_and_each_is_complete() {
+    fn endpoint_is_unique_and_complete() {
         let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
         for endpoint in ALL {
             let known = (endpoint.method.as_str(), endpoint.path);

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_answered_keeps_its_status() {
+    fn proxy_error_keeps_its_status() {
         for body in [
             "",
             "<html>502</html>",

@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_one_of_a_name_counts() {
+    fn field_that_appears_twice_has_its_last_value() {
         let fields = Fields::read(r#"{"a":1,"b":"\u00e9","a":2}"#).unwrap();
         assert_eq!(fields.number("a"), Some(2.0));
         assert_eq!(fields.text("b").as_deref(), Some("é"));
     }
 
     #[test]
-    fn a_value_of_another_shape_is_none_and_costs_no_other() {
+    fn value_of_another_shape_is_none_and_costs_no_other() {
         let fields =
             Fields::read(r#"{"a":[1],"b":null,"c":1e999,"d":"\ud800","e":-1,"f":true}"#).unwrap();
         assert_eq!(
@@ -152,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_text_costs_no_other() {
+    fn name_that_is_no_text_costs_no_other() {
         let fields = Fields::read(r#"{"\ud800":1,"\u0061":2}"#).unwrap();
         assert_eq!(fields.number("a"), Some(2.0));
     }
 
     #[test]
-    fn only_an_object_has_members() {
+    fn fields_are_those_of_an_object_only() {
         for json in ["", "null", "[1]", "7", "\"a\"", "{", "{}x"] {
             assert!(Fields::read(json).is_none(), "{json}");
         }

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_cannot_leave_its_place_in_a_path_or_a_header() {
+    fn id_cannot_leave_its_place_in_a_path_or_a_header() {
         for bad in [
             "",
             ".",

@@ -87,7 +87,7 @@ mod tests {
     use crate::testing::credentials;
 
     #[test]
-    fn a_sealed_value_opens_only_for_its_secret_its_name_and_its_purpose() {
+    fn sealed_value_opens_only_for_its_secret_its_name_and_its_purpose() {
         let sealed = seal(TOKEN, &credentials("one"), "key", b"token").unwrap();
         assert!(!sealed.windows(5).any(|w| w == b"token"));
         assert_eq!(
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_or_unknown_value_is_a_miss() {
+    fn damaged_or_unknown_value_is_a_miss() {
         let sealed = seal(TOKEN, &credentials("one"), "key", b"token").unwrap();
         for at in 0..sealed.len() {
             let mut damaged = sealed.clone();

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tells_who_and_where_is_not_mere_vehicle_information() {
+    fn permission_for_identity_and_place_is_not_vehicle_information() {
         for (code, permission) in [
             ("vehicleidentification-vin", "read_vin"),
             ("vehicleidentification-nickname", "read_vehicle_info"),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_and_the_groups_agree() {
+    fn catalogue_and_the_groups_agree() {
         // Finer than their groups.
         let finer = [
             "charge-chargerecords",

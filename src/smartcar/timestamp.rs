@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_further_away_than_it_can_be_is_over() {
+    fn end_that_is_further_away_than_it_can_be_is_over() {
         let (now, longest) = (Timestamp(1_000_000), Duration::from_secs(60));
         let left = |millis: i64| Timestamp(1_000_000 + millis).left(now, longest);
         assert_eq!(left(0), None);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_writing_a_time_give_milliseconds() {
+    fn time_is_read_in_both_notations() {
         // date -u -d '2026-06-29T23:55:53Z' +%s → 1782777353
         assert_eq!(parse("1782777353000"), Some(1_782_777_353_000));
         assert_eq!(
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_written_as_it_is_read() {
+    fn time_is_written_as_it_is_read() {
         for text in ["2026-06-29T23:55:53Z", "2026-06-29T23:55:53.25Z"] {
             let raw = serde_json::value::to_raw_value(text).unwrap();
             let written = parse_time(&raw).and_then(write_time);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_unknown() {
+    fn time_that_is_malformed_is_unknown() {
         for json in [
             "0",
             "null",

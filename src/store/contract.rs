@@ -104,7 +104,7 @@ macro_rules! contract {
                 outbox_event_that_was_kept_is_due_at_its_time,
                 outbox_sends_nothing_to_a_sink_that_is_paused,
                 outbox_pause_of_a_clock_ahead_is_over,
-                outbox_has_nothing_for_a_sink_that_is_off_until_it_is_configured_anew,
+                outbox_has_nothing_for_a_sink_that_is_off_until_it_is_configured_again,
                 outbox_counts_the_failures_of_a_sink_in_a_row,
                 outbox_event_is_a_dead_letter_after_a_day_of_waiting,
                 outbox_of_a_sink_that_is_left_out_goes_in_steps_unless_it_comes_back,

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_outside_says_of_tokens_is_replaced() {
+    fn token_header_from_outside_is_replaced() {
         let mut outside = HeaderMap::new();
         for (name, value) in [
             ("edge-verified-token", "7"),

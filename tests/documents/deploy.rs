@@ -54,7 +54,7 @@ fn several(text: &str) -> RuntimeConfig {
 }
 
 #[test]
-fn one_machine_keeps_its_state_where_it_says() {
+fn deployment_on_one_machine_keeps_its_state_where_it_says() {
     let config = RuntimeConfig::parse(&text("deploy/runtime-config.toml")).unwrap();
     let state = config.state_dir.unwrap();
     let KeyValueStore::Spin { path: key_value } = &config.key_value_store["default"] else {
@@ -99,7 +99,7 @@ fn several_machines_and_pods_are_configured_alike() {
 }
 
 #[test]
-fn every_variable_is_given_or_said_to_keep_its_default() {
+fn variable_is_given_or_said_to_keep_its_default() {
     let (app, secrets, variables) = (app(), secrets(), variables());
     let mut named = BTreeSet::new();
     for variable in app.variables {
@@ -127,7 +127,7 @@ fn every_variable_is_given_or_said_to_keep_its_default() {
 }
 
 #[test]
-fn what_spin_toml_calls_secret_comes_from_a_secret() {
+fn variable_that_is_secret_comes_from_a_secret() {
     let manifest = super::repository::manifest();
     let declared = manifest["variables"].as_table().unwrap();
     for variable in app().variables {
@@ -139,7 +139,7 @@ fn what_spin_toml_calls_secret_comes_from_a_secret() {
 }
 
 #[test]
-fn the_schedule_runs_the_relay_with_a_key_from_a_secret() {
+fn schedule_runs_the_relay_with_a_key_from_a_secret() {
     let mut resources = kubernetes::parse(&text(RELAY)).unwrap();
     let Some(Resource::CronJob(job)) = resources.pop() else {
         panic!("{RELAY}");
@@ -167,7 +167,7 @@ fn the_schedule_runs_the_relay_with_a_key_from_a_secret() {
 }
 
 #[test]
-fn what_is_misspelt_or_missing_is_refused() {
+fn runtime_config_with_a_misspelt_or_missing_key_is_refused() {
     for (right, wrong) in [
         ("connection_pooling", "connection_poling"),
         ("type = \"spin\"", "type = \"sqlite\""),

@@ -24,7 +24,7 @@ fn literals(source: &str, before: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_variable_is_explained() {
+fn variable_is_explained() {
     let operating = operating();
     let (_, section) = operating.split_once("\n## Variables\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();

@@ -94,7 +94,7 @@ fn common(mut manifest: Table) -> Table {
 }
 
 #[test]
-fn the_template_makes_this_application() {
+fn template_makes_this_application() {
     let made: Table = rendered("templates/smartcar-edge/content/spin.toml")
         .parse()
         .unwrap();
@@ -106,7 +106,7 @@ fn the_template_makes_this_application() {
 }
 
 #[test]
-fn each_component_comes_from_the_release_by_its_digest() {
+fn component_comes_from_the_release_by_its_digest() {
     let made: Table = rendered("templates/smartcar-edge/content/spin.toml")
         .parse()
         .unwrap();
@@ -133,7 +133,7 @@ fn each_component_comes_from_the_release_by_its_digest() {
 }
 
 #[test]
-fn every_parameter_is_asked_for_and_used() {
+fn template_parameter_is_asked_for_and_used() {
     let template = template();
     assert_eq!(
         (&*template.manifest_version, &*template.id),

@@ -18,7 +18,7 @@ fn delivery(event: usize) -> String {
 }
 
 #[test]
-fn a_backup_made_under_load_can_be_restored() {
+fn backup_made_under_load_can_be_restored() {
     let mut app = App::start();
     let place = TempDir::new().unwrap();
     let copy = place.path().join("backup.db");

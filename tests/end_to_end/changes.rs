@@ -21,7 +21,7 @@ fn with_key(app: &App, key: &str, path: &str, body: &str) -> support::Answer {
 }
 
 #[test]
-fn the_same_key_and_request_is_done_once_and_answered_the_same() {
+fn idempotency_key_and_request_are_done_once_and_answered_the_same() {
     let app = App::start();
     let first = with_key(&app, "k-1", &lock(), "");
     assert_eq!(first.status, 200, "{first:?}");
@@ -42,7 +42,7 @@ fn the_same_key_and_request_is_done_once_and_answered_the_same() {
 }
 
 #[test]
-fn a_key_survives_a_power_cut_and_lives_for_a_day() {
+fn idempotency_key_survives_a_power_cut_and_lives_for_a_day() {
     let mut app = App::start();
     let first = with_key(&app, "k-1", &lock(), "");
     app.kill();
@@ -62,7 +62,7 @@ fn a_key_survives_a_power_cut_and_lives_for_a_day() {
 }
 
 #[test]
-fn what_was_done_is_answered_again_after_the_connection_is_gone() {
+fn idempotency_key_answers_again_after_the_connection_is_gone() {
     let app = App::start();
     let lock = |key: &str| app.call("POST", &lock(), &[("idempotency-key", key)], "");
     let first = lock("k-1");
@@ -98,7 +98,7 @@ fn what_was_done_is_answered_again_after_the_connection_is_gone() {
 }
 
 #[test]
-fn a_key_stands_for_one_request() {
+fn idempotency_key_stands_for_one_request() {
     let app = App::start();
     assert_eq!(with_key(&app, "k-1", &lock(), "").status, 200);
     let unlock = lock().replace("lock", "unlock");
@@ -120,7 +120,7 @@ fn a_key_stands_for_one_request() {
 }
 
 #[test]
-fn a_key_can_be_required() {
+fn idempotency_key_can_be_required() {
     let app = App::start_with(Options {
         variables: vec![("REQUIRE_IDEMPOTENCY_KEY", "true".into())],
         ..Options::default()
@@ -131,7 +131,7 @@ fn a_key_can_be_required() {
 }
 
 #[test]
-fn a_vehicle_is_told_one_thing_at_a_time() {
+fn vehicle_takes_one_command_at_a_time() {
     let app = App::start();
     app.smartcar
         .fault(LOCK, json!({"latencyMs": 5000, "times": 1}));
@@ -156,7 +156,7 @@ fn a_vehicle_is_told_one_thing_at_a_time() {
 }
 
 #[test]
-fn of_many_that_come_at_once_under_one_key_one_is_sent() {
+fn idempotency_key_of_many_requests_at_once_sends_one() {
     let app = App::start();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let senders: Vec<_> = (0..16)
@@ -171,7 +171,7 @@ fn of_many_that_come_at_once_under_one_key_one_is_sent() {
 }
 
 #[test]
-fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
+fn action_that_a_power_cut_left_unknown_is_never_sent_again() {
     let mut app = App::start();
     app.smartcar.fault(LOCK, json!({"latencyMs": 60_000}));
     std::thread::scope(|scope| {
@@ -218,7 +218,7 @@ fn what_a_power_cut_left_unknown_is_told_and_never_sent_again() {
 }
 
 #[test]
-fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
+fn lost_answer_is_an_unknown_outcome_that_a_signal_settles() {
     let app = App::start();
     app.smartcar.fault(LOCK, json!({"cut": true, "times": 1}));
     let lost = with_key(&app, "k-1", &lock(), "");
@@ -252,7 +252,7 @@ fn a_lost_answer_is_an_unknown_outcome_which_a_signal_settles() {
 }
 
 #[test]
-fn what_certainly_did_not_run_leaves_its_key_free() {
+fn idempotency_key_is_free_if_the_action_certainly_did_not_run() {
     let app = App::start();
     let body = r#"{"errors":[{"status":"429","type":"RATE_LIMIT","code":"VEHICLE"}]}"#;
     let limit = json!({"status": 429, "headers": {"Retry-After": "1"}, "body": body, "times": 1});
@@ -276,7 +276,7 @@ fn what_certainly_did_not_run_leaves_its_key_free() {
 }
 
 #[test]
-fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
+fn answer_202_stays_open_until_smartcar_knows_more() {
     let app = App::start();
     app.smartcar
         .fault(LOCK, json!({"keepOpen": {"afterMs": 5000}, "times": 1}));
@@ -309,7 +309,7 @@ fn a_202_stays_open_for_the_caller_until_smartcar_knows_more() {
 }
 
 #[test]
-fn a_202_can_end_in_a_failure_or_in_nothing() {
+fn answer_202_can_end_in_a_failure_or_in_nothing() {
     let app = App::start();
     let failure = r#"{"data":{"id":"exec_1","type":"command-execution","attributes":{"status":{"value":"FAILURE"}}}}"#;
     app.smartcar.fault(
@@ -336,7 +336,7 @@ fn a_202_can_end_in_a_failure_or_in_nothing() {
 }
 
 #[test]
-fn a_command_outlives_the_caller_who_leaves() {
+fn command_outlives_the_caller_who_leaves() {
     let app = App::start();
     app.smartcar
         .fault(LOCK, json!({"keepOpen": {"afterMs": 700}, "times": 1}));
@@ -349,7 +349,7 @@ fn a_command_outlives_the_caller_who_leaves() {
 }
 
 #[test]
-fn a_page_in_smartcar_s_place_is_no_answer() {
+fn page_of_a_proxy_is_not_an_answer() {
     let app = App::start();
     // Each of them leaves the outcome open.
     let headers = [USER, ("edge-insist", "true")];
@@ -375,7 +375,7 @@ fn a_page_in_smartcar_s_place_is_no_answer() {
 }
 
 #[test]
-fn a_token_that_is_revoked_in_the_middle_costs_the_caller_nothing() {
+fn token_that_is_revoked_in_the_middle_costs_the_caller_nothing() {
     let app = App::start();
     app.smartcar
         .fault(LOCK, json!({"revokeTokens": true, "times": 1}));
@@ -386,7 +386,7 @@ fn a_token_that_is_revoked_in_the_middle_costs_the_caller_nothing() {
 }
 
 #[test]
-fn every_change_is_on_the_record_and_reads_are_not() {
+fn audit_has_every_change_and_no_reads() {
     let app = App::start();
     let locked = with_key(&app, "k-1", &lock(), "");
     app.smartcar.fault(LOCK, json!({"cut": true, "times": 1}));
@@ -452,7 +452,7 @@ fn every_change_is_on_the_record_and_reads_are_not() {
 }
 
 #[test]
-fn a_removal_says_whose_it_was_and_takes_along_what_was_known() {
+fn removal_says_whose_it_was_and_takes_along_what_was_known() {
     let app = App::start();
     app.smartcar
         .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
@@ -486,7 +486,7 @@ fn a_removal_says_whose_it_was_and_takes_along_what_was_known() {
 }
 
 #[test]
-fn where_the_store_cannot_be_written_nothing_is_sent() {
+fn command_is_not_sent_if_the_store_cannot_be_written() {
     let app = App::start();
     assert_eq!(app.call("POST", &lock(), &[USER], "").status, 200);
     let database = app.database();

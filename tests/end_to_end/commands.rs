@@ -9,7 +9,7 @@ const LOCK: &str = "security/lock";
 const TOKEN: &str = "/oauth2/token";
 
 #[test]
-fn a_locked_car_tells_so_by_a_delivery_that_is_stored_once() {
+fn locked_car_reports_by_a_delivery_that_is_stored_once() {
     let app = App::start();
     let answer = app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -36,7 +36,7 @@ fn a_locked_car_tells_so_by_a_delivery_that_is_stored_once() {
 }
 
 #[test]
-fn all_commands_share_one_token() {
+fn token_is_shared_by_all_commands() {
     let app = App::start();
     let limit = r#"{"data":{"attributes":{"percent":90}}}"#;
     let place = r#"{"data":{"attributes":{"latitude":1.5,"longitude":-2.25}}}"#;
@@ -76,7 +76,7 @@ fn calls_at_the_same_time_do_not_fetch_a_token_each() {
 }
 
 #[test]
-fn a_revoked_token_is_replaced_without_the_caller_seeing_it() {
+fn revoked_token_is_replaced_without_the_caller_seeing_it() {
     let app = App::start();
     assert_eq!(app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "").status, 200);
     app.smartcar.control("POST", "/tokens/revoke", &Value::Null);
@@ -86,7 +86,7 @@ fn a_revoked_token_is_replaced_without_the_caller_seeing_it() {
 }
 
 #[test]
-fn a_delivery_names_the_owner_for_whom_commands_are_sent() {
+fn delivery_names_the_owner_for_whom_commands_are_sent() {
     let app = App::start();
     app.smartcar
         .control("POST", "/deliveries", &json!({"vehicleId": FIRST_VEHICLE}));
@@ -97,7 +97,7 @@ fn a_delivery_names_the_owner_for_whom_commands_are_sent() {
 }
 
 #[test]
-fn where_no_delivery_has_named_the_owner_smartcar_is_asked_once() {
+fn owner_is_looked_up_once_if_no_delivery_has_named_it() {
     let app = App::start();
     let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/{LOCK}");
     for _ in 0..3 {
@@ -111,7 +111,7 @@ fn where_no_delivery_has_named_the_owner_smartcar_is_asked_once() {
 }
 
 #[test]
-fn what_smartcar_lists_besides_the_vehicle_makes_nobody_an_owner() {
+fn owner_is_not_taken_from_other_connections_in_the_list() {
     let app = App::start();
     let connection = |id: &str, vehicle: &str, user: &str| {
         json!({"id": id, "type": "connection", "attributes": {}, "relationships": {
@@ -177,7 +177,7 @@ fn smartcar_s_own_errors_arrive_as_they_are() {
 }
 
 #[test]
-fn a_limit_is_handed_on_and_then_answered_here() {
+fn limit_is_passed_on_and_then_answered_here() {
     let app = App::start();
     let route = "/v3/vehicles/{vehicleId}/commands/security/lock";
     let body = r#"{"type":"RATE_LIMIT","code":"VEHICLE","statusCode":429}"#;
@@ -203,7 +203,7 @@ fn a_limit_is_handed_on_and_then_answered_here() {
 }
 
 #[test]
-fn a_token_is_renewed_before_it_expires_and_no_caller_waits_for_it() {
+fn token_is_renewed_before_it_expires_and_no_caller_waits_for_it() {
     // Of eight seconds, the last four are for an early refresh, due after half a
     // second of them; the last 0.8 s are not used.
     let app = App::start_with(Options {
@@ -221,7 +221,7 @@ fn a_token_is_renewed_before_it_expires_and_no_caller_waits_for_it() {
 }
 
 #[test]
-fn a_command_whose_answer_was_lost_is_not_sent_again() {
+fn command_whose_answer_was_lost_is_not_sent_again() {
     let app = App::start();
     let route = "/v3/vehicles/{vehicleId}/commands/security/lock";
     app.smartcar.fault(route, json!({"cut": true, "times": 1}));
@@ -237,7 +237,7 @@ fn a_command_whose_answer_was_lost_is_not_sent_again() {
 }
 
 #[test]
-fn a_smartcar_that_is_not_there_is_told_apart_from_one_that_did_not_answer() {
+fn smartcar_that_is_unreachable_differs_from_one_that_did_not_answer() {
     let mut app = App::start();
     app.command(FIRST_VEHICLE, FIRST_USER, LOCK, "");
     app.smartcar.end();
@@ -249,7 +249,7 @@ fn a_smartcar_that_is_not_there_is_told_apart_from_one_that_did_not_answer() {
 }
 
 #[test]
-fn what_is_wrong_with_the_credentials_is_said() {
+fn credentials_error_says_what_is_wrong() {
     for (id, secret, expected) in [
         (
             "client_simulator",

@@ -7,7 +7,7 @@ use support::shell;
 use tempfile::TempDir;
 
 #[test]
-fn a_component_is_as_small_as_was_promised() {
+fn component_is_as_small_as_promised() {
     // The gateway carries all of Smartcar's API and its own description.
     // The client carries most of it for other applications.
     for (component, most) in [
@@ -42,7 +42,7 @@ fn packaged(out: &Path, entry: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_packaged_is_what_was_built() {
+fn package_holds_what_was_built() {
     let out = TempDir::new().unwrap();
     let manifest = package("client verify", out.path());
     assert_eq!(manifest["contract"], "smartcar:edge@0.1.0");
@@ -70,7 +70,7 @@ fn bill(out: &Path, manifest: &Value, component: usize) -> (String, Value) {
 }
 
 #[test]
-fn what_is_packaged_says_what_it_is_made_of() {
+fn package_says_what_it_is_made_of() {
     let out = TempDir::new().unwrap();
     let manifest = package("verify print-sink", out.path());
     let (text, bill) = bill(out.path(), &manifest, 0);
@@ -103,7 +103,7 @@ fn what_is_packaged_says_what_it_is_made_of() {
 }
 
 #[test]
-fn a_bill_of_materials_is_whole_and_of_one_component() {
+fn bill_of_materials_is_whole_and_of_one_component() {
     let out = TempDir::new().unwrap();
     let manifest = package("verify print-sink", out.path());
     for component in 0..2 {
@@ -130,7 +130,7 @@ fn a_bill_of_materials_is_whole_and_of_one_component() {
 }
 
 #[test]
-fn the_same_sources_give_the_same_bill_of_materials() {
+fn bill_of_materials_is_the_same_for_the_same_sources() {
     let (one, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let manifest = package("verify", one.path());
     assert_eq!(package("verify", other.path()), manifest);

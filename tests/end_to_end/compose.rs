@@ -21,7 +21,7 @@ fn run(app: &Composed) -> (u16, Value) {
 }
 
 #[test]
-fn a_car_that_says_it_is_unlocked_is_locked_at_night() {
+fn car_that_says_it_is_unlocked_is_locked_at_night() {
     let mut app = Composed::start(NIGHT_LOCK, &ALWAYS);
     let cars = |first: &str| {
         json!({"night": true, "cars": [
@@ -77,7 +77,7 @@ fn lacking(from: &str, to: &str, variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn what_is_not_inherited_is_named() {
+fn composition_error_names_what_is_not_inherited() {
     for (inherited, what) in [
         ("[\"allowed_outbound_hosts\", \"variables\"]", "the store"),
         (
@@ -103,7 +103,7 @@ fn what_is_not_inherited_is_named() {
 }
 
 #[test]
-fn what_the_component_itself_may_not_do_is_named() {
+fn composition_error_names_what_the_component_may_not_do() {
     let store = "key_value_stores = [\"default\"]\n";
     let said = lacking(store, "", &[]);
     assert!(
@@ -124,7 +124,7 @@ fn what_the_component_itself_may_not_do_is_named() {
 
 #[test]
 #[should_panic(expected = "package `smartcar:edge` has already been registered")]
-fn one_dependency_stands_for_a_package() {
+fn dependency_stands_for_a_package() {
     let each = ["vehicles", "commands", "connections"].map(|interface| {
         format!("\"smartcar:edge/{interface}@0.1.0\" = {{ component = \"client\", {INHERITED} }}")
     });

@@ -94,7 +94,7 @@ fn arrivals(app: &App) -> Vec<Arrival> {
 }
 
 #[test]
-fn a_user_enters_and_their_vehicles_are_subscribed_once() {
+fn user_enters_and_their_vehicles_are_subscribed_once() {
     let mut app = subscribing();
     let browser = Browser::start(&app, "");
     let expected = format!(
@@ -155,7 +155,7 @@ fn a_user_enters_and_their_vehicles_are_subscribed_once() {
 }
 
 #[test]
-fn a_vehicle_that_is_subscribed_already_is_no_trouble() {
+fn vehicle_that_is_already_subscribed_is_accepted() {
     let app = subscribing();
     let body = json!({"data": {"attributes":
         {"webhookId": WEBHOOK, "userId": FIRST_USER, "vehicleId": FIRST_VEHICLE}}});
@@ -168,7 +168,7 @@ fn a_vehicle_that_is_subscribed_already_is_no_trouble() {
 }
 
 #[test]
-fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_told() {
+fn connect_without_a_webhook_subscribes_nothing_and_returns_the_browser() {
     let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/cars?a=b")]);
     let browser = Browser::start_with_key(&app, "?external_id=me%40example.com&utm_source=mail");
     let back = browser.way_back(&app);
@@ -188,7 +188,7 @@ fn without_a_webhook_nothing_is_subscribed_and_a_browser_goes_on_where_it_is_tol
 }
 
 #[test]
-fn an_error_is_stored_and_shown_as_text_and_can_be_mended() {
+fn connect_error_is_stored_shown_as_text_and_recoverable() {
     let app = subscribing();
     let browser = Browser::start(&app, "");
     let error = "error=%3Cscript%3E&error_description=%3Cimg+src%3D%22x%22%3E+%26+no%0d%0a";
@@ -216,7 +216,7 @@ fn an_error_is_stored_and_shown_as_text_and_can_be_mended() {
 }
 
 #[test]
-fn what_did_not_come_from_here_is_refused_and_not_stored() {
+fn callback_that_did_not_start_here_is_refused_and_not_stored() {
     let mut app = subscribing();
     let (browser, other) = (Browser::start(&app, ""), Browser::start(&app, ""));
     let back = browser.way_back(&app);
@@ -282,7 +282,7 @@ fn what_did_not_come_from_here_is_refused_and_not_stored() {
 }
 
 #[test]
-fn what_smartcar_left_half_done_is_completed_by_a_reload() {
+fn arrival_that_is_half_done_is_completed_by_a_reload() {
     let app = subscribing();
     let browser = Browser::start(&app, "");
     let back = browser.way_back(&app);
@@ -307,7 +307,7 @@ fn what_smartcar_left_half_done_is_completed_by_a_reload() {
 }
 
 #[test]
-fn what_takes_long_is_completed_after_the_answer() {
+fn arrival_that_takes_long_is_completed_after_the_answer() {
     let app = subscribing();
     let browser = Browser::start(&app, "");
     let back = browser.way_back(&app);
@@ -326,7 +326,7 @@ fn what_takes_long_is_completed_after_the_answer() {
 }
 
 #[test]
-fn a_user_who_is_made_up_does_not_get_through() {
+fn user_who_is_made_up_does_not_get_through() {
     let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/")]);
     let browser = Browser::start(&app, "");
     let answer = browser.come_back(&app, "userId=made-up");
@@ -733,7 +733,7 @@ fn cookie_is_bound_to_the_host_where_it_is_reached_by_https() {
 }
 
 #[test]
-fn a_start_may_take_a_key_and_then_no_cookie() {
+fn start_may_take_a_key_and_then_no_cookie() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[
         {"name":"all","scopes":["*"],"sha256":"eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111"},
@@ -756,7 +756,7 @@ fn a_start_may_take_a_key_and_then_no_cookie() {
 }
 
 #[test]
-fn a_start_without_its_variables_says_so_and_the_rest_works() {
+fn start_without_its_variables_says_so_and_the_rest_works() {
     let mut app = start_with(&[("SMARTCAR_APPLICATION_ID", "")]);
     let start = |app: &App| app.send("GET", "/connect/start", &[], b"");
     for _ in 0..5 {

@@ -93,7 +93,7 @@ fn vehicles_and_their_signals_are_typed() {
 }
 
 #[test]
-fn every_command_is_run() {
+fn contract_runs_every_command() {
     let probe = Probe::start();
     for command in [
         "lock",

@@ -25,7 +25,7 @@ fn value(app: &App, code: &str) -> Value {
 }
 
 #[test]
-fn a_delivery_signed_by_openssl_is_stored_once() {
+fn delivery_signed_by_openssl_is_stored_once() {
     let app = App::start();
     let (signature, body) = fixture!("vehicle-state-observed.json");
     assert_eq!(
@@ -40,7 +40,7 @@ fn a_delivery_signed_by_openssl_is_stored_once() {
 }
 
 #[test]
-fn the_same_event_many_times_at_once_is_stored_once() {
+fn event_that_comes_many_times_at_once_is_stored_once() {
     let app = App::start();
     let (signature, body) = fixture!("vehicle-state-observed.json");
     let outcomes: Vec<_> = std::thread::scope(|scope| {
@@ -64,7 +64,7 @@ fn the_same_event_many_times_at_once_is_stored_once() {
 }
 
 #[test]
-fn both_layouts_bring_the_newest_value_of_each_signal() {
+fn delivery_of_either_layout_brings_the_newest_value_of_each_signal() {
     let app = App::start();
     let (documented_signature, documented) = fixture!("vehicle-state-documented.json");
     let (observed_signature, observed) = fixture!("vehicle-state-observed.json");
@@ -151,7 +151,7 @@ fn signals_have_the_shape_of_smartcar_s_api() {
 }
 
 #[test]
-fn the_catalogue_tells_which_signals_there_are() {
+fn catalogue_lists_the_signals() {
     let app = App::start();
     let catalogue = app.call("GET", "/v3/signals", &[], "").json();
     let signals = catalogue["data"].as_array().unwrap();
@@ -172,7 +172,7 @@ fn the_catalogue_tells_which_signals_there_are() {
 }
 
 #[test]
-fn whatever_smartcar_signed_is_kept() {
+fn delivery_that_smartcar_signed_is_kept_whatever_it_holds() {
     let app = App::start();
     for (signature, body) in [
         fixture!("vehicle-error-observed.json"),
@@ -192,7 +192,7 @@ fn whatever_smartcar_signed_is_kept() {
 }
 
 #[test]
-fn a_test_event_is_kept_and_changes_nothing() {
+fn test_event_is_kept_and_changes_nothing() {
     let app = App::start();
     let (signature, body) = fixture!("vehicle-state-test-mode.json");
     assert_eq!(
@@ -230,7 +230,7 @@ fn many_deliveries_at_once_are_all_stored() {
 }
 
 #[test]
-fn a_replay_cannot_outlive_the_memory_of_what_was_received() {
+fn replay_cannot_outlive_the_memory_of_what_was_received() {
     let app = App::start_with(Options {
         variables: vec![
             ("MAX_DELIVERY_AGE", "86400".into()),
@@ -278,7 +278,7 @@ fn delivery_without_a_time_is_known_as_long_as_it_is_kept() {
 }
 
 #[test]
-fn an_age_that_outlives_the_memory_is_no_configuration() {
+fn delivery_age_above_the_retention_is_refused() {
     let mut app = App::start_with(Options {
         variables: vec![("RETENTION_DAYS", "1".into())],
         ..Options::default()
@@ -299,7 +299,7 @@ fn verify_can_be_required_to_be_signed() {
 }
 
 #[test]
-fn a_new_callback_uri_is_verified() {
+fn new_callback_uri_is_verified() {
     let app = App::start();
     let verification = app.smartcar.control("POST", "/verify", &Value::Null);
     assert_eq!(
@@ -340,7 +340,7 @@ fn receiver_that_is_not_configured_says_so_and_fills_no_log() {
 }
 
 #[test]
-fn the_older_verify_is_answered_too() {
+fn older_verify_is_answered_too() {
     let app = App::start();
     let body = br#"{"version":"2.0","eventName":"verify","payload":{"challenge":"8d0b9a52-6f7e-4c3b-9b6e-2f1a7c5d4e3f"}}"#;
     let answer = app.send("POST", "/webhooks", &[], body);
@@ -372,7 +372,7 @@ fn any_of_several_management_tokens_will_do() {
 }
 
 #[test]
-fn the_documented_layout_of_the_simulator_is_understood() {
+fn documented_layout_of_the_simulator_is_understood() {
     let app = App::start_with(Options {
         simulator: &["--layout", "documented"],
         ..Options::default()
@@ -391,7 +391,7 @@ fn the_documented_layout_of_the_simulator_is_understood() {
 }
 
 #[test]
-fn half_a_surrogate_pair_is_kept_and_stops_nobody() {
+fn half_a_surrogate_pair_is_kept_and_stops_nothing() {
     let app = App::start();
     let state = support::vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
     let cut = state.replace(r#""make":"TEST""#, r#""make":"\ud83d""#);

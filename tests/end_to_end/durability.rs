@@ -30,7 +30,7 @@ fn numbered(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
+fn store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
     let app = App::start();
     let deliveries = numbered(12);
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
@@ -59,7 +59,7 @@ fn a_store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
 }
 
 #[test]
-fn a_row_that_cannot_be_stored_costs_no_other() {
+fn row_that_cannot_be_stored_costs_no_other() {
     let app = App::start();
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
     app.database().fail_to_store("13");
@@ -127,7 +127,7 @@ fn ten_hosts_that_start_on_one_empty_store_at_once_agree_on_its_schema() {
 }
 
 #[test]
-fn a_schema_of_a_newer_version_is_left_alone() {
+fn schema_of_a_newer_version_is_left_alone() {
     let mut app = App::start();
     app.try_deliver(&vehicle_state("first", VEHICLE, AT, &[]));
     app.kill();
@@ -262,7 +262,7 @@ fn ten_thousand_deliveries_survive_five_power_cuts() {
 }
 
 #[test]
-fn what_is_done_is_answered_although_nobody_reads_the_log() {
+fn request_is_answered_although_the_log_is_not_read() {
     let app = App::start_with(Options {
         is_unheard: true,
         ..Options::default()
@@ -274,7 +274,7 @@ fn what_is_done_is_answered_although_nobody_reads_the_log() {
 }
 
 #[test]
-fn a_rotation_of_the_management_token_refuses_nothing() {
+fn rotation_of_the_management_token_refuses_nothing() {
     let mut app = App::start();
     let sent = |app: &App, token: &str, number: usize| {
         let body = vehicle_state(&format!("{token}-{number}"), VEHICLE, AT, &[]);

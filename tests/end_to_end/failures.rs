@@ -62,7 +62,7 @@ fn smartcar_is_slow() {
 }
 
 #[test]
-fn who_owns_a_vehicle_is_asked_in_the_time_of_the_read() {
+fn owner_is_looked_up_in_the_time_of_the_read() {
     let app = App::start();
     // Of a vehicle that is not connected, two lists are asked for: live and simulated.
     let slow = json!({"latencyMs": 7000});
@@ -72,7 +72,7 @@ fn who_owns_a_vehicle_is_asked_in_the_time_of_the_read() {
 }
 
 #[test]
-fn the_identity_server_is_silent() {
+fn identity_server_that_is_silent() {
     let app = App::start();
     app.smartcar.fault(TOKEN, json!({"latencyMs": 60_000}));
     assert_eq!(vehicle(&app).error(), edge(503, "TOKEN_UNAVAILABLE"));
@@ -196,7 +196,7 @@ fn smartcar_fails_for_good() {
 }
 
 #[test]
-fn the_identity_server_fails() {
+fn identity_server_that_fails() {
     let app = App::start();
     app.smartcar
         .fault(TOKEN, json!({"status": 503, "body": "{}"}));
@@ -229,7 +229,7 @@ fn the_identity_server_fails() {
 }
 
 #[test]
-fn the_key_value_store_is_down() {
+fn key_value_store_that_is_down() {
     let app = App::start();
     assert_eq!(app.lock().status, 200);
     app.key_value().destroy();
@@ -244,7 +244,7 @@ fn the_key_value_store_is_down() {
 }
 
 #[test]
-fn the_database_is_locked() {
+fn database_that_is_locked() {
     let app = App::start();
     assert_eq!(app.lock().status, 200);
     let sent = app.smartcar.count(LOCK, 200);

@@ -28,7 +28,7 @@ fn diagnosis(app: &App, expected: &str) {
 }
 
 #[test]
-fn every_end_is_counted() {
+fn tallies_count_every_outcome() {
     let app = App::start();
     let body = vehicle_state("e-1", "v-1", AT, &[]);
     for _ in 0..3 {
@@ -71,7 +71,7 @@ fn forged_requests_are_counted_together() {
 }
 
 #[test]
-fn a_wrong_management_token_is_recognised() {
+fn wrong_management_token_is_recognised() {
     let app = App::start_with(Options {
         variables: vec![("MANAGEMENT_TOKENS", "rotated-token".into())],
         ..Options::default()
@@ -85,7 +85,7 @@ fn a_wrong_management_token_is_recognised() {
 }
 
 #[test]
-fn what_is_older_than_the_retention_is_swept() {
+fn deliveries_older_than_the_retention_are_swept() {
     let mut app = App::start();
     app.try_deliver(&vehicle_state("first", "v-1", AT, &[]));
     // The sweep of the first delivery could otherwise take the chore away again.

@@ -10,7 +10,7 @@ fn json(line: &str) -> Value {
 }
 
 #[test]
-fn the_printed_lines_do_what_they_say() {
+fn printed_lines_do_what_they_say() {
     let mut up = Up::start();
     let lines = up.lines();
     let [lock, signal, redeliver, status, unlock, requests] = &lines[..] else {
@@ -44,7 +44,7 @@ fn the_printed_lines_do_what_they_say() {
 }
 
 #[test]
-fn the_readme_shows_the_same_lines() {
+fn readme_shows_the_same_lines() {
     let script = include_str!("../../scripts/up.sh");
     let readme = include_str!("../../README.md");
     let printed = script
@@ -76,7 +76,7 @@ fn ctrl_c_ends_everything() {
 }
 
 #[test]
-fn a_try_leaves_other_files_in_its_place() {
+fn failed_start_leaves_other_files_in_place() {
     let mut up = Up::start();
     let precious = up.state().join("precious.txt");
     std::fs::write(&precious, "data").unwrap();
@@ -87,7 +87,7 @@ fn a_try_leaves_other_files_in_its_place() {
 }
 
 #[test]
-fn what_is_no_port_is_said() {
+fn port_that_is_not_a_port_is_refused() {
     for (app, simulator, said) in [
         ("abc", "1", "'abc' is no port"),
         ("70000", "1", "'70000' is no port"),
@@ -101,7 +101,7 @@ fn what_is_no_port_is_said() {
 }
 
 #[test]
-fn a_busy_port_is_named_and_nothing_stays_behind() {
+fn busy_port_is_named_and_nothing_stays_behind() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = busy.local_addr().unwrap().port().to_string();
     for (app, simulator) in [(port.as_str(), "1"), ("1", port.as_str())] {
@@ -115,7 +115,7 @@ fn a_busy_port_is_named_and_nothing_stays_behind() {
 }
 
 #[test]
-fn the_example_locks_a_car_and_ends() {
+fn example_locks_a_car_and_ends() {
     let said = shell("cd .. && sh scripts/example.sh 2>&1");
     let lines: Vec<Value> = said
         .lines()

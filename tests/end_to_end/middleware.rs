@@ -8,7 +8,7 @@ const BODY: &[u8] = br#"{"eventId":"e-1","eventType":"VEHICLE_STATE"}"#;
 const VERIFY: &[u8] = br#"{"eventType":"VERIFY","data":{"challenge":"a-challenge"}}"#;
 
 #[test]
-fn what_arrives_was_signed_by_smartcar() {
+fn middleware_passes_on_only_what_smartcar_signed() {
     let tokens = format!("the-next-token,{MANAGEMENT_TOKEN}");
     let app = Composed::start(OWN_RECEIVER, &[("MANAGEMENT_TOKENS", &tokens)]);
     let post = |headers: &[(&str, &str)], body: &[u8]| app.send("POST", "/webhooks", headers, body);
@@ -41,7 +41,7 @@ fn what_arrives_was_signed_by_smartcar() {
 }
 
 #[test]
-fn a_body_of_unknown_length_arrives_whole() {
+fn body_of_unknown_length_arrives_whole() {
     let app = Composed::start(OWN_RECEIVER, &[]);
     let address = app.url("").replace("http://", "");
     let signature = sign(MANAGEMENT_TOKEN, BODY);
@@ -97,7 +97,7 @@ fn verify_by_strangers_fills_no_log() {
 }
 
 #[test]
-fn without_a_token_nothing_is_passed_on() {
+fn middleware_passes_on_nothing_without_a_token() {
     let inherited = ", inherit_configuration = [\"variables\"]";
     let app = Composed::start_altered(OWN_RECEIVER, &[(inherited, "")], &[]);
     let signature = sign(MANAGEMENT_TOKEN, BODY);

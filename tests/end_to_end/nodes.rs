@@ -22,7 +22,7 @@ fn drawn(number: usize, below: usize) -> usize {
 }
 
 #[test]
-fn a_delivery_to_any_node_is_stored_once_and_passed_on_once() {
+fn delivery_to_any_node_is_stored_once_and_passed_on_once() {
     const EVENTS: usize = 200;
     let sink = Sink::start();
     let first = App::start_with(Options {
@@ -82,7 +82,7 @@ fn a_delivery_to_any_node_is_stored_once_and_passed_on_once() {
 }
 
 #[test]
-fn one_key_sent_to_both_nodes_at_once_is_one_command() {
+fn idempotency_key_sent_to_both_nodes_at_once_is_one_command() {
     const KEYS: usize = 8;
     let first = App::start();
     let nodes = [&first, &first.second_host()];
@@ -119,7 +119,7 @@ fn one_key_sent_to_both_nodes_at_once_is_one_command() {
 }
 
 #[test]
-fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
+fn vehicle_takes_one_command_at_a_time_from_all_nodes() {
     let first = App::start();
     let second = first.second_host();
     let slow = json!({"latencyMs": 5000, "times": 1});
@@ -140,7 +140,7 @@ fn a_vehicle_is_told_one_thing_at_a_time_by_all_nodes_together() {
 }
 
 #[test]
-fn all_nodes_use_one_token() {
+fn nodes_share_one_token() {
     let first = App::start();
     let second = first.second_host();
     // One of them is asking for it, says so in the store, and has to wait for long.
@@ -163,7 +163,7 @@ fn all_nodes_use_one_token() {
 }
 
 #[test]
-fn all_nodes_use_one_token_in_redis() {
+fn nodes_share_one_token_in_redis() {
     if std::env::var("EDGE_HOST").as_deref() != Ok("spin") {
         eprintln!("skipped: only Spin keeps its key-value store in Redis (EDGE_HOST=spin)");
         return;

@@ -3,7 +3,7 @@
 use support::{App, Options};
 
 #[test]
-fn the_description_is_open_to_everybody_and_every_path_in_it_leads_somewhere() {
+fn openapi_document_is_open_and_every_path_in_it_leads_somewhere() {
     let app = App::start();
     let answer = app.send("GET", "/openapi.json", &[], b"");
     assert_eq!(answer.status, 200);
@@ -36,7 +36,7 @@ fn the_description_is_open_to_everybody_and_every_path_in_it_leads_somewhere() {
 }
 
 #[test]
-fn the_scope_that_is_described_is_the_one_that_is_asked_for() {
+fn openapi_scope_is_the_one_that_is_required() {
     // printf '%s' nothing-key | openssl dgst -sha256
     let keys = r#"[{"name":"nothing","scopes":["nothing"],
         "sha256":"7e0228d8b2dcc4558869ac4e2488b81c449404649445eb03e42b3b90d6a3337d"}]"#;

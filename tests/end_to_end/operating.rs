@@ -20,7 +20,7 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_field_of_the_status_is_explained() {
+fn status_fields_are_all_explained() {
     let sink = Sink::start();
     let app = App::start_with(Options {
         variables: vec![

@@ -42,7 +42,7 @@ fn first_vehicle() -> String {
 }
 
 #[test]
-fn every_read_is_answered_as_smartcar_answers_it() {
+fn read_is_answered_as_smartcar_answers_it() {
     let app = App::start();
     let subscription = json!({"data": {"attributes": {
         "webhookId": WEBHOOK, "userId": FIRST_USER, "vehicleId": FIRST_VEHICLE,
@@ -85,7 +85,7 @@ fn every_read_is_answered_as_smartcar_answers_it() {
 }
 
 #[test]
-fn a_query_is_handed_on_as_it_came() {
+fn query_is_passed_on_as_it_came() {
     let app = App::start();
     for query in [
         "page[size]=1&page[number]=2",
@@ -123,7 +123,7 @@ fn with_restricted_keys() -> App {
 }
 
 #[test]
-fn a_key_for_one_vehicle_or_one_user_sees_nothing_of_another() {
+fn key_for_one_vehicle_or_one_user_sees_nothing_of_another() {
     let app = with_restricted_keys();
     let get = |key: &str, path: &str| {
         let bearer = format!("Bearer {key}-key");
@@ -183,7 +183,7 @@ fn a_key_for_one_vehicle_or_one_user_sees_nothing_of_another() {
 }
 
 #[test]
-fn an_error_of_smartcar_s_is_handed_on_with_the_headers_that_mean_something() {
+fn error_of_smartcar_is_passed_on_with_its_meaningful_headers() {
     for (status, route, path) in [
         (404, VEHICLE, first_vehicle()),
         (430, CONNECTIONS, CONNECTIONS.to_owned()),
@@ -223,7 +223,7 @@ fn an_error_of_smartcar_s_is_handed_on_with_the_headers_that_mean_something() {
 }
 
 #[test]
-fn what_is_no_json_is_not_handed_on() {
+fn answer_without_json_is_not_passed_on() {
     let app = App::start();
     for status in [200, 403, 503] {
         let fault = json!({
@@ -240,7 +240,7 @@ fn what_is_no_json_is_not_handed_on() {
 }
 
 #[test]
-fn a_read_that_breaks_off_is_asked_for_again() {
+fn read_that_breaks_off_is_asked_for_again() {
     let app = App::start();
     let whole = passed_on(&app, &app.smartcar.get(&first_vehicle(), &[]));
     let (status, _, code) = edge(502, "SMARTCAR_UNREACHABLE");
@@ -262,7 +262,7 @@ fn a_read_that_breaks_off_is_asked_for_again() {
 }
 
 #[test]
-fn a_slow_answer_arrives_whole() {
+fn slow_answer_arrives_whole() {
     let app = App::start();
     let whole = passed_on(&app, &app.smartcar.get(&first_vehicle(), &[]));
     app.smartcar
@@ -283,7 +283,7 @@ fn bytes(app: &App) -> String {
 }
 
 #[test]
-fn a_long_answer_or_one_of_no_length_is_handed_on_piece_by_piece() {
+fn long_answer_or_one_of_no_length_is_streamed() {
     let app = App::start();
     let long = format!(r#"{{"data":"{}"}}"#, "x".repeat(400_000));
     let fault = json!({"status": 200, "body": long, "pieces": 4, "pauseMs": 20});
@@ -325,7 +325,7 @@ fn second_answer_to_a_read_is_checked_like_the_first() {
 }
 
 #[test]
-fn a_token_that_was_revoked_on_the_way_is_replaced_for_a_read() {
+fn token_that_was_revoked_on_the_way_is_replaced_for_a_read() {
     let app = App::start();
     let path = first_vehicle();
     assert_eq!(app.call("GET", &path, &[], "").status, 200);

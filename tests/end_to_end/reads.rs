@@ -160,7 +160,7 @@ fn list_has_no_signal_that_smartcar_lists_no_more() {
 }
 
 #[test]
-fn page_of_signals_is_nobody_else_s_list() {
+fn page_of_signals_is_not_another_list() {
     let page = |total: i64, next: Value| {
         let odometer = json!({
             "id": ODOMETER,
@@ -445,7 +445,7 @@ fn status_names_no_vehicle_that_a_key_is_not_for() {
 }
 
 #[test]
-fn vehicle_that_nobody_connected_is_looked_up_once() {
+fn vehicle_that_is_not_connected_is_looked_up_once() {
     let app = app();
     for path in [list("unowned"), one("unowned", ODOMETER)] {
         for _ in 0..3 {
@@ -651,7 +651,7 @@ fn scope_that_stands_for_every_read_reads_the_list_too() {
 }
 
 #[test]
-fn held_key_filters_by_nobody_s_external_id() {
+fn restricted_key_may_not_filter_by_external_id() {
     let app = app();
     for (key, filter) in [
         ("user", format!("filter[userId]={FIRST_USER}")),

@@ -6,7 +6,7 @@ use support::{App, KEY, Options, edge, raw, vehicle_state};
 const LIMIT: usize = 64 * 1024;
 
 #[test]
-fn a_delivery_that_is_not_smartcar_s_is_refused_for_a_reason() {
+fn delivery_that_smartcar_did_not_sign_is_refused_for_a_reason() {
     let app = App::start();
     let signature = include_str!("../fixtures/vehicle-state-observed.json.hmac").trim();
     let body = include_bytes!("../fixtures/vehicle-state-observed.json");
@@ -38,7 +38,7 @@ fn a_delivery_that_is_not_smartcar_s_is_refused_for_a_reason() {
 }
 
 #[test]
-fn a_challenge_outside_the_alphabet_is_not_answered() {
+fn challenge_outside_the_alphabet_is_not_answered() {
     let app = App::start();
     for challenge in [r#"{\"eventId\":\"forged\"}"#, "short", "with space", ""] {
         let body = format!(r#"{{"eventType":"VERIFY","data":{{"challenge":"{challenge}"}}}}"#);
@@ -52,7 +52,7 @@ fn a_challenge_outside_the_alphabet_is_not_answered() {
 }
 
 #[test]
-fn the_answer_to_a_challenge_signs_no_delivery() {
+fn challenge_answer_signs_no_delivery() {
     let app = App::start();
     let challenge = "12345678";
     let body = format!(r#"{{"eventType":"VERIFY","data":{{"challenge":"{challenge}"}}}}"#);
@@ -64,7 +64,7 @@ fn the_answer_to_a_challenge_signs_no_delivery() {
 }
 
 #[test]
-fn a_body_may_have_64_kib_and_not_one_byte_more() {
+fn body_may_have_64_kib_and_not_one_byte_more() {
     let app = App::start();
     for path in ["/webhooks", "/v3/vehicles/v/commands/security/lock"] {
         let fits = app.send("POST", path, &[], &vec![b'x'; LIMIT]);
@@ -78,7 +78,7 @@ fn a_body_may_have_64_kib_and_not_one_byte_more() {
 }
 
 #[test]
-fn a_body_of_unannounced_length_is_held_to_the_limit_too() {
+fn body_of_unannounced_length_is_held_to_the_limit_too() {
     let app = App::start();
     let head = "POST /webhooks HTTP/1.1\r\nHost: app\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "x".repeat(size)).into_bytes();
@@ -94,7 +94,7 @@ fn a_body_of_unannounced_length_is_held_to_the_limit_too() {
 }
 
 #[test]
-fn a_client_that_breaks_off_costs_nothing() {
+fn client_that_breaks_off_costs_nothing() {
     let app = App::start();
     let head = "POST /webhooks HTTP/1.1\r\nHost: app\r\nContent-Length: 1000\r\n\r\nhalf";
     for _ in 0..20 {
@@ -107,7 +107,7 @@ fn a_client_that_breaks_off_costs_nothing() {
 }
 
 #[test]
-fn a_wrong_method_is_told_the_right_one() {
+fn wrong_method_is_answered_with_the_right_one() {
     let app = App::start();
     let cases = [
         ("GET", "/webhooks", "POST"),
@@ -129,7 +129,7 @@ fn a_wrong_method_is_told_the_right_one() {
 }
 
 #[test]
-fn a_wrong_path_is_not_found() {
+fn wrong_path_is_not_found() {
     let app = App::start();
     for path in [
         "/v3",
@@ -152,7 +152,7 @@ fn a_wrong_path_is_not_found() {
 }
 
 #[test]
-fn without_a_key_nobody_gets_in() {
+fn request_without_a_key_is_refused() {
     let app = App::start();
     let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
     let wrong = format!("Bearer {KEY}x");
@@ -174,7 +174,7 @@ fn without_a_key_nobody_gets_in() {
 }
 
 #[test]
-fn a_key_opens_what_its_scopes_vehicles_and_users_name() {
+fn key_opens_what_its_scopes_vehicles_and_users_name() {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = r#"[
         {"name":"charge","sha256":"7592a0bf0955be05c2ef6ce9c0cd4bbb5632093deb78e718e69981297a7ff87f","scopes":["control_charge"]},
@@ -293,7 +293,7 @@ fn bad_input_does_not_reach_smartcar() {
 }
 
 #[test]
-fn a_header_that_two_readers_could_read_differently_is_refused() {
+fn header_that_two_readers_could_read_differently_is_refused() {
     let app = App::start();
     let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
     let users = [("sc-user-id", FIRST_USER), ("sc-user-id", "other-user")];
@@ -312,7 +312,7 @@ fn whoever_may_get_may_look_without_taking() {
 }
 
 #[test]
-fn an_origin_that_is_none_is_no_configuration() {
+fn origin_that_is_malformed_is_refused() {
     let mut app = App::start_with(Options {
         variables: vec![("SMARTCAR_VEHICLE_ORIGIN", String::new())],
         ..Options::default()

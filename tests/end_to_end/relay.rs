@@ -61,7 +61,7 @@ fn due(app: &App) {
 }
 
 #[test]
-fn an_event_is_posted_as_received_and_signed() {
+fn event_is_posted_as_received_and_signed() {
     let sink = Sink::start();
     let app = app(&[sink.configuration("mine")]);
     let body = vehicle_state("e-1", "v-1", 1_790_000_000_000, &[]);
@@ -90,7 +90,7 @@ fn an_event_is_posted_as_received_and_signed() {
 }
 
 #[test]
-fn a_sink_that_fails_gets_the_event_again_and_no_other_waits_for_it() {
+fn sink_that_fails_gets_the_event_again_and_no_other_waits_for_it() {
     let (failing, good) = (Sink::start(), Sink::start());
     failing.answer(|_| (503, "retry-after: 1000\r\n".into()));
     let app = app(&[failing.configuration("failing"), good.configuration("good")]);
@@ -196,7 +196,7 @@ fn retention_runs_from_the_schedule_when_nothing_is_delivered() {
 }
 
 #[test]
-fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
+fn sink_may_say_by_a_date_when_it_wants_the_event_again() {
     let sink = Sink::start();
     sink.answer(|_| (503, "retry-after: Fri, 31 Dec 9999 23:59:59 GMT\r\n".into()));
     let app = app(&[sink.configuration("mine")]);
@@ -211,7 +211,7 @@ fn a_sink_may_say_by_a_date_when_it_wants_the_event_again() {
 }
 
 #[test]
-fn an_event_that_can_never_be_posted_holds_up_no_other() {
+fn event_that_can_never_be_posted_holds_up_no_other() {
     let sink = Sink::start();
     let app = app(&[sink.configuration("mine")]);
     deliver(&app, "line\nbreak", "v-1", 1);
@@ -227,7 +227,7 @@ fn an_event_that_can_never_be_posted_holds_up_no_other() {
 }
 
 #[test]
-fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
+fn crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
     let sink = Sink::start();
     let is_first = Arc::new(AtomicBool::new(true));
     let waits = Arc::clone(&is_first);
@@ -257,7 +257,7 @@ fn a_crash_between_sending_and_noting_sends_it_again_under_the_same_id() {
 }
 
 #[test]
-fn a_sink_that_is_gone_is_switched_off_until_it_is_configured_anew() {
+fn sink_that_is_gone_is_switched_off_until_it_is_configured_again() {
     let sink = Sink::start();
     sink.answer(|_| (410, String::new()));
     let mut app = app(&[sink.configuration("mine")]);
@@ -287,7 +287,7 @@ fn a_sink_that_is_gone_is_switched_off_until_it_is_configured_anew() {
 }
 
 #[test]
-fn what_was_never_taken_is_a_dead_letter_and_can_be_sent_again() {
+fn dead_letter_was_never_taken_and_can_be_sent_again() {
     let sink = Sink::start();
     sink.answer(|_| (500, String::new()));
     let mut app = app(&[sink.configuration("mine")]);
@@ -353,7 +353,7 @@ fn what_was_never_taken_is_a_dead_letter_and_can_be_sent_again() {
 }
 
 #[test]
-fn a_thousand_events_reach_two_sinks_while_the_third_is_dead() {
+fn thousand_events_reach_two_sinks_while_the_third_is_dead() {
     let (first, slow, dead) = (Sink::start(), Sink::start(), Sink::dead());
     let served = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&served);
@@ -406,7 +406,7 @@ fn a_thousand_events_reach_two_sinks_while_the_third_is_dead() {
 }
 
 #[test]
-fn a_sink_that_fails_whatever_it_is_sent_is_left_alone_for_a_while() {
+fn sink_that_fails_whatever_it_is_sent_is_left_alone_for_a_while() {
     let sink = Sink::start();
     sink.answer(|_| (500, String::new()));
     let app = app(&[sink.configuration("mine")]);
@@ -432,7 +432,7 @@ fn a_sink_that_fails_whatever_it_is_sent_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn nothing_waits_for_ever_when_no_new_delivery_comes() {
+fn outbox_is_emptied_when_no_new_delivery_comes() {
     let sink = Sink::start();
     sink.answer(|_| (500, String::new()));
     let mut app = app(&[sink.configuration("mine")]);
@@ -456,7 +456,7 @@ fn nothing_waits_for_ever_when_no_new_delivery_comes() {
 }
 
 #[test]
-fn an_event_is_posted_in_one_piece() {
+fn event_is_posted_in_one_piece() {
     const EVENTS: usize = 20;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());

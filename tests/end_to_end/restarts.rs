@@ -5,7 +5,7 @@ use simulator::{FIRST_USER, FIRST_VEHICLE};
 use support::{App, eventually};
 
 #[test]
-fn a_restart_keeps_the_token_and_the_deliveries() {
+fn restart_keeps_the_token_and_the_deliveries() {
     let mut app = App::start();
     assert_eq!(
         app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")
@@ -27,7 +27,7 @@ fn a_restart_keeps_the_token_and_the_deliveries() {
 }
 
 #[test]
-fn what_smartcar_delivers_while_the_app_is_away_arrives_by_a_retry() {
+fn delivery_while_the_app_is_away_arrives_by_a_retry() {
     let mut app = App::start();
     app.kill();
     app.smartcar
@@ -47,7 +47,7 @@ fn what_smartcar_delivers_while_the_app_is_away_arrives_by_a_retry() {
 }
 
 #[test]
-fn a_rotated_client_secret_leaves_the_old_token_unread() {
+fn rotated_client_secret_leaves_the_old_token_unread() {
     let mut app = App::start();
     assert_eq!(
         app.command(FIRST_VEHICLE, FIRST_USER, "security/lock", "")

@@ -27,7 +27,7 @@ fn lock_with(app: &App, key: &str, headers: &[(&str, &str)]) -> support::Answer 
 }
 
 #[test]
-fn a_new_client_secret_gets_a_token_of_its_own_at_once() {
+fn new_client_secret_gets_a_token_of_its_own_at_once() {
     let mut app = App::start_with(Options {
         variables: vec![("SMARTCAR_CLIENT_SECRET", "new-secret".into())],
         simulator: &["--client-secret", "new-secret"],
@@ -49,7 +49,7 @@ fn a_new_client_secret_gets_a_token_of_its_own_at_once() {
 }
 
 #[test]
-fn an_api_key_is_replaced_under_its_name() {
+fn api_key_is_replaced_under_its_name() {
     let entry = |key: &str| {
         let hash = hex::encode(Sha256::digest(key));
         json!({"name": "product", "sha256": hash, "scopes": ["control_security", "read_status"]})
@@ -77,7 +77,7 @@ fn an_api_key_is_replaced_under_its_name() {
 }
 
 #[test]
-fn a_sink_is_told_under_both_secrets_until_it_knows_the_new_one() {
+fn sink_gets_both_signatures_until_it_knows_the_new_secret() {
     let secret = |word: &str| format!("whsec_{}", STANDARD.encode(word));
     let (old, new) = (secret("the-old-secret"), secret("the-new-secret"));
     let sink = Sink::start();

@@ -44,7 +44,7 @@ fn deliver(app: &App) {
 }
 
 #[test]
-fn a_delivery_answers_until_it_is_too_old() {
+fn delivery_answers_until_it_is_too_old() {
     let app = app();
     assert_eq!(
         cache_status(&read(&app, "", &[])),
@@ -89,7 +89,7 @@ fn shortest(time: &Value) -> Option<String> {
 }
 
 #[test]
-fn what_was_never_told_is_asked_for_once() {
+fn signal_that_was_never_reported_is_asked_for_once() {
     let app = app();
     let miss = read(&app, "", &[]);
     assert_eq!(cache_status(&miss), "smartcar-edge; fwd=miss");
@@ -141,7 +141,7 @@ fn signal_that_smartcar_lists_no_more_does_not_make_every_list_stale() {
 }
 
 #[test]
-fn the_caller_decides_whether_smartcar_is_asked() {
+fn caller_decides_whether_smartcar_is_asked() {
     let app = app();
     let only = [("cache-control", "only-if-cached")];
     assert_eq!(read(&app, LOCKED, &only).error(), edge(504, "NOT_STORED"));
@@ -167,7 +167,7 @@ fn the_caller_decides_whether_smartcar_is_asked() {
 }
 
 #[test]
-fn where_smartcar_fails_an_old_value_is_better_than_none() {
+fn old_value_is_served_where_smartcar_fails() {
     let app = app();
     deliver(&app);
     pass(&app, 1000);
@@ -212,7 +212,7 @@ fn where_smartcar_fails_an_old_value_is_better_than_none() {
 }
 
 #[test]
-fn what_smartcar_says_of_the_request_is_no_failure() {
+fn refusal_of_smartcar_is_not_a_failure() {
     let app = app();
     deliver(&app);
     pass(&app, 1000);
@@ -230,7 +230,7 @@ fn what_smartcar_says_of_the_request_is_no_failure() {
 }
 
 #[test]
-fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
+fn newest_of_what_was_read_and_what_was_delivered_wins() {
     let app = app();
     let code = "odometer-traveleddistance";
     let value = |app: &App| {
@@ -256,7 +256,7 @@ fn the_newest_of_what_was_read_and_what_was_delivered_wins() {
 }
 
 #[test]
-fn a_key_sees_of_a_fetched_list_what_its_scopes_name() {
+fn key_sees_of_a_fetched_list_what_its_scopes_name() {
     // printf '%s' security-key | openssl dgst -sha256
     let keys = format!(
         r#"[{{"name":"security","sha256":"{}","scopes":["read_security"]}}]"#,
@@ -282,7 +282,7 @@ fn a_key_sees_of_a_fetched_list_what_its_scopes_name() {
 }
 
 #[test]
-fn the_vehicles_that_are_known_are_listed() {
+fn vehicles_that_are_known_are_listed() {
     let app = app();
     let none = app.call("GET", "/v3/vehicles", &[], "").json();
     assert_eq!(none["data"], json!([]));

@@ -35,7 +35,7 @@ fn deliver(app: &Composed, event: &str, vehicle: &str) {
 }
 
 #[test]
-fn one_line_of_the_manifest_puts_another_sink_in_place() {
+fn sink_component_is_replaced_by_one_line_of_the_manifest() {
     let app = with_sink("print_sink");
     let body = vehicle_state("event-1", "where-the-car-stands", 1_790_000_000_000, &[]);
     assert!(support::deliver_to(&app.url("/webhooks"), &body));

@@ -5,7 +5,7 @@ use support::{App, Database, signal, vehicle_state};
 use tempfile::TempDir;
 
 #[test]
-fn every_earlier_schema_is_upgraded_and_keeps_what_it_holds() {
+fn migration_upgrades_every_earlier_schema_and_keeps_its_rows() {
     let folder = TempDir::new().unwrap();
     let at = 1_790_000_000_000;
     let signals = [signal("odometer-traveleddistance", 7, at, at)];

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use wit_parser::{Resolve, TypeDefKind, TypeOwner};
 
 #[test]
-fn every_item_of_the_contract_is_documented() {
+fn contract_documents_every_item() {
     let mut contract = Resolve::default();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
     let (package, _) = contract.push_dir(folder).unwrap();
@@ -102,7 +102,7 @@ impl Copy {
 }
 
 #[test]
-fn a_change_of_the_contract_without_a_version_is_refused() {
+fn contract_change_without_a_version_is_refused() {
     let copy = Copy::new();
     copy.release("released");
     assert_eq!(copy.run("check"), (true, String::new()));
@@ -134,7 +134,7 @@ fn a_change_of_the_contract_without_a_version_is_refused() {
 }
 
 #[test]
-fn before_its_release_the_contract_may_change() {
+fn contract_may_change_before_its_release() {
     let copy = Copy::new();
     copy.release("unreleased");
     copy.replace("types.wit", "year: option<u32>", "year: u32");

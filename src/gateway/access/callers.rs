@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_by_its_hash() {
+    fn key_is_known_by_its_hash() {
         let callers = callers(r#""scopes":["read_status"]"#);
         assert_eq!(callers.identify(Some("first-key")).unwrap().name(), "first");
         for wrong in [
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_header_is_not_the_empty_key() {
+    fn missing_header_is_not_the_empty_key() {
         // printf '' | openssl dgst -sha256
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let json = format!(r#"[{{"name":"n","sha256":"{empty}","scopes":["read_status"]}}]"#);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_can_be_held_to_vehicles_and_users() {
+    fn key_can_be_restricted_to_vehicles_and_users() {
         let callers = callers(r#""scopes":["*"],"vehicles":["v-1"],"users":["u-1"]"#);
         let caller = callers.identify(Some("first-key")).unwrap();
         assert!(
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_documented_json_is_refused_without_being_quoted() {
+    fn keys_that_are_not_the_documented_json_are_refused_without_being_quoted() {
         let hash = "0".repeat(64);
         for bad in [
             "".to_owned(),

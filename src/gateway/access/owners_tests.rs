@@ -58,7 +58,7 @@ fn asked_for(instance: &Instance) -> String {
 }
 
 #[test]
-fn owner_that_is_stored_is_asked_of_nobody() {
+fn owner_that_is_stored_is_not_looked_up() {
     let instance = instance(&[]);
     instance.owner("v-1", "u-1");
     assert_eq!(read(&instance, ALL).status().as_u16(), 200);
@@ -89,7 +89,7 @@ fn owner_is_named_where_several_users_are_connected() {
 }
 
 #[test]
-fn owner_that_is_nobody_is_not_looked_up_again_at_once() {
+fn owner_of_an_unconnected_vehicle_is_not_looked_up_again_at_once() {
     let instance = instance(&[]);
     for _ in 0..3 {
         assert_eq!(error(&read(&instance, ALL)), edge(404, "VEHICLE_NOT_FOUND"));
@@ -104,7 +104,7 @@ fn owner_that_is_nobody_is_not_looked_up_again_at_once() {
 }
 
 #[test]
-fn owners_are_looked_up_ten_times_in_vain_by_each_key() {
+fn owner_lookups_without_result_are_limited_to_ten_by_key() {
     let instance = instance(&[key("other", &["*"])]);
     let read = |key, number| {
         let path = format!("/v3/vehicles/v-{number}/signals/closure-islocked");
@@ -218,7 +218,7 @@ fn connection_of_the_user_lets_a_key_command_another_owner_s_vehicle() {
 }
 
 #[test]
-fn connections_are_looked_up_ten_times_in_vain_by_each_key() {
+fn connection_lookups_without_result_are_limited_to_ten_by_key() {
     let instance = of_another_user(&[]);
     for number in 0..10 {
         let refused = instance.send(request("first", "POST", LOCK));

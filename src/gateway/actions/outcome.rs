@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_a_command_s_answer_decides() {
+    fn outcome_of_a_command_is_decided_by_the_body() {
         for (http, status, outcome) in [
             (200, "SUCCESS", Outcome::Succeeded),
             (202, "SUCCESS", Outcome::Succeeded),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_whether_it_may_have_happened_and_whether_the_key_is_free() {
+    fn error_says_whether_it_may_have_happened_and_whether_the_key_is_free() {
         let error = |code: &str| format!(r#"{{"errors":[{{"type":"T","code":"{code}"}}]}}"#);
         for (status, code, outcome, is_void) in [
             (409, "ASLEEP", Outcome::Failed, false),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_at_the_end_of_a_202_has_a_status_of_its_own() {
+    fn error_at_the_end_of_a_202_has_a_status_of_its_own() {
         for (status, outcome) in [("502", Outcome::Unknown), ("409", Outcome::Failed)] {
             let body = format!(r#"{{"errors":[{{"status":"{status}","type":"T","code":"C"}}]}}"#);
             assert_eq!(
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_done_when_the_status_says_so() {
+    fn outcome_of_other_changes_is_decided_by_the_status() {
         for (endpoint, status) in [
             (&endpoints::DELETE_CONNECTION, 204),
             (&endpoints::CREATE_SUBSCRIPTION, 202),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_got_no_answer_is_void_where_it_was_not_sent() {
+    fn call_without_an_answer_is_void_if_it_was_not_sent() {
         let silence = |sent| {
             let detail = "connection refused".to_owned();
             not_answered(&Error::Transport(TransportError { sent, detail }))
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record_names_the_error_and_smartcar_s_request() {
+    fn record_names_the_error_and_smartcar_s_request() {
         let answer = |status, body: String| Response {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::from_iter([(
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_refuses_has_not_handed_on() {
+    fn proxy_that_refuses_has_not_passed_on() {
         let refused = not_from_smartcar(StatusCode::FORBIDDEN);
         assert_eq!((refused.outcome, refused.is_void), (Outcome::Failed, true));
         for status in [StatusCode::OK, StatusCode::BAD_GATEWAY] {

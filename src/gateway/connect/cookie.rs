@@ -45,7 +45,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn a_browser_holds_the_nonce_and_no_other() {
+    fn browser_holds_the_nonce_and_no_other() {
         let of = |lines: &[&str]| {
             let mut headers = HeaderMap::new();
             for line in lines {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_shown_a_page_and_others_json() {
+    fn browser_is_shown_a_page_and_others_json() {
         let shown = |accept: &'static str| {
             let accept = HeaderValue::from_static(accept);
             let asked = HeaderMap::from_iter([(header::ACCEPT, accept)]);

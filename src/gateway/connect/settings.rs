@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_absolute_and_a_browser_s() {
+    fn page_is_absolute_and_a_browser_s() {
         for good in [
             "https://example.com",
             "http://127.0.0.1:3000/connect/callback",

@@ -412,7 +412,7 @@ fn start_without_its_variables_says_so_once_an_hour() {
 }
 
 #[test]
-fn what_connect_says_is_cut() {
+fn text_from_connect_is_cut() {
     assert_eq!(cut("a\u{0}b\r\nc", 10, is_shown), "abc");
     assert_eq!(cut("äöüß", 3, is_shown), "äöü");
     let odd = "a\u{202e} ä\"\\\u{7f}\n~";

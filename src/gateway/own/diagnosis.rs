@@ -201,14 +201,14 @@ mod tests {
     const MISMATCH: (&str, &str, &str) = ("refused", "SIGNATURE_MISMATCH", "LIVE");
 
     #[test]
-    fn where_deliveries_are_accepted_nothing_is_said() {
+    fn diagnosis_is_empty_where_deliveries_are_accepted() {
         assert!(of(&day(&[ACCEPTED]), NOW).is_empty());
         let forged_now_and_then = day(&[ACCEPTED, ("duplicate", "token 0", "LIVE"), MISMATCH]);
         assert!(of(&forged_now_and_then, NOW).is_empty());
     }
 
     #[test]
-    fn a_wrong_management_token_is_told_apart_by_what_works() {
+    fn diagnosis_of_a_wrong_management_token_depends_on_what_works() {
         assert_eq!(
             of(&day(&[MISMATCH]), None),
             [Diagnosis::WrongManagementToken]
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_to_get_a_token_is_told_until_there_is_a_new_one() {
+    fn diagnosis_of_a_missing_token_lasts_until_there_is_a_new_one() {
         let token = |refreshed_at: Option<i64>, failed_at: i64| TokenStatus {
             refreshed_at: refreshed_at.map(Timestamp),
             expires_at: refreshed_at.map(|at| Timestamp(at + 3_600_000)),

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_says_how_old_an_answer_may_be() {
+    fn request_says_how_old_an_answer_may_be() {
         assert_eq!(of("").max_age, Duration::from_secs(300));
         assert_eq!(of("max-age=60").max_age, Duration::from_secs(60));
         assert_eq!(of("Max-Age = \"7\" ").max_age, Duration::from_secs(7));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_says_where_it_is_from() {
+    fn answer_says_where_it_is_from() {
         for (source, expected) in [
             (Source::Hit, "smartcar-edge; hit"),
             (Source::Smartcar(Forwarded::Miss), "smartcar-edge; fwd=miss"),

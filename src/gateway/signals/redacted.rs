@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_not_shown() {
+    fn signals_that_are_not_a_list_are_not_shown() {
         for body in [
             "",
             "[]",

@@ -126,7 +126,7 @@ fn signal_that_is_not_to_be_kept_is_not() {
 }
 
 #[test]
-fn signal_is_asked_of_nobody_where_only_the_store_is_wanted() {
+fn signal_is_not_fetched_where_only_the_store_is_wanted() {
     let instance = reported();
     let hit = get(&instance, LOCKED, "only-if-cached");
     assert_eq!(value(&hit), true);

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_json_is_kept_to_the_byte_and_told_to_nobody() {
+    fn raw_json_is_kept_to_the_byte_and_not_logged() {
         let json: Box<RawValue> = serde_json::from_str(r#"{ "secret":1.50 }"#).unwrap();
         let raw = RawJson::from(&*json);
         assert_eq!(serde_json::to_string(&raw).unwrap(), r#"{ "secret":1.50 }"#);

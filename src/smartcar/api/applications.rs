@@ -76,7 +76,7 @@ mod tests {
     use crate::testing::{Fake, client};
 
     #[test]
-    fn an_answer_is_passed_on_to_the_byte_and_told_to_nobody() {
+    fn answer_is_passed_on_to_the_byte_and_not_logged() {
         let fake = Fake::new();
         let body = r#"{ "data":[{"id":"a-1","secret":"hush","weight":1.50}] }"#;
         for path in ["", "/a-1", "/a-1/secrets"] {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_and_what_is_no_json_are_errors() {
+    fn error_and_an_answer_without_json_are_errors() {
         let fake = Fake::new();
         fake.answer(
             "/v3/applications",

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_limit_is_an_integer_from_50_to_100() {
+    fn charge_limit_is_an_integer_from_50_to_100() {
         for good in [50, 80, 100] {
             let command = limit(&good.to_string()).unwrap();
             assert_eq!(
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_command_is_told_what_it_lacks() {
+    fn command_error_says_what_the_body_lacks() {
         for (body, what) in [
             ("{", "it is not valid JSON"),
             ("{}", "a field is missing or of the wrong type"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_endpoint_of_a_command_knows_its_kind_and_no_other_has_one() {
+    fn command_kind_is_known_for_each_endpoint_of_a_command() {
         for kind in CommandKind::ALL.iter().copied() {
             assert_eq!(CommandKind::of(kind.endpoint()), Some(kind));
         }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_on_earth_and_in_no_message() {
+    fn destination_is_on_earth_and_in_no_message() {
         let parse = |body: &str| CommandKind::SetDestination.parse(body.as_bytes());
         let place = |lat: &str, lon: &str| {
             parse(&format!(
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_without_parameters_takes_no_body_or_an_object() {
+    fn command_without_parameters_takes_no_body_or_an_object() {
         for good in ["", "{}", r#"{"data":{"tomorrow":1}}"#] {
             assert_eq!(
                 CommandKind::Lock.parse(good.as_bytes()),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_what_was_understood() {
+    fn command_is_sent_as_it_was_read() {
         for (kind, body) in [
             (
                 CommandKind::SetChargeLimit,
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_shows_whether_a_command_was_carried_out() {
+    fn evidence_shows_whether_a_command_was_carried_out() {
         let limit = Command::SetChargeLimit(Percent::new(80).unwrap());
         for (command, body, met) in [
             (&Command::Lock, r#"{"value":true}"#, Some(true)),

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn each_command_is_sent_as_documented() {
+    fn command_is_sent_as_documented() {
         let (vehicle, user) = ids();
         for (kind, path, body) in [
             (CommandKind::StartCharge, "charge/start", ""),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_an_answer_decides() {
+    fn command_outcome_is_decided_by_the_body() {
         let (vehicle, user) = ids();
         let lock = "/v3/vehicles/v-1/commands/security/lock";
         let run = |status, body: &str| {

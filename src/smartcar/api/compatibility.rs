@@ -126,7 +126,7 @@ mod tests {
     const PATH: &str = "/v3/compatible-vehicles";
 
     #[test]
-    fn the_list_is_asked_for_without_a_token_and_read() {
+    fn compatible_vehicles_are_listed_without_a_token() {
         let fake = Fake::new();
         fake.answer(
             PATH,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_list_is_unreadable() {
+    fn answer_without_a_list_is_unreadable() {
         for body in ["", "<html>", r#"{"data":{}}"#, "[]"] {
             let fake = Fake::new();
             fake.answer(PATH, 200, body);

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_read_whole() {
+    fn success_is_read_whole() {
         let execution = read(
             200,
             r#"{"data":{"id":"exec_1","type":"command-execution","attributes":{
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_a_202_decides() {
+    fn outcome_of_a_202_is_decided_by_the_body() {
         let failed = read(
             202,
             r#"{"data":{"id":"exec_1","attributes":{"status":{"value":"FAILURE"}}}}"#,
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_says_nothing_leaves_the_outcome_open() {
+    fn answer_that_says_nothing_leaves_the_outcome_open() {
         for body in [
             "",
             "<html>",

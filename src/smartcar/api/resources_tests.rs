@@ -112,7 +112,7 @@ async fn call_everything(client: &crate::Client<Fake>) {
 }
 
 #[test]
-fn every_endpoint_is_called_by_a_typed_method_as_the_table_has_it() {
+fn endpoint_is_called_by_a_typed_method_as_the_table_has_it() {
     let fake = Fake::new();
     let table = endpoints::ALL
         .iter()

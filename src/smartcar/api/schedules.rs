@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_smartcar_recorded_is_read_where_it_says_so() {
+    fn schedule_has_the_execution_that_smartcar_recorded() {
         let daily = "/v3/vehicles/v-1/charge-schedules/daily";
         let recorded = r#"{"data":{"id":"exec_3","attributes":{"status":{"value":"SUCCESS"}}}}"#;
         let (_, outcome) = create(ScheduleKind::Daily, daily, 200, recorded);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_is_removed_by_its_id() {
+    fn schedule_is_removed_by_its_id() {
         let fake = Fake::new();
         let path = "/v3/vehicles/v-1/charge-schedules/s-1";
         fake.answer(path, 204, "");

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_made_again_only_where_it_was_not_sent() {
+    fn change_is_made_again_only_where_it_was_not_sent() {
         let again = |policy: Policy, status| policy.wait(status, 0, &Chance(1.0)).is_some();
         let silence = |sent| {
             let detail = String::new();

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_answer_says_of_itself_is_readable() {
+    fn response_headers_are_readable() {
         let headers = [
             ("sc-request-id", "r-1"),
             ("sc-data-age", "2026-06-29T23:55:53Z"),

@@ -34,7 +34,7 @@ fn limit(code: &str, retry_after: Option<&str>) -> Reply {
 }
 
 #[test]
-fn a_call_goes_out_as_documented() {
+fn call_goes_out_as_documented() {
     let fake = Fake::new();
     fake.answer(SIGNALS, 200, "{}");
     let call = signals("v-1").units(UnitSystem::Imperial);
@@ -52,7 +52,7 @@ fn a_call_goes_out_as_documented() {
 }
 
 #[test]
-fn each_api_has_its_host_and_the_open_one_gets_no_token() {
+fn api_has_its_host_and_the_open_one_gets_no_token() {
     let fake = Fake::new();
     fake.answer("/v3/webhooks", 200, "{}");
     fake.answer("/v3/compatible-vehicles", 200, "{}");
@@ -75,7 +75,7 @@ fn each_api_has_its_host_and_the_open_one_gets_no_token() {
 }
 
 #[test]
-fn a_refused_token_is_replaced_once_and_the_call_made_once_more() {
+fn refused_token_is_replaced_once_and_the_call_made_once_more() {
     let fake = Fake::new();
     fake.refuse_token("token-1");
     fake.answer(LOCK, 200, "{}");
@@ -84,7 +84,7 @@ fn a_refused_token_is_replaced_once_and_the_call_made_once_more() {
 }
 
 #[test]
-fn a_hundred_calls_with_a_revoked_token_fetch_one_new_token() {
+fn hundred_calls_with_a_revoked_token_fetch_one_new_token() {
     let fake = Fake::new();
     fake.answer(SIGNALS, 200, "{}");
     let client = client(&fake);
@@ -101,7 +101,7 @@ fn a_hundred_calls_with_a_revoked_token_fetch_one_new_token() {
 }
 
 #[test]
-fn a_call_that_stays_refused_ends() {
+fn call_that_stays_refused_ends() {
     let fake = Fake::new();
     fake.answer(LOCK, 401, "");
     let answer = fake.run(client(&fake).call(&lock())).unwrap();
@@ -109,7 +109,7 @@ fn a_call_that_stays_refused_ends() {
 }
 
 #[test]
-fn a_read_is_made_again_twice_after_what_passes() {
+fn read_is_repeated_twice_after_a_passing_failure() {
     let away = |status| Reply::Answer(status, Vec::new(), String::new());
     for reply in [
         away(502),
@@ -137,7 +137,7 @@ fn a_read_is_made_again_twice_after_what_passes() {
 }
 
 #[test]
-fn what_does_not_pass_is_not_asked_again() {
+fn read_is_not_repeated_after_a_lasting_failure() {
     for status in [400, 403, 404, 409, 429, 430, 500, 501] {
         let fake = Fake::new();
         fake.answer(SIGNALS, status, "");
@@ -165,7 +165,7 @@ fn retries_stay_inside_the_deadline() {
 }
 
 #[test]
-fn a_command_is_sent_again_only_if_it_certainly_was_not_sent() {
+fn command_is_sent_again_only_if_it_certainly_was_not_sent() {
     let fake = Fake::new();
     fake.fail(LOCK, Sent::No);
     fake.answer(LOCK, 200, "{}");
@@ -187,7 +187,7 @@ fn a_command_is_sent_again_only_if_it_certainly_was_not_sent() {
 }
 
 #[test]
-fn a_slow_command_gets_its_310_seconds_and_no_more() {
+fn slow_command_gets_its_310_seconds_and_no_more() {
     let fake = Fake::new();
     let client = client(&fake);
     fake.answer(LOCK, 200, "{}");
@@ -202,7 +202,7 @@ fn a_slow_command_gets_its_310_seconds_and_no_more() {
 }
 
 #[test]
-fn a_limit_is_answered_here_until_it_is_over() {
+fn limit_is_answered_here_until_it_is_over() {
     let fake = Fake::new();
     let client = client(&fake);
     fake.reply(SIGNALS, limit("SMARTCAR_API", Some("17")));
@@ -223,7 +223,7 @@ fn a_limit_is_answered_here_until_it_is_over() {
 }
 
 #[test]
-fn a_limit_whose_body_breaks_off_is_a_limit() {
+fn limit_whose_body_breaks_off_is_a_limit() {
     let fake = Fake::new();
     let client = client(&fake);
     let headers = [("retry-after", "9"), ("x-breaks-off", "1")];
@@ -246,7 +246,7 @@ fn other_instances_share_a_limit() {
 }
 
 #[test]
-fn the_limit_of_one_vehicle_is_not_that_of_another() {
+fn limit_of_one_vehicle_is_not_that_of_another() {
     let fake = Fake::new();
     let client = client(&fake);
     fake.reply(SIGNALS, limit("VEHICLE", Some("120")));
@@ -260,7 +260,7 @@ fn the_limit_of_one_vehicle_is_not_that_of_another() {
 }
 
 #[test]
-fn a_limit_that_is_told_later_does_not_make_the_first_forgotten() {
+fn limit_that_is_reported_later_does_not_replace_the_first() {
     let fake = Fake::new();
     let client = client(&fake);
     for name in ["v-1", "v-2"] {
@@ -275,7 +275,7 @@ fn a_limit_that_is_told_later_does_not_make_the_first_forgotten() {
 }
 
 #[test]
-fn a_limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
+fn limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
     for (said, seconds) in [(None, 30), (Some("later"), 30), (Some("99999999999"), 3600)] {
         let fake = Fake::new();
         let client = client(&fake);
@@ -290,7 +290,7 @@ fn a_limit_without_a_time_holds_for_half_a_minute_and_a_lie_for_an_hour() {
 }
 
 #[test]
-fn nobody_is_told_to_come_back_in_no_seconds() {
+fn retry_after_is_never_zero() {
     let fake = Fake::new();
     let client = client(&fake);
     fake.reply(SIGNALS, limit("SMARTCAR_API", Some("1")));
@@ -310,7 +310,7 @@ fn nobody_is_told_to_come_back_in_no_seconds() {
 }
 
 #[test]
-fn every_use_of_the_token_is_accounted_for() {
+fn token_use_is_reported() {
     let fake = Fake::new();
     let headers = vec![("sc-request-id", "r-1".to_owned())];
     fake.reply(SIGNALS, Reply::Silence(Sent::Maybe));
@@ -331,7 +331,7 @@ fn every_use_of_the_token_is_accounted_for() {
 }
 
 #[test]
-fn no_error_shows_a_secret() {
+fn error_shows_no_secret() {
     let fake = Fake::new();
     fake.fail(LOCK, Sent::Maybe);
     let call = lock().body(r#"{"latitude":47.5}"#);
@@ -343,7 +343,7 @@ fn no_error_shows_a_secret() {
 }
 
 #[test]
-fn an_opened_answer_arrives_piece_by_piece() {
+fn opened_answer_arrives_piece_by_piece() {
     let fake = Fake::new();
     let body = "a".repeat(40);
     fake.answer(LOCK, 202, &body);
@@ -359,7 +359,7 @@ fn an_opened_answer_arrives_piece_by_piece() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_asked_for_again_only_where_it_was_to_be_read() {
+fn body_that_breaks_off_is_asked_for_again_only_where_it_was_to_be_read() {
     let broken = || Reply::Answer(200, vec![("x-breaks-off", String::new())], "half".into());
     let fake = Fake::new();
     fake.reply(SIGNALS, broken());
@@ -381,7 +381,7 @@ fn a_body_that_breaks_off_is_asked_for_again_only_where_it_was_to_be_read() {
 }
 
 #[test]
-fn an_opened_answer_that_tells_of_a_limit_is_remembered_and_still_readable() {
+fn limit_in_an_opened_answer_is_remembered_and_still_readable() {
     let fake = Fake::new();
     fake.reply(LOCK, limit("VEHICLE", Some("60")));
     let client = client(&fake);
@@ -398,7 +398,7 @@ fn an_opened_answer_that_tells_of_a_limit_is_remembered_and_still_readable() {
 }
 
 #[test]
-fn a_use_of_the_token_is_told_of_also_where_nobody_waits_for_the_answer() {
+fn token_use_is_reported_where_no_caller_waits() {
     let fake = Fake::new();
     fake.answer(LOCK, 200, "{}");
     let (client, call) = (client(&fake), lock());

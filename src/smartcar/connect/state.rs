@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_was_sealed_elsewhere_opens() {
+    fn state_that_was_sealed_elsewhere_opens() {
         // By Python's package cryptography: HKDF with SHA-256, salt client_test and
         // info "smartcar-edge connect state v1"; nonce 00 to 0b, AAD "state".
         let text = "01000102030405060708090a0b27c71ef4ea1fa3573c07d4870110683540d625b1184d232c\
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_as_it_was_and_shows_nothing() {
+    fn state_opens_as_it_was_sealed_and_shows_nothing() {
         let mut state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
         state.external_id = Some("somebody@example.com".to_owned());
         state.from_server = true;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_good_for_an_hour() {
+    fn state_is_good_for_an_hour() {
         let text = sealed();
         let after = |seconds| NOW.after(Duration::from_secs(seconds));
         assert_eq!(refusal(&text, "secret", after(3599)), None);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_under_another_secret_or_with_a_letter_changed_is_foreign() {
+    fn state_under_another_secret_or_with_a_letter_changed_is_foreign() {
         let text = sealed();
         let foreign = Some(InvalidState::Foreign);
         assert_eq!(refusal(&text, "other", NOW), foreign);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_sealed_for_the_store_is_no_state() {
+    fn token_that_was_sealed_for_the_store_is_not_a_state() {
         let plain = br#"{"nonce":"n","mode":"live","expires_at":1800000000000}"#;
         let value = seal::seal(seal::TOKEN, &credentials("secret"), NAME, plain).unwrap();
         let foreign = Some(InvalidState::Foreign);

@@ -16,7 +16,7 @@ fn url(query: &str) -> String {
 }
 
 #[test]
-fn the_way_there_has_what_is_documented() {
+fn connect_url_has_the_documented_parameters() {
     // By Python's urllib.parse.urlencode(…, quote_via=quote, safe='').
     let least = "https://connect.smartcar.com/oauth/authorize?response_type=code\
         &application_id=a-1\
@@ -31,7 +31,7 @@ fn the_way_there_has_what_is_documented() {
 }
 
 #[test]
-fn what_is_not_documented_is_refused() {
+fn connect_parameter_that_is_not_documented_is_refused() {
     for (query, name) in [
         ("mode=test", "mode"),
         ("mode=", "mode"),
@@ -56,7 +56,7 @@ fn what_is_not_documented_is_refused() {
 }
 
 #[test]
-fn the_user_is_read_under_both_names() {
+fn user_is_read_under_both_names() {
     let user = ConnectOutcome::User(UserId::parse("u-1").unwrap());
     for query in [
         "user_id=u-1&state=s&code=c",
@@ -83,7 +83,7 @@ fn the_user_is_read_under_both_names() {
 }
 
 #[test]
-fn an_error_is_an_error_whatever_else_is_there() {
+fn error_is_an_error_whatever_else_is_there() {
     let read = "error=access_denied&error_description=User+denied+access.&state=s&user_id=u";
     let failed = |description: Option<&str>| ConnectOutcome::Failed {
         error: "access_denied".into(),

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_of_verify_are_answered_with_openssl_s_hmac() {
+    fn verify_is_answered_in_both_versions_with_the_hmac_of_openssl() {
         // printf '%s' 0b6f3f86-5c1c-4b5e-8a52-9d4b7a5f0c11 |
         //   openssl dgst -sha256 -hmac management-token-1
         let expected = "ae082efcb9d012320280055390a83513ca44507c18760feca45887f5c982b52b";
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_that_could_be_a_delivery_is_refused() {
+    fn challenge_that_could_be_a_delivery_is_refused() {
         let long = "a".repeat(129);
         for challenge in [
             "",
@@ -150,7 +150,7 @@ mod tests {
         /// Whatever is asked for: an answer signs nothing but the challenge, and
         /// a body equal to a challenge is no delivery.
         #[test]
-        fn an_answer_is_never_the_signature_of_a_delivery(
+        fn answer_is_never_the_signature_of_a_delivery(
             text in prop_oneof!["[A-Za-z0-9._-]{0,140}", "\\PC{0,40}", "-?[0-9]{7,20}(\\.[0-9]+)?"],
         ) {
             let token = ManagementToken::new("management-token-1");
@@ -164,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn no_body_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn challenge_never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Challenge::in_body(&body);
             let _ = crate::delivery::Envelope::read(&body);
         }

@@ -159,7 +159,7 @@ mod tests {
         "triggers":[],"meta":{"deliveredAt":1782777353000}}"#;
 
     #[test]
-    fn both_layouts_tell_the_same() {
+    fn event_of_either_layout_reads_the_same() {
         let documented = Envelope::read(DOCUMENTED.as_bytes());
         let observed = Envelope::read(OBSERVED.as_bytes());
         assert_eq!(
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_shape_does_not_cost_the_others() {
+    fn field_of_another_shape_does_not_cost_the_others() {
         let body = r#"{"eventId":"e-1","eventType":7,"vehicleId":["v"],"data":{"vehicle":null,
             "user":{"id":{}}},"meta":{"mode":"Test","deliveredAt":{}}}"#;
         let envelope = Envelope::read(body.as_bytes());
@@ -202,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_shown_as_smartcar_writes_it() {
+    fn mode_is_shown_as_smartcar_writes_it() {
         assert_eq!([Mode::Live, Mode::Test].map(Mode::as_str), ["LIVE", "TEST"]);
     }
 
     #[test]
-    fn what_is_no_object_has_no_fields() {
+    fn event_that_is_not_an_object_has_no_fields() {
         for body in ["", "null", "[]", "\"x\"", "{", "{}", "\u{feff}{}"] {
             assert_eq!(
                 Envelope::read(body.as_bytes()),

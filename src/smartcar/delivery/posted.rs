@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_what_it_is_signed_as() {
+    fn posted_body_is_what_it_is_signed_as() {
         let signed = Some(SIGNED_DELIVERY);
         assert_eq!(judged(DELIVERY, signed, false), "delivery 1");
         assert_eq!(judged(DELIVERY, None, false), "SIGNATURE_MISSING");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn where_verify_has_to_be_signed_nothing_else_is_answered() {
+    fn verify_without_a_signature_is_refused_where_it_is_required() {
         let mismatch = "SIGNATURE_MISMATCH";
         assert_eq!(judged(VERIFY, None, true), "SIGNATURE_MISSING");
         assert_eq!(judged(VERIFY, Some(SIGNED_DELIVERY), true), mismatch);

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_may_be_upper_case_and_prefixed() {
+    fn signature_may_be_upper_case_and_prefixed() {
         let (token, body, signature) = VECTORS[0];
         let upper = signature.to_uppercase();
         let prefixed = format!("sha256={signature}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_found() {
+    fn signature_finds_every_flipped_bit() {
         let (token, body, signature) = VECTORS[0];
         let tokens = tokens(&[token]);
         for at in 0..body.len() {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signature_is_refused_for_a_reason() {
+    fn signature_that_is_malformed_is_refused_for_a_reason() {
         let (token, body, signature) = VECTORS[0];
         let check = |signatures: &[&[u8]]| {
             verify(body, signatures.iter().copied(), &tokens(&[token])).unwrap_err()
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_nothing_verifies() {
+    fn signature_does_not_verify_without_a_token() {
         let (_, body, signature) = VECTORS[0];
         assert_eq!(
             verify(body, [signature.as_bytes()], &[]).unwrap_err(),

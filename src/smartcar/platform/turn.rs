@@ -52,7 +52,7 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn one_task_has_it_at_a_time_and_each_gets_it() {
+    fn turn_is_held_by_one_task_at_a_time_and_reaches_each() {
         let (clock, turn) = (Fake::new(), Turn::new());
         let (inside, done) = (Cell::new(0), Cell::new(0));
         clock.run(join_all((0..10).map(|_| async {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_is_cancelled_strands_nobody() {
+    fn turn_goes_on_when_a_task_is_cancelled() {
         let (clock, turn) = (Fake::new(), Turn::new());
         let holder = async {
             let _turn = turn.take(&clock).await;

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_the_lower_case_of_group_and_name() {
+    fn code_is_the_lower_case_of_group_and_name() {
         for info in &CATALOGUE {
             assert_eq!(
                 info.code,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_signal_is_found_by_its_code() {
+    fn signal_is_found_by_its_code() {
         for info in &CATALOGUE {
             assert_eq!(signal_info(info.code), Some(info));
         }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_permission_is_one_that_smartcar_documents() {
+    fn permission_is_one_that_smartcar_documents() {
         // https://smartcar.com/docs/api-reference/permissions
         let documented = "read_battery read_charge read_charge_records read_climate \
             read_diagnostics read_engine_oil read_extended_vehicle_info read_fuel read_location \
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_can_be_shown_as_json() {
+    fn entry_can_be_shown_as_json() {
         assert_eq!(
             serde_json::to_string(signal_info("charge-chargelimits").unwrap()).unwrap(),
             r#"{"code":"charge-chargelimits","group":"Charge","name":"ChargeLimits","shape":"chargeLimits","unit":"percent","permission":"read_charge"}"#

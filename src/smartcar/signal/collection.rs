@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_holds_all_signals_or_one() {
+    fn answer_holds_all_signals_or_one() {
         let all = br#"{"data":[{"id":"a-b","attributes":{"code":"a-b"}},{"id":"c-d"}],
             "meta":{"totalCount":2},"included":{"vehicle":{"id":"v"}}}"#;
         assert_eq!(codes(&Signals::from_answer(all).unwrap()), ["a-b", "c-d"]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_holds_its_signals_wherever_its_triggers_stand() {
+    fn delivery_holds_its_signals_wherever_its_triggers_stand() {
         for body in [
             r#"{"data":{"triggers":[{"code":"a-b"}],"signals":[{"code":"a-b"}]}}"#,
             r#"{"data":{"signals":[{"code":"a-b"}]},"triggers":[{"signal":"A.B"}]}"#,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signal_is_reported_and_costs_no_sibling() {
+    fn signal_that_is_malformed_is_reported_and_costs_no_sibling() {
         let body = br#"{"data":{"signals":[null,{"code":"a-b"},{"body":{}},[7],{"code":"c-d"}]}}"#;
         let read = Signals::from_delivery(body).unwrap();
         assert_eq!(codes(&read), ["a-b", "c-d"]);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_signals_says_where_they_were_expected() {
+    fn body_without_signals_says_where_they_were_expected() {
         for body in [
             "",
             "null",

@@ -291,7 +291,7 @@ mod tests {
         "links":{"self":"https://example.invalid/signals/charge-chargerate"}}"#;
 
     #[test]
-    fn an_error_of_the_api_keeps_its_old_body() {
+    fn error_of_the_api_keeps_its_old_body() {
         let signal = signal(OF_THE_API);
         assert_eq!(signal.code, "charge-chargerate");
         assert_eq!(signal.name.as_deref(), Some("ChargeRate"));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivered_signal_reads_the_same_with_its_times_in_milliseconds() {
+    fn delivered_signal_reads_the_same_with_its_times_in_milliseconds() {
         let signal = signal(
             r#"{"code":"odometer-traveleddistance","name":"TraveledDistance","group":"Odometer",
                 "body":{"value":4711.5,"unit":"km"},"status":{"value":"SUCCESS"},
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_without_a_status_succeeds_unless_it_has_an_error() {
+    fn signal_without_a_status_succeeds_unless_it_has_an_error() {
         assert!(signal(r#"{"code":"charge-ischarging","body":{"value":true}}"#).is_success());
         let failed = signal(
             r#"{"code":"charge-ischarging","status":{"error":{"type":"PERMISSION","code":null}}}"#,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_shape_costs_only_itself() {
+    fn field_of_another_shape_costs_only_itself() {
         let signal = signal(
             r#"{"code":"wheel-tires","name":7,"group":["Wheel"],"body":"flat",
                 "status":{"value":"TOMORROW","error":"none"},
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_known_by_its_id_or_its_name_where_the_code_is_missing() {
+    fn signal_is_known_by_its_id_or_its_name_where_the_code_is_missing() {
         assert_eq!(
             signal(r#"{"id":"hvac-x","attributes":{"code":8}}"#).code,
             "hvac-x"
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_serialises_to_the_bytes_it_was_read_from() {
+    fn signal_serialises_to_the_bytes_it_was_read_from() {
         let tomorrow = r#"{ "code":"tomorrow-new", "body": {"value":1.50,"unit":"furlong"},"colour":[ 1e2 ] }"#;
         for json in [OF_THE_API, tomorrow] {
             assert_eq!(serde_json::to_string(&signal(json)).unwrap(), json);
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_line_tells_neither_place_nor_vin() {
+    fn log_line_has_neither_place_nor_vin() {
         let signal = signal(
             r#"{"code":"location-preciselocation","body":{"latitude":12.345,"longitude":54.321},
                 "vin":"WVWZZZ00000000000"}"#,

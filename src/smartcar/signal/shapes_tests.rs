@@ -16,7 +16,7 @@ fn is_other(code: &str, body: &str) {
 }
 
 #[test]
-fn a_number_has_the_unit_that_the_vehicle_gave() {
+fn number_has_the_unit_that_the_vehicle_gave() {
     for (code, body, value, unit) in [
         (
             "tractionbattery-stateofcharge",
@@ -52,7 +52,7 @@ fn a_number_has_the_unit_that_the_vehicle_gave() {
 }
 
 #[test]
-fn a_range_has_its_other_meanings() {
+fn range_has_its_other_meanings() {
     let body = r#"{"value":301,"type":"DEFAULT","unit":"km","additionalValues":[
         {"type":"RATED","value":340},7,{"type":"ESTIMATED","value":"?"}]}"#;
     with("tractionbattery-range", body, |value| {
@@ -97,7 +97,7 @@ fn booleans_and_texts_are_plain() {
 }
 
 #[test]
-fn a_place_needs_both_coordinates() {
+fn place_needs_both_coordinates() {
     let body =
         r#"{"latitude":-12.5,"longitude":130.25,"heading":"north","locationType":"LAST_PARKED"}"#;
     with("location-preciselocation", body, |value| {
@@ -192,7 +192,7 @@ fn doors_windows_and_tires_stand_in_rows_and_columns() {
 }
 
 #[test]
-fn a_trunk_tells_as_much_as_it_knows() {
+fn trunk_says_as_much_as_it_knows() {
     for (code, body, is_open, is_locked) in [
         (
             "closure-reartrunk",
@@ -217,7 +217,7 @@ fn a_trunk_tells_as_much_as_it_knows() {
 }
 
 #[test]
-fn a_capacity_has_its_source_and_its_alternatives() {
+fn capacity_has_its_source_and_its_alternatives() {
     let body = r#"{"source":"USER_SELECTED","capacity":58.5,"unit":"kWh",
         "availableCapacities":[{"capacity":58.5,"description":null},{"capacity":77}]}"#;
     with("tractionbattery-nominalcapacity", body, |value| {
@@ -286,7 +286,7 @@ fn records_come_as_they_were_written() {
 }
 
 #[test]
-fn a_body_that_does_not_fit_is_given_as_it_was_written() {
+fn body_that_does_not_fit_is_given_as_it_was_written() {
     for (code, body) in [
         ("tractionbattery-stateofcharge", r#"{"percentage":75}"#),
         ("tractionbattery-stateofcharge", r#"{"value":"75"}"#),
@@ -305,7 +305,7 @@ fn a_body_that_does_not_fit_is_given_as_it_was_written() {
 }
 
 #[test]
-fn an_unknown_signal_is_what_its_body_looks_like() {
+fn unknown_signal_is_what_its_body_looks_like() {
     for (body, expected) in [
         (r#"{"value":1,"unit":"x"}"#, "Number"),
         (r#"{"value":true}"#, "Boolean"),
@@ -332,7 +332,7 @@ fn an_unknown_signal_is_what_its_body_looks_like() {
 }
 
 #[test]
-fn no_body_is_no_value() {
+fn value_needs_a_body() {
     for json in [
         r#"{"code":"charge-voltage"}"#,
         r#"{"code":"charge-voltage","body":null}"#,
@@ -347,7 +347,7 @@ fn no_body_is_no_value() {
 }
 
 #[test]
-fn a_log_line_of_a_value_tells_neither_place_nor_vin() {
+fn log_line_of_a_value_has_neither_place_nor_vin() {
     for (code, body) in [
         (
             "location-preciselocation",

@@ -86,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_written_as_it_was_read() {
+    fn status_is_written_as_it_was_read() {
         for text in ["SUCCESS", "ERROR", "UNAVAILABLE", "TOMORROW"] {
             assert_eq!(SignalStatus::from(Cow::Borrowed(text)).as_str(), text);
         }
     }
 
     #[test]
-    fn an_error_keeps_what_can_be_read() {
+    fn error_keeps_what_can_be_read() {
         let status = r#"{"error":{"type":["?"],"code":"ASLEEP","title":"Asleep","resolution":{"type":null}}}"#;
         let error = SignalError::read(&Fields::read(status).unwrap()).unwrap();
         assert_eq!(

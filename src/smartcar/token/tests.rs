@@ -24,7 +24,7 @@ fn get(fake: &Fake, cache: &TokenCache) -> AccessToken {
 }
 
 #[test]
-fn the_request_is_a_form_with_the_credentials_in_its_body() {
+fn request_is_a_form_with_the_credentials_in_its_body() {
     let fake = Fake::new();
     get(&fake, &tokens());
     let request = fake.requests().remove(0);
@@ -38,7 +38,7 @@ fn the_request_is_a_form_with_the_credentials_in_its_body() {
 }
 
 #[test]
-fn a_token_is_fresh_until_thirty_seconds_before_it_expires() {
+fn token_is_fresh_until_thirty_seconds_before_it_expires() {
     let times = Times::new(Timestamp(0), Duration::from_secs(3600));
     assert_eq!(times.stale_from, Timestamp(3_570_000));
     assert_eq!(times.early_from, Timestamp(2_700_000));
@@ -46,7 +46,7 @@ fn a_token_is_fresh_until_thirty_seconds_before_it_expires() {
 }
 
 #[test]
-fn a_short_lived_token_is_used_for_nine_tenths_and_refreshed_from_half_its_life() {
+fn short_lived_token_is_used_for_nine_tenths_and_refreshed_from_half_its_life() {
     let times = Times::new(Timestamp(0), Duration::from_secs(100));
     assert_eq!(times.stale_from, Timestamp(90_000));
     assert_eq!(times.early_from, Timestamp(50_000));
@@ -58,7 +58,7 @@ fn a_short_lived_token_is_used_for_nine_tenths_and_refreshed_from_half_its_life(
 }
 
 #[test]
-fn the_life_of_a_token_begins_before_it_was_asked_for() {
+fn life_of_a_token_begins_before_it_was_asked_for() {
     let fake = Fake::new();
     fake.latency(Duration::from_secs(4));
     let (before, cache) = (fake.now(), tokens());
@@ -73,7 +73,7 @@ fn the_life_of_a_token_begins_before_it_was_asked_for() {
 }
 
 #[test]
-fn nobody_refreshes_before_the_early_time_and_everybody_soon_after() {
+fn early_refresh_never_comes_before_its_time_and_always_soon_after() {
     let times = Times::new(Timestamp(0), Duration::from_secs(3600));
     let at = |seconds: u64, chance| {
         let now = Timestamp(0).after(Duration::from_secs(seconds));
@@ -88,7 +88,7 @@ fn nobody_refreshes_before_the_early_time_and_everybody_soon_after() {
 }
 
 #[test]
-fn what_has_expired_is_not_used_for_another_millisecond() {
+fn token_that_has_expired_is_not_used_for_another_millisecond() {
     let (fake, cache) = (Fake::new(), tokens());
     let (millisecond, cache) = (Duration::from_millis(1), &cache.0);
     let times = fake.run(cache.find(&fake)).unwrap().times;
@@ -118,7 +118,7 @@ fn refused_credentials_are_shown_again_when_their_minute_is_over() {
 }
 
 #[test]
-fn a_thousand_cold_callers_make_one_request() {
+fn thousand_cold_callers_make_one_request() {
     let (fake, cache) = (Fake::new(), tokens());
     let got = fake.run(join_all((0..1000).map(|_| cache.get(&fake))));
     assert!(got.iter().all(Result::is_ok));
@@ -149,7 +149,7 @@ fn sixteen_cold_instances_make_at_most_two_requests() {
 }
 
 #[test]
-fn a_day_of_steady_traffic_on_sixteen_instances_makes_at_most_34_requests() {
+fn day_of_steady_traffic_on_sixteen_instances_makes_at_most_34_requests() {
     for (pause, calls) in [
         (Duration::from_secs(20), 4320),
         (Duration::from_secs(3), 28_800),
@@ -203,7 +203,7 @@ fn ten_minutes_without_the_identity_server_fail_no_call() {
 }
 
 #[test]
-fn an_early_refresh_runs_after_the_answer() {
+fn early_refresh_runs_after_the_answer() {
     let (fake, cache) = (Fake::new(), tokens());
     let old = get(&fake, &cache);
     fake.advance(MINUTE * 50);
@@ -224,7 +224,7 @@ fn instances_that_live_for_one_call_refresh_early_too() {
 }
 
 #[test]
-fn a_failed_early_refresh_is_tried_again_after_half_a_minute_or_so() {
+fn failed_early_refresh_is_tried_again_after_half_a_minute_or_so() {
     let (fake, cache) = (Fake::new(), tokens());
     get(&fake, &cache);
     fake.advance(MINUTE * 50);
@@ -260,7 +260,7 @@ fn early_refreshes_that_fail_are_half_a_minute_apart_more_or_less_a_quarter() {
 }
 
 #[test]
-fn without_a_store_one_call_of_many_refreshes_early() {
+fn early_refresh_without_a_store_is_one_call_of_many() {
     let (fake, cache) = (Fake::new(), tokens());
     fake.break_store();
     get(&fake, &cache);
@@ -317,7 +317,7 @@ fn wrong_credentials_name_the_variables_and_not_the_secret() {
 }
 
 #[test]
-fn a_corrected_secret_is_tried_at_once() {
+fn corrected_secret_is_tried_at_once() {
     let fake = Fake::new();
     fake.reply(
         "/oauth2/token",
@@ -334,7 +334,7 @@ fn a_corrected_secret_is_tried_at_once() {
 }
 
 #[test]
-fn an_identity_server_that_is_away_for_a_moment_is_asked_again() {
+fn identity_server_that_is_away_for_a_moment_is_asked_again() {
     for reply in [
         Reply::Silence(Sent::Maybe),
         Reply::Answer(503, Vec::new(), String::new()),
@@ -352,7 +352,7 @@ fn an_identity_server_that_is_away_for_a_moment_is_asked_again() {
 }
 
 #[test]
-fn an_answer_that_is_no_token_is_an_error() {
+fn answer_without_a_token_is_an_error() {
     for body in [
         "",
         "<html>",
@@ -373,7 +373,7 @@ fn an_answer_that_is_no_token_is_an_error() {
 }
 
 #[test]
-fn without_credentials_nothing_is_asked() {
+fn token_is_not_requested_without_credentials() {
     let fake = Fake::new();
     let cache = TokenCache::new(credentials(""), "https://iam.example.com");
     let error = fake.run(cache.get(&fake)).unwrap_err();
@@ -390,7 +390,7 @@ fn another_instance_finds_the_token_in_the_store() {
 }
 
 #[test]
-fn the_store_holds_nothing_that_shows_the_token_or_the_secret() {
+fn store_holds_nothing_that_shows_the_token_or_the_secret() {
     let fake = Fake::new();
     let token = get(&fake, &tokens());
     assert!(!fake.stored().is_empty());
@@ -409,7 +409,7 @@ fn the_store_holds_nothing_that_shows_the_token_or_the_secret() {
 }
 
 #[test]
-fn whatever_stands_in_the_store_is_a_miss_at_worst() {
+fn token_store_with_any_content_is_a_miss_at_worst() {
     for garbage in [&b""[..], b"garbage", &[1; 40], &[0xff; 200]] {
         let fake = Fake::new();
         get(&fake, &tokens());
@@ -420,7 +420,7 @@ fn whatever_stands_in_the_store_is_a_miss_at_worst() {
 }
 
 #[test]
-fn a_store_that_is_down_does_not_cost_the_token() {
+fn store_that_is_down_does_not_cost_the_token() {
     let (fake, cache) = (Fake::new(), tokens());
     fake.break_store();
     get(&fake, &cache);
@@ -429,7 +429,7 @@ fn a_store_that_is_down_does_not_cost_the_token() {
 }
 
 #[test]
-fn a_caller_that_gives_up_strands_nobody() {
+fn caller_that_gives_up_strands_no_other() {
     let (fake, cache) = (Fake::new(), tokens());
     fake.run(async {
         let leader = std::pin::pin!(cache.get(&fake));
@@ -717,7 +717,7 @@ fn failure_of_a_clock_that_was_ahead_is_not_repeated() {
 }
 
 #[test]
-fn a_refused_token_is_forgotten_and_a_newer_one_is_not() {
+fn refused_token_is_forgotten_and_a_newer_one_is_not() {
     let (fake, cache) = (Fake::new(), tokens());
     let old = get(&fake, &cache);
     fake.run(cache.refused(&fake, &old));
@@ -730,7 +730,7 @@ fn a_refused_token_is_forgotten_and_a_newer_one_is_not() {
 }
 
 #[test]
-fn in_the_last_seconds_an_old_token_is_better_than_none() {
+fn token_in_its_last_seconds_is_better_than_none() {
     let (fake, cache) = (Fake::new(), tokens());
     let token = get(&fake, &cache);
     fake.identity_is_away(true);
@@ -741,7 +741,7 @@ fn in_the_last_seconds_an_old_token_is_better_than_none() {
 }
 
 #[test]
-fn a_refusal_is_remembered_without_a_store_too() {
+fn refusal_is_remembered_without_a_store_too() {
     let (fake, cache) = (Fake::new(), tokens());
     fake.break_store();
     fake.answer("/oauth2/token", 401, r#"{"error":"invalid_client"}"#);
@@ -750,7 +750,7 @@ fn a_refusal_is_remembered_without_a_store_too() {
 }
 
 #[test]
-fn a_straggler_s_refusal_costs_the_new_token_neither_here_nor_elsewhere() {
+fn straggler_s_refusal_costs_the_new_token_neither_here_nor_elsewhere() {
     let (fake, cache) = (Fake::new(), tokens());
     let old = get(&fake, &cache);
     fake.run(cache.refused(&fake, &old));
@@ -764,7 +764,7 @@ fn a_straggler_s_refusal_costs_the_new_token_neither_here_nor_elsewhere() {
 }
 
 #[test]
-fn one_early_refresh_does_not_stay_the_only_one() {
+fn early_refresh_does_not_stay_the_only_one() {
     let (fake, cache) = (Fake::new(), tokens());
     get(&fake, &cache);
     for requests in 2..5 {
@@ -775,7 +775,7 @@ fn one_early_refresh_does_not_stay_the_only_one() {
 }
 
 #[test]
-fn the_status_tells_since_when_until_when_and_what_failed_last() {
+fn token_status_has_both_times_and_the_last_failure() {
     let fake = Fake::new();
     let cache = tokens();
     assert_eq!(

@@ -428,7 +428,7 @@ pub(crate) async fn outbox_pause_of_a_clock_ahead_is_over(stage: &Stage<impl Eng
     assert!(store.ready_sinks(now).await.unwrap().is_empty());
 }
 
-pub(crate) async fn outbox_has_nothing_for_a_sink_that_is_off_until_it_is_configured_anew(
+pub(crate) async fn outbox_has_nothing_for_a_sink_that_is_off_until_it_is_configured_again(
     stage: &Stage<impl Engine>,
 ) {
     let (store, now) = (stage.instance(), stage.clock.now());

@@ -29,7 +29,7 @@ fn get(connection: &str) -> Result<Connection, Error> {
 }
 
 #[test]
-fn a_connection_is_read() {
+fn connection_is_read() {
     let connection = get(CONNECTION).unwrap();
     assert_eq!(connection.id, id());
     assert_eq!(connection.vehicle_id.unwrap().as_str(), "v-1");
@@ -48,7 +48,7 @@ fn a_connection_is_read() {
 }
 
 #[test]
-fn a_log_line_tells_no_vin() {
+fn log_line_has_no_vin() {
     let line = format!("{:?}", get(CONNECTION).unwrap());
     assert!(line.contains("c-1") && !line.contains("KNA"), "{line}");
     assert!(!line.contains("example.org"), "{line}");
@@ -60,7 +60,7 @@ fn a_log_line_tells_no_vin() {
 }
 
 #[test]
-fn the_user_is_found_in_either_place_and_an_odd_one_is_not_passed_over() {
+fn user_is_found_in_either_place_and_an_odd_one_is_not_skipped() {
     let only = r#"{"id":"c-1","attributes":{"user":{"id":"u-1"}}}"#;
     let connection = get(only).unwrap();
     assert_eq!(connection.user_id.unwrap().as_str(), "u-1");
@@ -75,7 +75,7 @@ fn the_user_is_found_in_either_place_and_an_odd_one_is_not_passed_over() {
 }
 
 #[test]
-fn a_filter_is_sent_encoded() {
+fn filter_is_sent_encoded() {
     let fake = Fake::new();
     fake.answer("/v3/connections", 200, r#"{"data":[]}"#);
     let filter = ConnectionFilter {

@@ -55,7 +55,7 @@ fn complaint(items: &[Result<String, String>]) -> &str {
 }
 
 #[test]
-fn a_page_is_asked_for_by_number_and_size_and_read() {
+fn page_is_asked_for_by_number_and_size_and_read() {
     let fake = Fake::new();
     let rest = meta(3, 2, 9) + &links("\"n\"");
     fake.answer(PATH, 200, &page(&["c-1", "c-2"], &rest));
@@ -82,7 +82,7 @@ fn a_page_is_asked_for_by_number_and_size_and_read() {
 }
 
 #[test]
-fn all_pages_are_told_and_no_more_are_asked_for() {
+fn pages_are_all_listed_and_no_more_are_fetched() {
     // Each way in which a page can tell that it is the last one.
     let first = page(&["a", "b"], &(meta(1, 2, 3) + &links("\"n\"")));
     let last = page(&["c"], &(meta(2, 2, 3) + &links("null")));
@@ -98,7 +98,7 @@ fn all_pages_are_told_and_no_more_are_asked_for() {
 }
 
 #[test]
-fn a_list_goes_on_from_where_it_is_told() {
+fn list_goes_on_from_the_given_page() {
     let fake = Fake::new();
     let first = PageRequest {
         number: 4,
@@ -115,7 +115,7 @@ fn a_list_goes_on_from_where_it_is_told() {
 }
 
 #[test]
-fn a_server_that_tells_the_same_page_for_ever_is_not_believed() {
+fn server_that_repeats_a_page_for_ever_is_not_believed() {
     // It ignores the number that is asked for, and says so …
     let same = page(&["a"], &(meta(1, 1, 9) + &links("\"n\"")));
     let (items, requests) = listed(&[same]);
@@ -128,7 +128,7 @@ fn a_server_that_tells_the_same_page_for_ever_is_not_believed() {
 }
 
 #[test]
-fn a_list_without_an_end_is_given_up() {
+fn list_without_an_end_is_given_up() {
     let pages: Vec<_> = (1..=MOST_PAGES + 9)
         .map(|number| page(&[&format!("c-{number}")], &links("\"n\"")))
         .collect();
@@ -144,7 +144,7 @@ fn a_list_without_an_end_is_given_up() {
 }
 
 #[test]
-fn a_total_that_does_not_fit_neither_cuts_the_list_nor_prolongs_it() {
+fn total_that_does_not_fit_neither_cuts_the_list_nor_prolongs_it() {
     // Connections are made and ended while they are listed.
     let first = page(&["a", "b"], &(meta(1, 2, 0) + &links("\"n\"")));
     let last = page(&["c"], &(meta(2, 2, 4_000_000_000) + &links("null")));
@@ -158,7 +158,7 @@ fn a_total_that_does_not_fit_neither_cuts_the_list_nor_prolongs_it() {
 }
 
 #[test]
-fn an_item_that_cannot_be_read_costs_no_other() {
+fn item_that_cannot_be_read_costs_no_other() {
     let rest = meta(1, 4, 4) + &links("null");
     let odd = page(&["a", "../b", "c"], &rest).replacen("[{", "[7,{", 1);
     let (items, _) = listed(std::slice::from_ref(&odd));
@@ -191,7 +191,7 @@ fn an_item_that_cannot_be_read_costs_no_other() {
 }
 
 #[test]
-fn an_error_ends_the_list_and_is_told_once() {
+fn error_ends_the_list_and_is_reported_once() {
     let fake = Fake::new();
     fake.answer(PATH, 200, &page(&["a"], &links("\"n\"")));
     let limited = Reply::Answer(
@@ -218,7 +218,7 @@ fn an_error_ends_the_list_and_is_told_once() {
 }
 
 #[test]
-fn a_page_is_fetched_when_its_first_item_is_taken() {
+fn page_is_fetched_when_its_first_item_is_taken() {
     let fake = Fake::new();
     fake.answer(PATH, 200, &page(&["a", "b"], &links("\"n\"")));
     let client = client(&fake);
@@ -263,7 +263,7 @@ fn anything() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_a_server_says_the_list_ends(pages in prop::collection::vec(anything(), 1..6)) {
+    fn list_ends_whatever_a_server_says(pages in prop::collection::vec(anything(), 1..6)) {
         let (items, requests) = listed(&pages);
         // The last page is repeated, so one more than there are is asked for at most.
         prop_assert!(requests <= pages.len() + 1, "{items:?}");

@@ -44,7 +44,7 @@ fn create(status: u16, body: &str) -> Result<Answer<Subscribed>, Error> {
 }
 
 #[test]
-fn a_vehicle_that_is_subscribed_already_is_a_success() {
+fn vehicle_that_is_subscribed_already_is_a_success() {
     let started = create(202, r#"{"meta":{"message":"it is being done"}}"#).unwrap();
     assert_eq!(started.value, Subscribed::InProgress);
     let already = create(409, r#"{"errors":[{"status":"409","type":"VALIDATION"}]}"#).unwrap();
@@ -59,7 +59,7 @@ fn a_vehicle_that_is_subscribed_already_is_a_success() {
 }
 
 #[test]
-fn a_subscription_is_read_and_removed() {
+fn subscription_is_read_and_removed() {
     let fake = Fake::new();
     let written = subscription("s-1", "w-1", "v-1");
     let path = "/v3/subscriptions/s-1";
@@ -98,7 +98,7 @@ fn a_subscription_is_read_and_removed() {
 }
 
 #[test]
-fn a_filter_is_sent() {
+fn filter_is_sent() {
     let fake = Fake::new();
     fake.answer(PATH, 200, r#"{"data":[]}"#);
     let (webhook, user, vehicle) = ids();
@@ -141,7 +141,7 @@ fn find(pages: &[&[String]]) -> Result<Option<String>, Error> {
 }
 
 #[test]
-fn a_subscription_is_found_by_its_webhook_and_vehicle() {
+fn subscription_is_found_by_its_webhook_and_vehicle() {
     let right = || subscription("s-1", "w-1", "v-1");
     // A server that ignores the filters tells of others too.
     let others = || {

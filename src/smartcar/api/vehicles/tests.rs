@@ -20,7 +20,7 @@ fn options() -> SignalOptions {
 }
 
 #[test]
-fn a_vehicle_is_read() {
+fn vehicle_is_read() {
     let fake = Fake::new();
     fake.answer("/v3/vehicles/v-1", 200, &format!(r#"{{"data":{VEHICLE}}}"#));
     let answer = fake.run(client(&fake).get_vehicle(&vehicle())).unwrap();
@@ -42,7 +42,7 @@ fn a_vehicle_is_read() {
 }
 
 #[test]
-fn what_smartcar_does_not_tell_yet_or_tells_oddly_is_kept_or_missing() {
+fn vehicle_with_new_or_odd_fields_is_read() {
     let fake = Fake::new();
     fake.answer(
         "/v3/vehicles/v-1",
@@ -59,7 +59,7 @@ fn what_smartcar_does_not_tell_yet_or_tells_oddly_is_kept_or_missing() {
 }
 
 #[test]
-fn a_vehicle_that_is_not_there_is_an_error_and_so_is_an_answer_without_one() {
+fn vehicle_that_is_not_there_is_an_error_and_so_is_an_answer_without_one() {
     let get = |status, body: &str| {
         let fake = Fake::new();
         fake.answer("/v3/vehicles/v-1", status, body);
@@ -137,7 +137,7 @@ fn signals_are_asked_for_on_behalf_of_a_user_and_read_with_their_headers() {
 }
 
 #[test]
-fn no_signals_are_no_error_and_no_list_is_one() {
+fn signals_can_be_empty_but_not_missing() {
     let list = |body: &str| {
         let fake = Fake::new();
         fake.answer("/v3/vehicles/v-1/signals", 200, body);
@@ -157,7 +157,7 @@ fn no_signals_are_no_error_and_no_list_is_one() {
 }
 
 #[test]
-fn one_signal_is_read() {
+fn signal_is_read() {
     let fake = Fake::new();
     let path = "/v3/vehicles/v-1/signals/charge-voltage";
     fake.answer(path, 200, &format!(r#"{{"data":{SIGNAL}}}"#));

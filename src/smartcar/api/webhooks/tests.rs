@@ -9,7 +9,7 @@ const WEBHOOK: &str = r#"{"id":"w-1","type":"webhook","attributes":{"name":"Nigh
     "meta":{"createdAt":"2026-07-04T09:30:15Z"}}"#;
 
 #[test]
-fn a_webhook_is_read() {
+fn webhook_is_read() {
     let fake = Fake::new();
     fake.answer("/v3/webhooks/w-1", 200, &format!(r#"{{"data":{WEBHOOK}}}"#));
     let id = WebhookId::parse("w-1").unwrap();
@@ -53,7 +53,7 @@ fn a_webhook_is_read() {
 }
 
 #[test]
-fn a_filter_is_sent_encoded() {
+fn filter_is_sent_encoded() {
     let fake = Fake::new();
     fake.answer("/v3/webhooks", 200, &format!(r#"{{"data":[{WEBHOOK}]}}"#));
     let filter = WebhookFilter {
@@ -77,7 +77,7 @@ fn a_filter_is_sent_encoded() {
 }
 
 #[test]
-fn a_webhook_that_is_not_there_is_an_error() {
+fn webhook_that_is_not_there_is_an_error() {
     let fake = Fake::new();
     let missing = r#"{"errors":[{"status":"404","type":"RESOURCE_NOT_FOUND"}]}"#;
     fake.answer("/v3/webhooks/w-1", 404, missing);

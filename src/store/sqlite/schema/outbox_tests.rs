@@ -52,7 +52,7 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_came_before_the_relay_ever_ran_waits_for_every_sink() {
+fn outbox_keeps_events_from_before_the_first_run_for_every_sink() {
     let database = database();
     deliver(&database, "e-1", "VEHICLE_STATE", "LIVE", &json!({}));
     deliver(&database, "e-2", "VEHICLE_ERROR", "LIVE", &json!({}));
@@ -88,7 +88,7 @@ fn what_came_before_the_relay_ever_ran_waits_for_every_sink() {
 }
 
 #[test]
-fn a_sink_gets_the_types_vehicles_and_modes_it_wants() {
+fn sink_gets_the_types_vehicles_and_modes_it_wants() {
     let database = database();
     let list = |item: &str| json!([item]).to_string();
     configure(
@@ -118,7 +118,7 @@ fn a_sink_gets_the_types_vehicles_and_modes_it_wants() {
 }
 
 #[test]
-fn who_wants_changes_gets_the_states_that_change_something() {
+fn sink_that_wants_changes_gets_the_states_that_change_something() {
     let database = database();
     configure(&database, &json!([{"name": "a", "changedOnly": 1}]));
     let deliver_state = |event: &str, mode: &str, signals: &Value| {
@@ -196,7 +196,7 @@ fn changed_only_knows_what_was_delivered_before_the_migration() {
 }
 
 #[test]
-fn an_event_that_is_forgotten_waits_for_nobody() {
+fn outbox_drops_an_event_with_its_delivery() {
     let database = database();
     configure(&database, &json!([{"name": "a"}]));
     deliver(&database, "e-1", "VEHICLE_STATE", "LIVE", &json!({}));

@@ -122,7 +122,7 @@ fn delivery_is_stored_once_and_the_second_one_changes_nothing() {
 }
 
 #[test]
-fn every_order_of_six_updates_ends_in_the_same_state() {
+fn updates_end_in_the_same_state_in_every_order_of_six() {
     let updates = [
         (10, percent(50, 100, 200)),
         (20, percent(51, 100, 210)),
@@ -252,7 +252,7 @@ fn fetched_and_delivered_signals_end_in_the_same_state_in_every_order() {
 }
 
 #[test]
-fn a_car_whose_clock_is_ahead_does_not_freeze_its_signals() {
+fn car_whose_clock_is_ahead_does_not_freeze_its_signals() {
     let database = database();
     let tomorrow = 1_800_086_400_000;
     deliver(
@@ -273,7 +273,7 @@ fn a_car_whose_clock_is_ahead_does_not_freeze_its_signals() {
 }
 
 #[test]
-fn whatever_was_signed_is_stored() {
+fn delivery_that_was_signed_is_stored_whatever_it_holds() {
     let database = database();
     for (index, body) in [
         "",
@@ -309,7 +309,7 @@ fn whatever_was_signed_is_stored() {
 }
 
 #[test]
-fn a_test_event_changes_nothing() {
+fn test_event_changes_nothing() {
     let database = database();
     deliver(
         &database,
@@ -325,7 +325,7 @@ fn a_test_event_changes_nothing() {
 }
 
 #[test]
-fn a_vehicle_keeps_what_a_later_delivery_does_not_say() {
+fn vehicle_keeps_what_a_later_delivery_does_not_say() {
     let database = database();
     deliver(&database, "e-1", "LIVE", 10, &state(json!([])));
     deliver(
@@ -351,7 +351,7 @@ fn a_vehicle_keeps_what_a_later_delivery_does_not_say() {
 }
 
 #[test]
-fn an_error_is_open_until_its_newest_word_is_resolved_in_any_order() {
+fn error_is_open_until_its_newest_report_is_resolved_in_any_order() {
     let reported = |state: &str| {
         json!({"data": {"errors": [
             {"type": "VEHICLE_STATE", "code": "UNREACHABLE", "state": state, "signals": ["A.B", {"code": "c"}]},
@@ -541,7 +541,7 @@ fn signal_whose_value_loses_is_as_fresh_as_the_newest_report_and_keeps_its_rank(
 }
 
 #[test]
-fn value_that_was_observed_nobody_knows_when_is_replaced_by_the_next_retrieval() {
+fn value_that_was_observed_at_an_unknown_time_is_replaced_by_the_next_retrieval() {
     for unknown in [json!(0), Value::Null] {
         let database = database();
         let hour = 3_600_000;
@@ -607,7 +607,7 @@ fn error_that_is_delivered_again_after_its_end_does_not_stay_open() {
 }
 
 #[test]
-fn an_action_is_lost_and_its_key_free_when_the_code_says_so_too() {
+fn action_is_lost_and_its_key_free_when_the_code_says_so_too() {
     let begin = "INSERT INTO action (id, kind, path, caller, fingerprint, claim, is_exclusive,
             started_at, outcome)
         VALUES (?1, 'k', '/', 'c', 'f', 'claim', 0, ?2, 'running') ON CONFLICT DO NOTHING";
