@@ -49,10 +49,10 @@ natives:
 build: app natives ## Builds the components, the embedded host and the simulator
 
 up: build ## Runs the app against the simulator and prints what to try
-	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec sh scripts/up.sh
+	@PORT="$(PORT)" SIMULATOR_PORT="$(SIMULATOR_PORT)" exec target/debug/dev up
 
 example: build components ## Locks a simulated car by an app of a few lines (examples/night-lock)
-	@sh scripts/example.sh
+	@target/debug/dev example
 
 test: build components probes ## Builds and runs every test
 	@$(TEST)
@@ -64,7 +64,7 @@ openapi: ## Writes src/gateway/openapi.json from the routes
 	@cargo run --locked --quiet -p openapi -- src/gateway/openapi.json
 
 conformance: build ## Asks the app for all that /openapi.json says and more: make conformance CONFORMANCE_SECONDS=600
-	@CONFORMANCE_SECONDS="$(CONFORMANCE_SECONDS)" exec sh scripts/conformance.sh
+	@CONFORMANCE_SECONDS="$(CONFORMANCE_SECONDS)" EDGE_HOST=embedded exec target/debug/dev conformance
 
 wrk:
 	@command -v wrk >/dev/null || { echo "make bench needs wrk (https://github.com/wg/wrk), which is not on PATH" >&2; exit 1; }

@@ -1,7 +1,7 @@
 //! A host that serves a manifest on a free port, with a state of its own.
 
 use crate::{deliveries::TOKEN, repository};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use serde_json::Value;
 use std::{
     fs::File,
@@ -20,18 +20,14 @@ pub const KEY: &str = "bench-key";
 const KEYS: &str = r#"[{"name":"bench","scopes":["*"],
     "sha256":"b0962662e937d44c699c8305d90cbf190b3150c59b13863d1380b5cc3c711bb7"}]"#;
 
-/// Which host scripts/host.sh takes.
+/// The host that `EDGE_HOST` chooses.
 ///
 /// # Errors
-/// The script cannot be run.
+/// It is not there.
 pub fn name() -> Result<&'static str> {
-    let output = Command::new("sh")
-        .args(["scripts/host.sh", "--which"])
-        .current_dir(repository())
-        .output()?;
-    Ok(match output.stdout.trim_ascii() {
-        b"spin" => "Spin",
-        _ => "the embedded host (`host`)",
+    Ok(match support::Host::chosen().map_err(Error::msg)? {
+        support::Host::Spin => "Spin",
+        support::Host::Embedded => "the embedded host (`host`)",
     })
 }
 
@@ -44,7 +40,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts the host of scripts/host.sh with a manifest of this repository.
+    /// Starts the host that `EDGE_HOST` chooses with a manifest of this repository.
     ///
     /// # Errors
     /// It did not start; with what it said.
@@ -57,9 +53,9 @@ impl Host {
     /// # Errors
     /// It did not start; with what it said.
     pub fn start_with(manifest: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        let host = support::Host::chosen().map_err(Error::msg)?;
         Self::run(|address, state| {
-            let mut command = Command::new("sh");
-            command.args(["scripts/host.sh", manifest, address, state]);
+            let mut command = host.command(manifest.as_ref(), address, state.as_ref());
             command.envs(variables.iter().copied());
             command
         })

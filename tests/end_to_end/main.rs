@@ -18,7 +18,6 @@ mod deliveries;
 mod durability;
 mod failures;
 mod figures;
-mod make_up;
 mod middleware;
 mod nodes;
 mod npm_client;

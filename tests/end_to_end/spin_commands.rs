@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
-use support::{Process, eventually, free_address, repository, send, try_send};
+use support::{Host, Process, eventually, free_address, repository, send, try_send};
 use tempfile::TempDir;
 
 /// What the documents say of `spin`. A block is to be typed as it is; what stands in a
@@ -140,12 +140,7 @@ fn read(file: &str, text: &str, found: &mut Vec<Documented>) {
 
 /// Whether there is a Spin to run them on.
 fn is_there() -> bool {
-    let which = Command::new("sh")
-        .current_dir(repository())
-        .args(["scripts/host.sh", "--which"])
-        .output()
-        .unwrap();
-    let is_there = which.stdout == b"spin\n";
+    let is_there = Host::chosen() == Ok(Host::Spin);
     if !is_there {
         eprintln!("skipped: there is no Spin 4.1 or later on PATH, or EDGE_HOST is not spin");
     }

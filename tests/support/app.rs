@@ -6,8 +6,10 @@ use crate::{
     database::Database,
     delivery::post_delivery,
     eventually,
+    host::Host,
     key_value::KeyValue,
-    process::{Process, free_address, repository},
+    process::{Process, free_address},
+    variables::with_connect,
 };
 use serde_json::Value;
 use simulator::{FIRST_USER, FIRST_VEHICLE};
@@ -15,7 +17,6 @@ use std::{
     collections::BTreeMap,
     io::Read,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
 };
 use tempfile::TempDir;
@@ -64,23 +65,10 @@ impl App {
     pub fn start_with(options: Options) -> Self {
         let smartcar = Smartcar::start(options.simulator);
         let address = free_address();
-        let mut variables = BTreeMap::from([
-            ("SMARTCAR_CLIENT_ID", simulator::CLIENT_ID.to_owned()),
-            (
-                "SMARTCAR_CLIENT_SECRET",
-                simulator::CLIENT_SECRET.to_owned(),
-            ),
-            ("SMARTCAR_IAM_ORIGIN", smartcar.origin()),
-            ("SMARTCAR_VEHICLE_ORIGIN", smartcar.origin()),
-            ("SMARTCAR_MANAGEMENT_ORIGIN", smartcar.origin()),
-            ("SMARTCAR_COMPATIBILITY_ORIGIN", smartcar.origin()),
-            ("SMARTCAR_CONNECT_ORIGIN", smartcar.origin()),
-            ("SMARTCAR_APPLICATION_ID", simulator::APPLICATION.to_owned()),
-            (
-                "CONNECT_REDIRECT_URI",
-                format!("http://{address}/connect/callback"),
-            ),
-            ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN.to_owned()),
+        let app = format!("http://{address}");
+        let mut variables: BTreeMap<_, _> =
+            with_connect(&smartcar.origin(), &app).into_iter().collect();
+        variables.extend([
             ("API_KEYS", KEYS.to_owned()),
             // Fixtures are as old as they are.
             ("SIGNALS_MAX_AGE", "1000000000".to_owned()),
@@ -105,13 +93,12 @@ impl App {
 
     /// Starts it, on the same address and the same store as before.
     pub fn run(&mut self) {
-        let mut command = Command::new("sh");
-        command
-            .current_dir(repository())
-            .args(["scripts/host.sh", "spin.toml", &self.address])
-            .arg(self.state.path());
+        let host = Host::chosen().unwrap();
+        let manifest = Path::new("spin.toml");
+        let mut command = host.command(manifest, &self.address, self.state.path());
         if let Some(file) = &self.runtime_config {
-            command.env("RUNTIME_CONFIG", file);
+            assert_eq!(host, Host::Spin, "the embedded host has no runtime config");
+            command.arg("--runtime-config-file").arg(file);
         }
         for (name, value) in &self.variables {
             command.env(format!("SPIN_VARIABLE_{name}"), value);

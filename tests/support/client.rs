@@ -99,6 +99,11 @@ pub fn try_send(
     })
 }
 
+/// Whether a URL is answered with 200.
+pub fn answers(url: &str) -> bool {
+    try_send("GET", url, &[], b"").is_ok_and(|answer| answer.status == 200)
+}
+
 /// Sends a request and gives back the answer's status and headers as soon as they
 /// are there, and the body to be read from.
 pub(crate) fn open(

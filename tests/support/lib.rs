@@ -15,6 +15,7 @@ mod app;
 mod client;
 mod database;
 mod delivery;
+mod host;
 mod key_value;
 mod manifest;
 mod process;
@@ -22,18 +23,21 @@ mod redis;
 mod sink;
 mod smartcar;
 mod up;
+mod variables;
 
 pub use app::{App, KEY, KEYS, Options};
-pub use client::{Answer, cache_status, edge, raw, send, try_send};
+pub use client::{Answer, answers, cache_status, edge, raw, send, try_send};
 pub use database::{Action, Arrival, Database, Delivery, Lock, OutboxEvent, Signal};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
+pub use host::Host;
 pub use key_value::KeyValue;
 pub use manifest::Composed;
-pub use process::{Process, free_address, repository};
+pub use process::{Foreground, Process, free_address, repository};
 pub use redis::Redis;
 pub use sink::{Posted, SECRET as SINK_SECRET, Sink};
 pub use smartcar::Smartcar;
 pub use up::{Up, shell};
+pub use variables::try_out;
 
 use std::time::{Duration, Instant, SystemTime};
 

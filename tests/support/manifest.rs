@@ -5,9 +5,11 @@ use crate::{
     client::{Answer, send, try_send},
     database::Database,
     eventually,
+    host::Host,
     process::{Process, free_address, repository},
+    variables::for_simulator,
 };
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// An application that calls a simulator of its own, with a store of its own.
@@ -46,18 +48,11 @@ impl Composed {
         let text = text.replace("../../target", built.to_str().unwrap());
         let manifest = folder.path().join("spin.toml");
         fs::write(&manifest, text).unwrap();
-        let own = [
-            ("SMARTCAR_CLIENT_ID", simulator::CLIENT_ID),
-            ("SMARTCAR_CLIENT_SECRET", simulator::CLIENT_SECRET),
-            ("SMARTCAR_IAM_ORIGIN", &smartcar.origin()),
-            ("SMARTCAR_VEHICLE_ORIGIN", &smartcar.origin()),
-            ("SMARTCAR_MANAGEMENT_ORIGIN", &smartcar.origin()),
-            ("SMARTCAR_COMPATIBILITY_ORIGIN", &smartcar.origin()),
-            ("MANAGEMENT_TOKENS", simulator::MANAGEMENT_TOKEN),
-        ];
-        let variables = own.iter().chain(variables);
-        let variables = variables
-            .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), (*value).to_owned()))
+        let own = for_simulator(&smartcar.origin()).into_iter();
+        let given = variables.iter();
+        let variables = own
+            .chain(given.map(|(name, value)| (*name, (*value).to_owned())))
+            .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), value))
             .collect();
         let mut app = Self {
             process: None,
@@ -73,14 +68,10 @@ impl Composed {
     }
 
     fn run(&mut self) {
-        let mut command = Command::new("sh");
-        command
-            .current_dir(repository())
-            .arg("scripts/host.sh")
-            .arg(&self.manifest)
-            .arg(&self.address)
-            .arg(self.folder.path().join("state"))
-            .envs(self.variables.iter().cloned());
+        let state = self.folder.path().join("state");
+        let host = Host::chosen().unwrap();
+        let mut command = host.command(&self.manifest, &self.address, &state);
+        command.envs(self.variables.iter().cloned());
         let mut process = Process::start(&mut command);
         let url = self.url("/.well-known/spin/health");
         eventually("the app answers", || {

@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher, Hasher, RandomState},
-    io::Read,
+    io::{self, Read},
     net::TcpListener,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// The top folder of the repository.
@@ -130,11 +131,7 @@ impl Process {
 
     /// Sends a signal to it and to whatever it started.
     pub(crate) fn signal(&self, name: &str) {
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill")
-            .args(["-s", name, "--", &group])
-            .stderr(Stdio::null())
-            .status();
+        send_signal(&format!("-{}", self.child.id()), name);
     }
 
     /// Kills it as a power cut would (SIGKILL). What it said is then complete.
@@ -151,6 +148,57 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A program that writes to this one's outputs. It ends when it is dropped.
+pub struct Foreground {
+    name: &'static str,
+    child: Child,
+}
+
+impl Foreground {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn start(name: &'static str, command: &mut Command) -> io::Result<Self> {
+        // In the group of this one, so that what ends that group ends all of it.
+        let child = command.stdin(Stdio::null()).spawn()?;
+        Ok(Self { name, child })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        let id = self.child.id();
+        send_signal(&id.to_string(), "TERM");
+        for _ in 0..50 {
+            if self.has_ended() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        send_signal(&id.to_string(), "KILL");
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process, or to a group, whose number stands behind a `-`.
+fn send_signal(receiver: &str, name: &str) {
+    let _ = Command::new("kill")
+        .args(["-s", name, "--", receiver])
+        .stderr(Stdio::null())
+        .status();
 }
 
 fn listen(mut output: impl Read + Send + 'static, said: &Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {

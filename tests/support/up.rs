@@ -34,10 +34,9 @@ impl Up {
     }
 
     fn start_in(state: Arc<TempDir>, port: &str, simulator_port: &str) -> Self {
-        let mut command = Command::new("sh");
+        let mut command = Command::new(repository().join("target/debug/dev"));
         command
-            .current_dir(repository())
-            .arg("scripts/up.sh")
+            .arg("up")
             .envs([("PORT", port), ("SIMULATOR_PORT", simulator_port)])
             .env("STATE_DIR", state.path());
         Self {
