@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 fn simulator(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_simulator"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smartcar-simulator"));
     command.args(arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// A double of Smartcar: token endpoint, vehicle API v3, signed webhook deliveries.
 #[derive(Parser)]
+#[command(name = "smartcar-simulator", version)]
 struct Flags {
     /// Address to listen on; port 0 takes a free port
     #[arg(long, default_value = "127.0.0.1:4010")]
@@ -59,7 +60,7 @@ async fn main() -> ExitCode {
     match serve(Flags::parse().into()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("simulator: {error}");
+            eprintln!("smartcar-simulator: {error}");
             ExitCode::FAILURE
         }
     }

@@ -27,7 +27,7 @@ impl Smartcar {
 
     fn try_start(flags: &[&str]) -> Result<Self, String> {
         let address = free_address();
-        let mut command = Command::new(repository().join("target/debug/simulator"));
+        let mut command = Command::new(repository().join("target/debug/smartcar-simulator"));
         command
             .args(["--listen", &address, "--retry-scale", "0.01"])
             .args(flags);

@@ -43,7 +43,7 @@ pub(crate) fn run() -> Result<()> {
     let app = format!("127.0.0.1:{app}");
     let simulator = format!("127.0.0.1:{simulator}");
     let (app_url, simulator_url) = (format!("http://{app}"), format!("http://{simulator}"));
-    let mut double = Command::new(repository().join("target/debug/simulator"));
+    let mut double = Command::new(repository().join("target/debug/smartcar-simulator"));
     double.args(["--listen", &simulator]);
     double.args(["--deliver-to", &format!("{app_url}/webhooks")]);
     let mut double = Foreground::start("the simulator", &mut double)?;
