@@ -1,23 +1,15 @@
 //! What a dependency may inherit from the component that imports it
-//! (`inherit_configuration`): sets of host interfaces, as Spin cuts them.
+//! (`inherit_configuration`): sets of host interfaces, as Spin cuts them, of which
+//! each holds those that this host has.
+
+use toml::Value;
 
 /// The names of the sets and the interfaces in each, without versions.
-const SETS: [(&str, &[&str]); 7] = [
-    ("ai_models", &["fermyon:spin/llm"]),
+const SETS: [(&str, &[&str]); 6] = [
     (
         "allowed_outbound_hosts",
         &[
-            "fermyon:spin/http",
-            "fermyon:spin/mqtt",
-            "fermyon:spin/mysql",
-            "fermyon:spin/postgres",
-            "fermyon:spin/redis",
-            "spin:mqtt/mqtt",
-            "spin:mysql/mysql",
-            "spin:postgres/postgres",
-            "spin:redis/redis",
             "wasi:http/client",
-            "wasi:http/outgoing-handler",
             "wasi:sockets/ip-name-lookup",
             "wasi:sockets/tcp",
             "wasi:sockets/tcp-create-socket",
@@ -27,59 +19,49 @@ const SETS: [(&str, &[&str]); 7] = [
     ),
     ("environment", &["wasi:cli/environment"]),
     ("files", &["wasi:filesystem/preopens"]),
-    (
-        "key_value_stores",
-        &[
-            "fermyon:spin/key-value",
-            "spin:key-value/key-value",
-            "wasi:keyvalue/store",
-        ],
-    ),
-    (
-        "sqlite_databases",
-        &["fermyon:spin/sqlite", "spin:sqlite/sqlite"],
-    ),
-    (
-        "variables",
-        &[
-            "fermyon:spin/config",
-            "fermyon:spin/variables",
-            "spin:variables/variables",
-            "wasi:config/store",
-        ],
-    ),
+    ("key_value_stores", &["spin:key-value/key-value"]),
+    ("sqlite_databases", &["spin:sqlite/sqlite"]),
+    ("variables", &["spin:variables/variables"]),
 ];
 
 /// The sets that one dependency inherits.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(try_from = "Value")]
 pub(crate) struct Inherit(Vec<&'static str>);
 
-impl Inherit {
-    pub(crate) fn none() -> Self {
-        Self(Vec::new())
-    }
+impl TryFrom<Value> for Inherit {
+    type Error = String;
 
-    pub(crate) fn all() -> Self {
-        Self(SETS.iter().map(|(name, _)| *name).collect())
-    }
-
-    /// The named sets; the error is the first unknown name. Spin ignores such a
-    /// name, and the dependency then fails at its first call.
-    pub(crate) fn some(names: &[String]) -> Result<Self, String> {
-        names
-            .iter()
-            .map(|name| {
-                SETS.iter()
-                    .map(|(set, _)| *set)
-                    .find(|set| set == name)
-                    .ok_or_else(|| name.clone())
+    /// Takes `true`, `false` or a list of sets. Spin ignores a name that it does
+    /// not know, and the dependency then fails at its first call.
+    fn try_from(value: Value) -> Result<Self, String> {
+        let names = match value {
+            Value::Boolean(false) => Vec::new(),
+            Value::Boolean(true) => return Ok(Self(SETS.map(|(name, _)| name).to_vec())),
+            Value::Array(names) => names,
+            _ => return Err("it must be true, false or a list of names".to_owned()),
+        };
+        let known = |name: Value| {
+            let mut sets = SETS.iter().map(|(set, _)| *set);
+            sets.find(|set| name.as_str() == Some(set)).ok_or_else(|| {
+                format!("{name} is not supported; the names are {}", names_of_sets())
             })
+        };
+        names
+            .into_iter()
+            .map(known)
             .collect::<Result<_, _>>()
             .map(Self)
     }
+}
 
+fn names_of_sets() -> String {
+    SETS.map(|(name, _)| name).join(", ")
+}
+
+impl Inherit {
     /// Whether a dependency with these sets must not reach the imported interface.
-    /// An interface in no set, such as a clock, is open to everyone.
+    /// An interface in no set, such as a clock, is open to every dependency.
     pub(crate) fn denies(&self, import: &str) -> bool {
         let interface = import.split('@').next().unwrap_or(import);
         SETS.iter()
@@ -91,9 +73,13 @@ impl Inherit {
 mod tests {
     use super::*;
 
+    fn list(name: &str) -> Result<Inherit, String> {
+        Inherit::try_from(Value::Array(vec![name.into()]))
+    }
+
     #[test]
-    fn nothing_is_inherited_by_default_but_clocks_are_open() {
-        let none = Inherit::none();
+    fn inheritance_is_nothing_by_default_and_clocks_are_open() {
+        let none = Inherit::default();
         assert!(none.denies("spin:key-value/key-value@3.0.0"));
         assert!(none.denies("wasi:http/client@0.3.0"));
         assert!(none.denies("wasi:cli/environment@0.2.6"));
@@ -102,16 +88,17 @@ mod tests {
     }
 
     #[test]
-    fn a_named_set_opens_its_interfaces_only() {
-        let some = Inherit::some(&["key_value_stores".to_owned()]).unwrap();
+    fn inheritance_of_a_named_set_opens_its_interfaces_only() {
+        let some = list("key_value_stores").unwrap();
         assert!(!some.denies("spin:key-value/key-value@3.0.0"));
         assert!(some.denies("spin:sqlite/sqlite@3.1.0"));
-        assert!(!Inherit::all().denies("spin:sqlite/sqlite@3.1.0"));
+        let all = Inherit::try_from(Value::Boolean(true)).unwrap();
+        assert!(!all.denies("spin:sqlite/sqlite@3.1.0"));
     }
 
     #[test]
-    fn a_misspelt_set_is_an_error() {
-        let error = Inherit::some(&["key_value_store".to_owned()]).unwrap_err();
-        assert_eq!(error, "key_value_store");
+    fn inheritance_of_an_unknown_set_is_an_error_that_names_it() {
+        let error = list("key_value_store").unwrap_err();
+        assert!(error.contains("\"key_value_store\" is not"), "{error}");
     }
 }

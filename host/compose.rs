@@ -2,16 +2,18 @@
 //! in front of them, composed into one component before it is compiled.
 //!
 //! What a dependency does not inherit is imported once more under a name of its
-//! own, and `denied.rs` puts functions behind that name that refuse the call, as Spin does.
+//! own, and `denied.rs` puts functions behind that name that refuse the call, as
+//! Spin does.
 
-use crate::manifest::{Component, Dependency, DependencySource, Manifest};
+use crate::manifest::{Dependency, Manifest};
 use anyhow::{Context as _, Result, bail};
-use std::collections::BTreeMap;
-use std::path::Path;
-use wac_graph::types::{ItemKind, Package, WorldId};
-use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+use std::{collections::BTreeMap, fs, path::Path};
+use wac_graph::{
+    CompositionGraph, EncodeOptions, NodeId,
+    types::{ItemKind, Package, WorldId},
+};
 
-/// What middleware exports to the outside and imports from the next one.
+/// What middleware exports to the outside and imports from what it is in front of.
 ///
 /// Source: <https://github.com/spinframework/spin/blob/main/crates/trigger-http/src/middleware.rs>
 const HANDLER: &str = "wasi:http/handler@0.3.0";
@@ -30,10 +32,13 @@ pub(crate) struct Denied {
     pub(crate) dependency: String,
 }
 
+/// A component of the manifest with its dependencies and middleware, or as it is if
+/// it has none.
 pub(crate) fn compose(manifest: &Manifest, id: &str) -> Result<Composed> {
     let component = manifest.component(id)?;
-    let bytes = read(&component.source)?;
-    if component.dependencies.is_empty() && component.middleware.is_empty() {
+    let middleware = manifest.middleware(id);
+    let bytes = read(&manifest.file(component))?;
+    if component.dependencies.is_empty() && middleware.is_empty() {
         return Ok(Composed {
             bytes,
             denied: Vec::new(),
@@ -41,59 +46,62 @@ pub(crate) fn compose(manifest: &Manifest, id: &str) -> Result<Composed> {
     }
     let mut composition = Composition::default();
     let root = composition.instantiate(id, bytes)?;
-    let matches = matches(component, &composition.imports(root.world))?;
-    for (index, dependency) in component.dependencies.iter().enumerate() {
+    let matches = matches(&component.dependencies, &composition.imports(root.world))?;
+    for (name, dependency) in &component.dependencies {
+        let bytes = read(&manifest.dependency_file(dependency)?)?;
         composition
-            .add(manifest, index, dependency, &root, &matches)
-            .with_context(|| format!("failed to compose the dependency {:?}", dependency.name))?;
+            .add(name, dependency, bytes, &root, &matches)
+            .with_context(|| format!("failed to compose the dependency {name:?}"))?;
     }
-    if component.middleware.is_empty() {
+    if middleware.is_empty() {
         composition.export_all(&root)?;
-    } else {
-        composition.export_behind_middleware(manifest, component, &root)?;
+        return composition.encode();
     }
+    let mut handler = composition
+        .graph
+        .alias_instance_export(root.id, HANDLER)
+        .context("failed to put middleware in front of the component")?;
+    // A chain: the handler of each middleware calls the next one, and the last calls
+    // the component. Only the handler of the first is exported, as in Spin.
+    for (index, middleware) in middleware.iter().enumerate().rev() {
+        let bytes = read(&manifest.dependency_file(middleware)?)?;
+        handler = composition
+            .put_in_front(index, middleware, bytes, handler)
+            .with_context(|| format!("failed to compose middleware[{index}]"))?;
+    }
+    composition.graph.export(handler, HANDLER)?;
     composition.encode()
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
+    fs::read(file).with_context(|| format!("failed to read {}", file.display()))
 }
 
-/// Which dependency, by its index, satisfies which import.
-fn matches(
-    component: &Component,
+/// The dependency, by its name, that satisfies an import.
+fn matches<'a>(
+    dependencies: &'a BTreeMap<String, Dependency>,
     imports: &[(String, ItemKind)],
-) -> Result<BTreeMap<String, usize>> {
+) -> Result<BTreeMap<String, &'a str>> {
     let mut matches = BTreeMap::new();
-    for (index, dependency) in component.dependencies.iter().enumerate() {
-        let mut unmatched = true;
-        for (import, _) in imports {
-            if !satisfies(&dependency.name, import) {
-                continue;
-            }
-            unmatched = false;
-            if matches.insert(import.clone(), index).is_some() {
+    for name in dependencies.keys() {
+        let before = matches.len();
+        for (import, _) in imports.iter().filter(|(import, _)| satisfies(name, import)) {
+            if matches.insert(import.clone(), name.as_str()).is_some() {
                 bail!("two dependencies satisfy the import {import:?}");
             }
         }
-        if unmatched {
-            bail!(
-                "the dependency {:?} matches no import of the component",
-                dependency.name
-            );
+        if matches.len() == before {
+            bail!("the dependency {name:?} matches no import of the component");
         }
     }
     Ok(matches)
 }
 
-/// Whether a dependency of that name is for that import: by the exact name, or
-/// by a name without interface or version for all that it leaves open.
+/// Whether a dependency of that name is for that import: its name may leave the
+/// interface or the version open.
 fn satisfies(dependency: &str, import: &str) -> bool {
     let (package, interface, version) = parts(dependency);
     let (import_package, import_interface, import_version) = parts(import);
-    if !package.contains(':') {
-        return dependency == import;
-    }
     package == import_package
         && interface.is_none_or(|interface| import_interface == Some(interface))
         && version.is_none_or(|version| import_version == Some(version))
@@ -142,97 +150,59 @@ impl Composition {
 
     fn add(
         &mut self,
-        manifest: &Manifest,
-        index: usize,
+        name: &str,
         dependency: &Dependency,
+        bytes: Vec<u8>,
         root: &Node,
-        matches: &BTreeMap<String, usize>,
+        matches: &BTreeMap<String, &str>,
     ) -> Result<()> {
         // Spin registers a dependency under its package, so that there can be one
         // of each package, whatever their interfaces and versions.
-        let (package, ..) = parts(&dependency.name);
-        let node = self.load(manifest, index, package, dependency)?;
+        let (package, ..) = parts(name);
+        let node = self.instantiate(package, bytes)?;
+        self.deny(name, dependency, &node)?;
         let exports = self.exports(node.world);
-        for (import, _) in matches.iter().filter(|(_, by)| **by == index) {
-            let export = dependency.export.as_ref().unwrap_or(import);
-            if !exports.contains(export) {
-                bail!("it does not export {export:?}");
+        for (import, _) in matches.iter().filter(|(_, by)| **by == name) {
+            if !exports.contains(import) {
+                bail!("it does not export {import:?}");
             }
-            let alias = self.graph.alias_instance_export(node.id, export)?;
+            let alias = self.graph.alias_instance_export(node.id, import)?;
             self.graph
                 .set_instantiation_argument(root.id, import, alias)?;
         }
         Ok(())
     }
 
-    /// A chain: each middleware's handler calls the next one's, the last the
-    /// component's. Nothing but the first one's is exported, as in Spin.
-    fn export_behind_middleware(
-        &mut self,
-        manifest: &Manifest,
-        component: &Component,
-        root: &Node,
-    ) -> Result<()> {
-        let mut handler = self
-            .graph
-            .alias_instance_export(root.id, HANDLER)
-            .context("failed to put middleware in front of the component")?;
-        // The dependencies have used the first numbers.
-        let first = component.dependencies.len();
-        for (index, middleware) in component.middleware.iter().enumerate().rev() {
-            handler = self
-                .put_in_front(manifest, first + index, middleware, handler)
-                .with_context(|| format!("failed to compose {}", middleware.name))?;
-        }
-        self.graph.export(handler, HANDLER)?;
-        Ok(())
-    }
-
     /// The handler of a middleware that calls `next`.
     fn put_in_front(
         &mut self,
-        manifest: &Manifest,
         index: usize,
         middleware: &Dependency,
+        bytes: Vec<u8>,
         next: NodeId,
     ) -> Result<NodeId> {
         let name = format!("middleware{index}");
-        let node = self.load(manifest, index, &name, middleware)?;
+        let node = self.instantiate(&name, bytes)?;
+        self.deny(&name, middleware, &node)?;
         self.graph
             .set_instantiation_argument(node.id, HANDLER, next)?;
         Ok(self.graph.alias_instance_export(node.id, HANDLER)?)
     }
 
-    fn load(
-        &mut self,
-        manifest: &Manifest,
-        index: usize,
-        name: &str,
-        dependency: &Dependency,
-    ) -> Result<Node> {
-        let bytes = match &dependency.source {
-            DependencySource::Path(path) => read(path)?,
-            DependencySource::Component(id) => read(&manifest.component(id)?.source)?,
-        };
-        let node = self.instantiate(name, bytes)?;
-        self.deny(index, dependency, &node)?;
-        Ok(node)
-    }
-
-    /// Gives the dependency imports of its own for all that it does not inherit.
-    fn deny(&mut self, index: usize, dependency: &Dependency, node: &Node) -> Result<()> {
+    /// Gives the dependency imports of its own for everything that it does not inherit.
+    fn deny(&mut self, name: &str, dependency: &Dependency, node: &Node) -> Result<()> {
         for (interface, kind) in self.imports(node.world) {
             if !dependency.inherit.denies(&interface) {
                 continue;
             }
-            let import = denied_name(index, &interface);
+            let import = denied_name(self.denied.len(), &interface);
             let argument = self.graph.import(&import, kind)?;
             self.graph
                 .set_instantiation_argument(node.id, &interface, argument)?;
             self.denied.push(Denied {
                 import,
                 interface,
-                dependency: dependency.name.clone(),
+                dependency: name.to_owned(),
             });
         }
         Ok(())
@@ -254,7 +224,7 @@ impl Composition {
     }
 }
 
-/// A plain name, which no interface of the outside can have: `denied0-wasi-http-client`.
+/// A plain name, which no interface can have: `denied0-wasi-http-client`.
 fn denied_name(index: usize, interface: &str) -> String {
     let (package, name, _) = parts(interface);
     let words = package.replace(':', "-");
@@ -269,20 +239,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_satisfies_what_it_leaves_open() {
+    fn dependency_name_satisfies_what_it_leaves_open() {
         for (dependency, import) in [
             ("a:b/c@0.1.0", "a:b/c@0.1.0"),
             ("a:b/c", "a:b/c@0.1.0"),
             ("a:b", "a:b/c@0.1.0"),
             ("a:b@0.1.0", "a:b/c@0.1.0"),
-            ("plain", "plain"),
         ] {
             assert!(satisfies(dependency, import), "{dependency} {import}");
         }
     }
 
     #[test]
-    fn another_package_interface_or_version_does_not_match() {
+    fn dependency_name_of_another_package_interface_or_version_does_not_match() {
         for (dependency, import) in [
             ("a:b/c@0.1.0", "a:b/c"),
             ("a:b/c@0.1.0", "a:b/c@0.2.0"),
@@ -295,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn denied_names_are_plain() {
+    fn denied_name_is_plain() {
         let name = denied_name(0, "spin:key-value/key-value@3.0.0");
         assert_eq!(name, "denied0-spin-key-value-key-value");
     }

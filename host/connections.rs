@@ -1,38 +1,42 @@
 //! Connections to the network, kept open from one call to the next as Spin keeps
-//! them: a component can meet one that the other side is about to close.
+//! them: a component can meet a connection that its peer is about to close.
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::error::Error as _;
-use std::fmt;
-use std::io;
-use std::pin::Pin;
-use std::sync::LazyLock;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Sleep, timeout};
+use hyper_util::{
+    client::legacy::{self, Client},
+    rt::{TokioExecutor, TokioIo},
+};
+use std::{
+    error, fmt, io,
+    pin::Pin,
+    sync::LazyLock,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    time::{Sleep, sleep, timeout},
+};
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-/// Spin's, for each of the three time-outs.
+/// Spin's default for each of the three time-outs.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 static CLIENT: LazyLock<Client<Connect, WasiBody>> =
     LazyLock::new(|| Client::builder(TokioExecutor::new()).build(Connect));
 
 tokio::task_local! {
-    /// For a connection that this call has to make: the client takes no options.
+    /// The time-out of a connection that this call has to make: the client takes no
+    /// options.
     static CONNECT_TIMEOUT: Duration;
 }
 
-/// Sends a request without TLS, over a connection that is open already if there
-/// is one.
+/// Sends a request without TLS, over a connection that is already open if possible.
 pub(crate) async fn send(
     request: Request<WasiBody>,
     options: Option<RequestOptions>,
@@ -51,10 +55,10 @@ pub(crate) async fn send(
     Ok(answer.map(|body| Timed::new(body, between_bytes).boxed_unsync()))
 }
 
-/// Spin tells of a connection that did not come about, and nothing of what
-/// happened later.
-fn failure(error: &hyper_util::client::legacy::Error) -> Error {
-    match error.source().and_then(|cause| cause.downcast_ref()) {
+/// The error as Spin reports it: a failed connection with its reason, every later
+/// failure without one.
+fn failure(error: &legacy::Error) -> Error {
+    match error::Error::source(error).and_then(|cause| cause.downcast_ref()) {
         Some(NotConnected::InTime) => Error::ConnectionTimeout,
         Some(NotConnected::Because(cause)) => {
             Error::Connect(io::Error::new(cause.kind(), cause.to_string()))
@@ -73,13 +77,13 @@ enum NotConnected {
 impl fmt::Display for NotConnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InTime => f.write_str("no connection came about in time"),
+            Self::InTime => f.write_str("the connection timed out"),
             Self::Because(cause) => cause.fmt(f),
         }
     }
 }
 
-impl std::error::Error for NotConnected {}
+impl error::Error for NotConnected {}
 
 #[derive(Clone)]
 struct Connect;
@@ -96,7 +100,7 @@ impl Service<Uri> for Connect {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let time = CONNECT_TIMEOUT.try_get().unwrap_or(DEFAULT_TIMEOUT);
         Box::pin(async move {
-            // Of IPv6 the address alone, without its brackets.
+            // An IPv6 address without its brackets.
             let host = uri.host().unwrap_or_default();
             let host = host.trim_start_matches('[').trim_end_matches(']');
             let to = (host, uri.port_u16().unwrap_or(80));
@@ -104,13 +108,13 @@ impl Service<Uri> for Connect {
                 .await
                 .map_err(|_| NotConnected::InTime)?
                 .map_err(NotConnected::Because)?;
-            // As in Spin without TCP_NODELAY: what goes out in two segments is late.
+            // Without TCP_NODELAY, as in Spin: the second of two segments is late.
             Ok(TokioIo::new(stream))
         })
     }
 }
 
-/// A body of which each piece has to come in time.
+/// A body each frame of which has to arrive in time.
 struct Timed {
     body: Incoming,
     time: Duration,
@@ -137,9 +141,7 @@ impl Body for Timed {
             return Poll::Ready(frame.map(|frame| frame.map_err(|_| Error::HttpProtocolError)));
         }
         let time = self.time;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(time)));
         ready!(sleep.as_mut().poll(cx));
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }

@@ -1,16 +1,19 @@
-//! What a dependency finds in place of an interface that it does not inherit:
-//! the same functions, which answer what Spin's deny adapter answers. Where that
-//! one has no answer, they end the instance with a sentence that says why.
+//! What a dependency finds in place of an interface that it does not inherit: the
+//! same functions, which answer what Spin's deny adapter answers. Where the adapter
+//! has no answer, they end the instance with a sentence that says why.
 //!
 //! Source: <https://github.com/spinframework/spin/tree/main/crates/capabilities/deny-adapter>
 
-use crate::compose::Denied;
-use crate::guest::Guest;
-use wasmtime::component::types::{ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Val};
-use wasmtime::{Engine, Result, bail};
+use crate::{compose::Denied, guest::Guest};
+use wasmtime::{
+    Engine, Result, bail,
+    component::{
+        Component, Linker, LinkerInstance, ResourceType, Val,
+        types::{ComponentInstance, ComponentItem},
+    },
+};
 
-/// Stands for a resource that nobody can ever hold.
+/// Stands for a resource that no guest can ever hold.
 struct Unreachable;
 
 /// The linker with the denied imports of this component added.
@@ -21,8 +24,8 @@ pub(crate) fn link(
     denied: &[Denied],
 ) -> Result<Linker<Guest>> {
     let mut linker = linker.clone();
-    // A resource that another interface brought in first is only mentioned by
-    // the denied one, and must stay the other's.
+    // A resource that another interface brought in first is only mentioned by the
+    // denied interface, and must stay the other's.
     let mut known: Vec<ResourceType> = Vec::new();
     for (name, item) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {
@@ -96,7 +99,7 @@ fn refuse_functions(
     Ok(())
 }
 
-/// What the function answers who may not call it.
+/// What a function answers a caller that may not call it.
 fn answer(interface: &str, function: &str, arguments: &[Val]) -> Option<Val> {
     let interface = interface.split('@').next().unwrap_or(interface);
     let refusal = |case: &str, value: Option<Val>| {

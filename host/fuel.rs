@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use wasmtime::StoreContextMut;
 
-/// What an instance is given: more than it can use up.
+/// The fuel of a new instance: more than it can use up.
 pub(crate) const FULL: u64 = u64::MAX;
 
-/// Prints what each request of one instance consumed, when the next one starts
-/// or the instance ends. What it did after its answer is therefore in it, and
-/// requests at the same time cannot be told apart: send one after the other.
+/// Prints what each request of one instance consumed, when the next request starts
+/// or the instance ends. Work after the answer is therefore counted, and concurrent
+/// requests cannot be distinguished: send one after the other.
 pub(crate) struct Meter {
     component: String,
     /// The number of the latest request, and the fuel that was left before it.

@@ -1,25 +1,11 @@
 //! What belongs to one instance: the grants of its component and the tables of
 //! the resources that it holds.
 
-use crate::allowed_hosts::AllowedHosts;
-use crate::key_value::Stores;
-use crate::outbound::Outbound;
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
-use std::sync::Arc;
+use crate::{grants::Grants, key_value::Stores};
+use std::{path::PathBuf, sync::Arc};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-
-/// What the manifest grants to a component.
-pub(crate) struct Grants {
-    pub(crate) id: String,
-    pub(crate) variables: HashMap<String, String>,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) allowed_hosts: AllowedHosts,
-    pub(crate) key_value_stores: HashSet<String>,
-    pub(crate) sqlite_databases: HashSet<String>,
-}
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 /// The stores that all components of the application share.
 pub(crate) struct SharedState {
@@ -35,7 +21,7 @@ pub(crate) struct Guest {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    outbound: Outbound,
+    outbound: Box<dyn WasiHttpHooks>,
 }
 
 /// The parts of a [`Guest`] that Spin's interfaces work on.
@@ -46,7 +32,11 @@ pub(crate) struct GuestParts<'a> {
 }
 
 impl Guest {
-    pub(crate) fn new(grants: Arc<Grants>, shared: Arc<SharedState>, outbound: Outbound) -> Self {
+    pub(crate) fn new(
+        grants: Arc<Grants>,
+        shared: Arc<SharedState>,
+        outbound: Box<dyn WasiHttpHooks>,
+    ) -> Self {
         let mut wasi = WasiCtx::builder();
         wasi.inherit_stdout()
             .inherit_stderr()
@@ -82,7 +72,7 @@ impl WasiView for Guest {
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.outbound,
+            hooks: self.outbound.as_mut(),
             table: &mut self.table,
             ctx: &mut self.http,
         }

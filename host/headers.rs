@@ -1,19 +1,21 @@
 //! The headers that Spin adds to a request before a component sees it.
 
-use crate::routes::Match;
-use http::header::{CONNECTION, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use crate::{allowed_hosts::chaining_target, routes::Match};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{CONNECTION, HOST},
+};
 use std::net::SocketAddr;
 
-/// Drops what concerns the connection only, and a `Host` that would look like a
-/// call from another component.
+/// Drops the header that concerns the connection only, and a `Host` that would look
+/// like a call from another component.
 pub(crate) fn strip_forbidden(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     let chained = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .and_then(|host| host.split(':').next())
-        .is_some_and(|host| crate::allowed_hosts::chaining_target(host).is_some());
+        .is_some_and(|host| chaining_target(host).is_some());
     if chained {
         headers.remove(HOST);
     }
@@ -35,12 +37,9 @@ pub(crate) fn add_spin_headers(
     let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str());
     let full_url = format!("{scheme}://{host}{path_and_query}");
     let raw_route = matched.raw_route;
-    let mut add = |name: &str, value: &str| {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        ) {
-            headers.append(name, value);
+    let mut add = |name, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(HeaderName::from_static(name), value);
         }
     };
     add("spin-path-info", &matched.path_info);
@@ -53,10 +52,6 @@ pub(crate) fn add_spin_headers(
         raw_route.strip_suffix("/...").unwrap_or(raw_route),
     );
     add("spin-client-addr", &client.to_string());
-    for (name, value) in &matched.named {
-        let name = format!("spin-path-match-{}", name.replace('_', "-").to_lowercase());
-        add(&name, value);
-    }
 }
 
 #[cfg(test)]
@@ -64,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_cannot_hide_the_hosts_values() {
+    fn header_of_a_client_cannot_hide_the_hosts_value() {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static("example.com"));
         headers.insert("spin-client-addr", HeaderValue::from_static("1.2.3.4:5"));
@@ -84,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_chaining_host_is_dropped() {
+    fn header_host_with_a_chaining_name_is_dropped() {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static("relay.spin.internal:80"));
         strip_forbidden(&mut headers);

@@ -1,14 +1,14 @@
-//! `spin:key-value` on one SQLite file, in the table that Spin uses, so that a
-//! state directory can be handed from one to the other.
+//! Key-value stores on one SQLite file, in the table that Spin uses, so that Spin
+//! and this host can take over a state directory from each other.
 
-use crate::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
-use crate::guest::{Guest, GuestParts};
-use crate::stream::Receive;
 use rusqlite::{OptionalExtension as _, params};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot};
-use wasmtime::component::{Accessor, FutureReader, HasData, Resource, StreamReader};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// The error is what a component reads.
+type Result<T> = std::result::Result<T, String>;
 
 /// Spin's documented limits.
 const MAX_KEY_BYTES: usize = 255;
@@ -41,12 +41,12 @@ impl Stores {
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<T> {
         let stores = self.clone();
         tokio::task::spawn_blocking(move || stores.with(work))
             .await
-            .map_err(|error| Error::Other(error.to_string()))?
-            .map_err(|error| Error::Other(error.to_string()))
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())
     }
 
     fn with<T>(
@@ -82,7 +82,11 @@ impl Stores {
 }
 
 impl Store {
-    async fn get(self, key: String) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn new(name: String, stores: Stores) -> Self {
+        Self { name, stores }
+    }
+
+    pub(crate) async fn get(self, key: String) -> Result<Option<Vec<u8>>> {
         let Self { name, stores } = self;
         stores
             .run(move |sql| {
@@ -95,16 +99,14 @@ impl Store {
             .await
     }
 
-    async fn set(self, key: String, value: Vec<u8>) -> Result<(), Error> {
+    pub(crate) async fn set(self, key: String, value: Vec<u8>) -> Result<()> {
         if key.len() > MAX_KEY_BYTES {
-            return Err(Error::Other(format!(
-                "a key must not exceed {MAX_KEY_BYTES} bytes"
-            )));
+            return Err(format!("a key must not exceed {MAX_KEY_BYTES} bytes"));
         }
         if value.len() >= MAX_VALUE_BYTES {
-            return Err(Error::Other(format!(
+            return Err(format!(
                 "a value must be smaller than {MAX_VALUE_BYTES} bytes"
-            )));
+            ));
         }
         let Self { name, stores } = self;
         stores
@@ -119,7 +121,7 @@ impl Store {
             .await
     }
 
-    async fn delete(self, key: String) -> Result<(), Error> {
+    pub(crate) async fn delete(self, key: String) -> Result<()> {
         let Self { name, stores } = self;
         stores
             .run(move |sql| {
@@ -130,124 +132,15 @@ impl Store {
             .await
     }
 
-    /// Sends every key; the store stays locked only while they are collected.
-    fn stream_keys(self, keys: mpsc::Sender<String>, end: oneshot::Sender<Result<(), Error>>) {
-        tokio::spawn(async move {
-            let Self { name, stores } = self;
-            let all = stores
-                .run(move |sql| {
-                    sql.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?
-                        .query_map([name], |row| row.get(0))?
-                        .collect::<rusqlite::Result<Vec<String>>>()
-                })
-                .await;
-            let result = match all {
-                Err(error) => Err(error),
-                Ok(all) => {
-                    for key in all {
-                        // The guest may stop reading at any time.
-                        if keys.send(key).await.is_err() {
-                            break;
-                        }
-                    }
-                    Ok(())
-                }
-            };
-            // The guest may have dropped the future as well.
-            let _ = end.send(result);
-        });
-    }
-}
-
-/// Where a component's `spin:key-value` calls arrive.
-pub(crate) struct ComponentKeyValue;
-
-impl HasData for ComponentKeyValue {
-    type Data<'a> = GuestParts<'a>;
-}
-
-impl Host for GuestParts<'_> {}
-
-impl HostStore for GuestParts<'_> {
-    async fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
-        self.table.delete(store)?;
-        Ok(())
-    }
-}
-
-type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
-
-fn store(
-    accessor: &Accessor<Guest, ComponentKeyValue>,
-    store: &Resource<Store>,
-) -> wasmtime::Result<Store> {
-    accessor.with(|mut access| Ok(access.get().table.get(store)?.clone()))
-}
-
-impl HostStoreWithStore<Guest> for ComponentKeyValue {
-    async fn open(
-        accessor: &Accessor<Guest, Self>,
-        label: String,
-    ) -> wasmtime::Result<Result<Resource<Store>, Error>> {
-        accessor.with(|mut access| {
-            let parts = access.get();
-            if !parts.grants.key_value_stores.contains(&label) {
-                return Ok(Err(Error::AccessDenied));
-            }
-            let store = Store {
-                name: label,
-                stores: parts.shared.key_value.clone(),
-            };
-            Ok(parts.table.push(store).map_err(|_| Error::StoreTableFull))
-        })
-    }
-
-    async fn get(
-        accessor: &Accessor<Guest, Self>,
-        this: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        Ok(store(accessor, &this)?.get(key).await)
-    }
-
-    async fn set(
-        accessor: &Accessor<Guest, Self>,
-        this: Resource<Store>,
-        key: String,
-        value: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(store(accessor, &this)?.set(key, value).await)
-    }
-
-    async fn delete(
-        accessor: &Accessor<Guest, Self>,
-        this: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        Ok(store(accessor, &this)?.delete(key).await)
-    }
-
-    async fn exists(
-        accessor: &Accessor<Guest, Self>,
-        this: Resource<Store>,
-        key: String,
-    ) -> wasmtime::Result<Result<bool, Error>> {
-        let value = store(accessor, &this)?.get(key).await;
-        Ok(value.map(|value| value.is_some()))
-    }
-
-    async fn get_keys(
-        accessor: &Accessor<Guest, Self>,
-        this: Resource<Store>,
-    ) -> wasmtime::Result<Keys> {
-        let (keys, received) = mpsc::channel(16);
-        let (end, ended) = oneshot::channel();
-        store(accessor, &this)?.stream_keys(keys, end);
-        accessor.with(|mut access| {
-            Ok((
-                StreamReader::new(&mut access, Receive::new(received))?,
-                FutureReader::new(&mut access, ended)?,
-            ))
-        })
+    /// Every key; the store stays locked only while they are collected.
+    pub(crate) async fn keys(self) -> Result<Vec<String>> {
+        let Self { name, stores } = self;
+        stores
+            .run(move |sql| {
+                sql.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?
+                    .query_map([name], |row| row.get(0))?
+                    .collect()
+            })
+            .await
     }
 }

@@ -1,105 +1,181 @@
-//! `spin.toml`, manifest version 2: the part of it that this host can honour.
+//! `spin.toml`, manifest version 2: the part of it that this host honours. Every
+//! other key or value is an error that names it.
 //!
 //! Reference: <https://spinframework.dev/v3/manifest-reference>.
 
-use crate::capabilities::Inherit;
-use crate::manifest_section::{Section, strings};
-use anyhow::{Context as _, Result, bail, ensure};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use crate::{
+    capabilities::Inherit,
+    variables::{Variable, check_name},
+};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde::{Deserialize, Deserializer, de::Error as _, de::IgnoredAny};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 use toml::Value;
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
+    spin_manifest_version: u8,
+    #[serde(rename = "application")]
+    _application: Application,
+    #[serde(default)]
     pub(crate) variables: BTreeMap<String, Variable>,
-    pub(crate) triggers: Vec<Trigger>,
+    trigger: Triggers,
+    #[serde(rename = "component")]
     pub(crate) components: BTreeMap<String, Component>,
+    /// What paths in the manifest are relative to.
+    #[serde(skip)]
+    directory: PathBuf,
 }
 
-/// A variable of the application: required, or with a default.
-pub(crate) struct Variable {
-    pub(crate) default: Option<String>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "this host has no use for what it accepts here")]
+struct Application {
+    name: String,
+    version: Option<String>,
+    description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Triggers {
+    http: Vec<Trigger>,
 }
 
 /// One `[[trigger.http]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Trigger {
     /// `None` is `{ private = true }`: reached by service chaining only.
+    #[serde(deserialize_with = "route")]
     pub(crate) route: Option<String>,
     pub(crate) component: String,
-    /// Unique, given or not.
-    pub(crate) id: String,
-    /// In front of the component, the outermost first.
-    pub(crate) middleware: Vec<Dependency>,
+    #[serde(default)]
+    dependencies: TriggerDependencies,
 }
 
-#[derive(Clone)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TriggerDependencies {
+    /// In front of the component, the outermost first.
+    #[serde(default)]
+    middleware: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Component {
-    pub(crate) source: PathBuf,
+    source: PathBuf,
+    #[serde(default)]
     pub(crate) description: String,
     /// Templates, not yet resolved.
-    pub(crate) variables: Vec<(String, String)>,
-    pub(crate) environment: Vec<(String, String)>,
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
     /// Templates, not yet resolved.
+    #[serde(default)]
     pub(crate) allowed_outbound_hosts: Vec<String>,
+    #[serde(default)]
     pub(crate) key_value_stores: Vec<String>,
+    #[serde(default)]
     pub(crate) sqlite_databases: Vec<String>,
-    pub(crate) dependencies: Vec<Dependency>,
-    /// In front of it, the outermost first.
-    pub(crate) middleware: Vec<Dependency>,
+    /// What satisfies which import: `ns:package/interface@version`, or a whole
+    /// `ns:package@version`.
+    #[serde(default)]
+    pub(crate) dependencies: BTreeMap<String, Dependency>,
+    /// For `spin build`.
+    #[serde(default, rename = "build")]
+    _build: IgnoredAny,
 }
 
 /// One line of `[component.x.dependencies]`, or one middleware.
-#[derive(Clone)]
+#[derive(Deserialize)]
+#[serde(try_from = "DependencyTable")]
 pub(crate) struct Dependency {
-    /// What it satisfies: `ns:pkg/interface@version`, a whole `ns:pkg@version`, or a plain name.
-    pub(crate) name: String,
-    pub(crate) source: DependencySource,
-    pub(crate) export: Option<String>,
+    source: DependencySource,
     pub(crate) inherit: Inherit,
 }
 
-#[derive(Clone)]
-pub(crate) enum DependencySource {
+enum DependencySource {
     Component(String),
     Path(PathBuf),
+}
+
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table with `component` or `path`: registries are not supported"
+)]
+struct DependencyTable {
+    component: Option<String>,
+    path: Option<PathBuf>,
+    #[serde(default)]
+    inherit_configuration: Inherit,
+}
+
+impl TryFrom<DependencyTable> for Dependency {
+    type Error = &'static str;
+
+    fn try_from(table: DependencyTable) -> Result<Self, &'static str> {
+        let source = match (table.component, table.path) {
+            (Some(id), None) => DependencySource::Component(id),
+            (None, Some(path)) => DependencySource::Path(path),
+            _ => return Err("it must have `component` or `path`, and not both"),
+        };
+        let inherit = table.inherit_configuration;
+        Ok(Self { source, inherit })
+    }
+}
+
+fn route<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(route) => Ok(Some(route)),
+        Value::Table(table) if table.len() == 1 && table.get("private") == Some(&true.into()) => {
+            Ok(None)
+        }
+        _ => Err(D::Error::custom("it must be a path or { private = true }")),
+    }
 }
 
 impl Manifest {
     /// Reads a manifest; paths in it are relative to its directory.
     pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
+        let text = fs::read_to_string(file)
             .with_context(|| format!("failed to read {}", file.display()))?;
         let directory = file.parent().unwrap_or(Path::new(""));
         Self::parse(&text, directory).with_context(|| format!("failed to use {}", file.display()))
     }
 
-    pub(crate) fn parse(text: &str, directory: &Path) -> Result<Self> {
-        let mut root = Section::root(parse_toml(text)?);
-        match root.value("spin_manifest_version") {
-            Some(Value::Integer(2)) => {}
-            _ => bail!("spin_manifest_version must be 2"),
+    fn parse(text: &str, directory: &Path) -> Result<Self> {
+        let deserializer =
+            toml::Deserializer::parse(text).map_err(|error| without_values(text, None, &error))?;
+        let mut manifest: Self = serde_path_to_error::deserialize(deserializer)
+            .map_err(|error| without_values(text, Some(error.path()), error.inner()))?;
+        manifest.directory = directory.to_owned();
+        ensure!(
+            manifest.spin_manifest_version == 2,
+            "spin_manifest_version must be 2"
+        );
+        for (name, variable) in &manifest.variables {
+            variable.check(name)?;
         }
-        application(&mut root)?;
-        let variables = root
-            .sections("variables")?
-            .into_iter()
-            .map(|(name, section)| Ok((name.clone(), variable(&name, section)?)))
-            .collect::<Result<_>>()?;
-        let mut components = BTreeMap::new();
-        for (id, section) in root.sections("component")? {
-            check_id(&id)?;
-            components.insert(id, component(section, directory)?);
+        for (id, component) in &manifest.components {
+            manifest.check_component(id, component)?;
         }
-        let triggers = triggers(&mut root, &mut components, directory)?;
-        root.finish()?;
-
-        let mut manifest = Self {
-            variables,
-            triggers,
-            components,
-        };
-        manifest.check_references()?;
-        crate::middleware::assign(&mut manifest.triggers, &mut manifest.components);
+        for (index, trigger) in manifest.trigger.http.iter().enumerate() {
+            manifest.check_trigger(index, trigger)?;
+        }
         Ok(manifest)
+    }
+
+    pub(crate) fn triggers(&self) -> &[Trigger] {
+        &self.trigger.http
     }
 
     pub(crate) fn component(&self, id: &str) -> Result<&Component> {
@@ -108,25 +184,73 @@ impl Manifest {
             .with_context(|| format!("the manifest has no component {id:?}"))
     }
 
-    fn check_references(&self) -> Result<()> {
-        for trigger in &self.triggers {
-            ensure!(
-                self.components.contains_key(&trigger.component),
-                "trigger.http names the component {:?}, which is not in the manifest",
-                trigger.component
-            );
-            for middleware in &trigger.middleware {
-                self.check_dependency("trigger.http.dependencies.middleware", middleware)?;
+    /// What stands in front of a component, the outermost first.
+    pub(crate) fn middleware(&self, id: &str) -> &[Dependency] {
+        let trigger = self.triggers().iter().find(|t| t.component == id);
+        trigger.map_or(&[], |trigger| &trigger.dependencies.middleware)
+    }
+
+    /// The file of a component.
+    pub(crate) fn file(&self, component: &Component) -> PathBuf {
+        self.directory.join(&component.source)
+    }
+
+    /// The file of a dependency.
+    pub(crate) fn dependency_file(&self, dependency: &Dependency) -> Result<PathBuf> {
+        match &dependency.source {
+            DependencySource::Path(path) => Ok(self.directory.join(path)),
+            DependencySource::Component(id) => Ok(self.file(self.component(id)?)),
+        }
+    }
+
+    fn check_component(&self, id: &str, component: &Component) -> Result<()> {
+        let is_kebab = id.split('-').all(|word| {
+            word.starts_with(|c: char| c.is_ascii_alphabetic())
+                && word.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+        ensure!(is_kebab, "component.{id:?} must have a kebab-case name");
+        for name in component.variables.keys() {
+            check_name(name).with_context(|| format!("component.{id}.variables"))?;
+        }
+        // A Spin without runtime config has one store and one database.
+        let stores = ("key_value_stores", &component.key_value_stores);
+        let databases = ("sqlite_databases", &component.sqlite_databases);
+        for (key, names) in [stores, databases] {
+            if let Some(other) = names.iter().find(|name| *name != "default") {
+                bail!(
+                    "component.{id}.{key} names {other:?}, but only \"default\" exists without a \
+                     runtime config"
+                );
             }
         }
-        for (id, component) in &self.components {
-            for dependency in &component.dependencies {
-                let name = &dependency.name;
-                let path = format!("component.{id}.dependencies.{name:?}.component");
-                self.check_dependency(&path, dependency)?;
-            }
+        for (name, dependency) in &component.dependencies {
+            let path = format!("component.{id}.dependencies.{name:?}");
+            self.check_dependency(&path, dependency)?;
         }
         Ok(())
+    }
+
+    fn check_trigger(&self, index: usize, trigger: &Trigger) -> Result<()> {
+        let id = &trigger.component;
+        ensure!(
+            self.components.contains_key(id),
+            "trigger.http[{index}].component names {id:?}, which is not in the manifest"
+        );
+        let middleware = &trigger.dependencies.middleware;
+        let path = format!("trigger.http[{index}].dependencies.middleware");
+        let mut others = self
+            .triggers()
+            .iter()
+            .filter(|t| t.component == *id)
+            .skip(1);
+        ensure!(
+            middleware.is_empty() || others.next().is_none(),
+            "{path} is not supported where several triggers share a component: {id:?} must be two \
+             components of the same source"
+        );
+        middleware
+            .iter()
+            .try_for_each(|dependency| self.check_dependency(&path, dependency))
     }
 
     fn check_dependency(&self, path: &str, dependency: &Dependency) -> Result<()> {
@@ -141,7 +265,7 @@ impl Manifest {
             component.dependencies.is_empty(),
             "{path} names {target:?}, which has dependencies itself: only one level is supported"
         );
-        // What it is granted would not hold where it is composed in. Spin refuses it too.
+        // Its grants would not hold where it is composed in. Spin refuses it too.
         let grants = [
             ("variables", component.variables.is_empty()),
             ("environment", component.environment.is_empty()),
@@ -162,200 +286,26 @@ impl Manifest {
     }
 }
 
-/// The parser's own message quotes the line, which may have a secret in it.
-fn parse_toml(text: &str) -> Result<toml::Table> {
-    text.parse().map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.unwrap_or_default().matches('\n').count() + 1;
-        anyhow::anyhow!("line {line}: {}", error.message())
-    })
-}
-
-fn application(root: &mut Section) -> Result<()> {
-    let mut application = root
-        .section("application")?
-        .context("application is missing")?;
-    application.required_string("name")?;
-    application.string("version")?;
-    application.string("description")?;
-    application.strings("authors")?;
-    application.ignore(&["tool"]);
-    application.finish()
-}
-
-fn variable(name: &str, mut section: Section) -> Result<Variable> {
-    crate::variables::check_name(name)?;
-    let default = section.string("default")?;
-    let required = section.boolean("required")?.unwrap_or(false);
-    section.boolean("secret")?;
-    section.string("description")?;
-    section.finish()?;
-    ensure!(
-        required != default.is_some(),
-        "variables.{name} must be `required` or have a `default`"
-    );
-    Ok(Variable { default })
-}
-
-fn triggers(
-    root: &mut Section,
-    components: &mut BTreeMap<String, Component>,
-    directory: &Path,
-) -> Result<Vec<Trigger>> {
-    let mut section = root
-        .section("trigger")?
-        .context("trigger.http is missing")?;
-    let http = section.value("http").context("trigger.http is missing")?;
-    section.finish()?;
-    let Value::Array(items) = http else {
-        bail!("trigger.http must be a list of tables: [[trigger.http]]");
+/// An error with its place and without the manifest's values, which may be secrets:
+/// the parser's own display quotes the line, and serde repeats a value that has a
+/// wrong type.
+fn without_values(
+    text: &str,
+    path: Option<&serde_path_to_error::Path>,
+    error: &toml::de::Error,
+) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.unwrap_or_default().matches('\n').count() + 1;
+    let path = match path {
+        Some(path) if path.iter().len() > 0 => format!("{path}: "),
+        _ => String::new(),
     };
-    let mut triggers = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
-        let mut section = Section::new(format!("trigger.http[{index}]"), item)?;
-        let id = section
-            .string("id")?
-            .unwrap_or_else(|| format!("trigger{index}"));
-        let route = route(&mut section)?;
-        let middleware = crate::middleware::read(&mut section, directory)?;
-        let component = match section.value("component") {
-            Some(Value::String(id)) => id,
-            Some(inline @ Value::Table(_)) => {
-                let id = (1..)
-                    .map(|n| format!("inline-component{n}"))
-                    .find(|id| !components.contains_key(id))
-                    .context("no name is left for an inline component")?;
-                let inline = Section::new(section.path_of("component"), inline)?;
-                components.insert(id.clone(), self::component(inline, directory)?);
-                id
-            }
-            _ => bail!(
-                "{} must be a component's id or table",
-                section.path_of("component")
-            ),
-        };
-        section.finish()?;
-        triggers.push(Trigger {
-            route,
-            component,
-            id,
-            middleware,
-        });
-    }
-    Ok(triggers)
-}
-
-fn route(trigger: &mut Section) -> Result<Option<String>> {
-    let path = trigger.path_of("route");
-    match trigger.value("route") {
-        Some(Value::String(route)) => Ok(Some(route)),
-        Some(table @ Value::Table(_)) => {
-            let mut private = Section::new(path.clone(), table)?;
-            ensure!(
-                private.boolean("private")? == Some(true),
-                "{path}.private must be true"
-            );
-            private.finish()?;
-            Ok(None)
+    match error.message().rsplit_once(", expected ") {
+        Some((kind, expected)) if kind.starts_with("invalid ") => {
+            anyhow!("line {line}: {path}expected {expected}")
         }
-        _ => bail!("{path} must be a path or {{ private = true }}"),
+        _ => anyhow!("line {line}: {path}{}", error.message()),
     }
-}
-
-fn component(mut section: Section, directory: &Path) -> Result<Component> {
-    let source = match section.value("source") {
-        Some(Value::String(path)) => directory.join(path),
-        Some(table @ Value::Table(_)) => {
-            Section::new(section.path_of("source"), table)?.finish()?;
-            bail!("{} must be a path", section.path_of("source"));
-        }
-        _ => bail!("{} must be a path", section.path_of("source")),
-    };
-    let component = Component {
-        source,
-        description: section.string("description")?.unwrap_or_default(),
-        variables: section.string_table("variables")?,
-        environment: section.string_table("environment")?,
-        allowed_outbound_hosts: section.strings("allowed_outbound_hosts")?,
-        key_value_stores: only_default(&mut section, "key_value_stores")?,
-        sqlite_databases: only_default(&mut section, "sqlite_databases")?,
-        dependencies: dependencies(&mut section, directory)?,
-        middleware: Vec::new(),
-    };
-    section.ignore(&["build", "tool"]);
-    section.finish()?;
-    Ok(component)
-}
-
-/// A Spin without runtime config has one store and one database, both "default".
-fn only_default(section: &mut Section, key: &str) -> Result<Vec<String>> {
-    let names = section.strings(key)?;
-    match names.iter().find(|name| *name != "default") {
-        None => Ok(names),
-        Some(other) => bail!(
-            "{} names {other:?}, but only \"default\" exists without a runtime config",
-            section.path_of(key)
-        ),
-    }
-}
-
-fn dependencies(component: &mut Section, directory: &Path) -> Result<Vec<Dependency>> {
-    let Some(mut section) = component.section("dependencies")? else {
-        return Ok(Vec::new());
-    };
-    let mut dependencies = Vec::new();
-    for name in section.keys() {
-        let path = section.path_of(&name);
-        let Some(value) = section.value(&name) else {
-            continue;
-        };
-        let Value::Table(_) = &value else {
-            bail!(
-                "{path} must be a table with `component` or `path`: registries are not supported"
-            );
-        };
-        dependencies.push(dependency(name, Section::new(path, value)?, directory)?);
-    }
-    Ok(dependencies)
-}
-
-pub(crate) fn dependency(
-    name: String,
-    mut section: Section,
-    directory: &Path,
-) -> Result<Dependency> {
-    let component = section.string("component")?;
-    let path = section.string("path")?;
-    let export = section.string("export")?;
-    let inherit_path = section.path_of("inherit_configuration");
-    let inherit = match section.value("inherit_configuration") {
-        None | Some(Value::Boolean(false)) => Inherit::none(),
-        Some(Value::Boolean(true)) => Inherit::all(),
-        Some(list) => Inherit::some(&strings(&inherit_path, list)?)
-            .map_err(|name| anyhow::anyhow!("{inherit_path} names {name:?}, which is unknown"))?,
-    };
-    let own_path = section.path_of("component");
-    section.finish()?;
-    let source = match (component, path) {
-        (Some(id), None) => DependencySource::Component(id),
-        (None, Some(path)) => DependencySource::Path(directory.join(path)),
-        _ => bail!("{own_path} or `path` must be given, and not both"),
-    };
-    Ok(Dependency {
-        name,
-        source,
-        export,
-        inherit,
-    })
-}
-
-fn check_id(id: &str) -> Result<()> {
-    let kebab = id.split('-').all(|word| {
-        word.starts_with(|c: char| c.is_ascii_alphabetic())
-            && word.bytes().all(|b| b.is_ascii_alphanumeric())
-    });
-    ensure!(kebab, "component.{id:?} must have a kebab-case name");
-    Ok(())
 }
 
 #[cfg(test)]
@@ -383,45 +333,47 @@ source = "c.wasm"
     }
 
     #[test]
-    fn paths_are_relative_to_the_manifest() {
+    fn source_is_relative_to_the_manifest() {
         let manifest = parse(SMALLEST).unwrap();
-        assert_eq!(manifest.components["c"].source, Path::new("/app/c.wasm"));
-        assert_eq!(manifest.triggers[0].route.as_deref(), Some("/..."));
+        let file = manifest.file(manifest.component("c").unwrap());
+        assert_eq!(file, Path::new("/app/c.wasm"));
+        assert_eq!(manifest.triggers()[0].route.as_deref(), Some("/..."));
     }
 
     #[test]
-    fn a_key_that_is_not_supported_is_named_with_its_whole_path() {
+    fn unsupported_key_is_named_with_its_line_and_path() {
         for (addition, expected) in [
-            ("files = []", "component.c.files is not supported"),
-            ("ai_models = []", "component.c.ai_models is not supported"),
-            ("typo = 1", "component.c.typo is not supported"),
-            ("[component.c.profile.debug]", "component.c.profile is not"),
-            ("[[trigger.redis]]", "trigger.redis is not supported"),
-            ("[application.trigger.http]", "application.trigger is not"),
-            ("[elsewhere]", "elsewhere is not supported"),
+            ("files = []", "line 10: component.c.files: unknown field"),
+            ("ai_models = []", "component.c.ai_models: "),
+            ("typo = 1", "component.c.typo: "),
+            ("[component.c.profile.debug]", "component.c.profile: "),
+            ("[component.c.tool.x]", "component.c.tool: "),
+            ("[[trigger.redis]]", "trigger.redis: "),
+            ("[application.trigger.http]", "application.trigger: "),
+            ("[elsewhere]", "line 10: elsewhere: unknown field"),
             (
                 "[variables]\nv = { required = true, x = 1 }",
-                "variables.v.x is not",
+                "line 11: variables.v.x: ",
             ),
             (
-                "[[trigger.http]]\nroute = \"/x\"\ncomponent = \"c\"\nexecutor = { type = \"wagi\" }",
-                "trigger.http[1].executor is not",
+                "[[trigger.http]]\nroute = \"/a\"\ncomponent = \"c\"\nexecutor = { type = \"http\" }",
+                "trigger.http[1].executor: ",
             ),
             (
-                "[[trigger.http]]\nroute = \"/x\"\ncomponent = \"c\"\ndependencies.other = []",
-                "trigger.http[1].dependencies.other is not",
+                "[[trigger.http]]\nroute = \"/a\"\ncomponent = \"c\"\nid = \"a\"",
+                "trigger.http[1].id: ",
             ),
             (
-                "[[trigger.http]]\nroute = { private = true, x = 1 }\ncomponent = \"c\"",
-                "trigger.http[1].route.x is not",
-            ),
-            (
-                "[component.d]\nsource = { url = \"https://a\" }",
-                "component.d.source.url is not",
+                "[[trigger.http]]\nroute = \"/a\"\ncomponent = \"c\"\ndependencies.other = []",
+                "trigger.http[1].dependencies.other: ",
             ),
             (
                 "[component.c.dependencies]\n\"a:b/c\" = { version = \"1\", path = \"x\" }",
-                "component.c.dependencies.\"a:b/c\".version is not",
+                "component.c.dependencies.a:b/c.version: ",
+            ),
+            (
+                "[component.c.dependencies]\n\"a:b/c\" = { export = \"d\", path = \"x\" }",
+                "component.c.dependencies.a:b/c.export: ",
             ),
         ] {
             let error = refused(addition);
@@ -430,41 +382,67 @@ source = "c.wasm"
     }
 
     #[test]
-    fn build_and_tool_tables_are_for_others() {
-        let text = format!(
-            "{SMALLEST}[component.c.build]\ncommand = \"make\"\n[component.c.tool.x]\ny = 1\n"
-        );
-        assert!(parse(&text).is_ok());
-    }
-
-    #[test]
-    fn a_component_may_stand_inside_its_trigger() {
-        let text = SMALLEST.replace("component = \"c\"", "component = { source = \"d.wasm\" }");
-        let manifest = parse(&text).unwrap();
-        let id = &manifest.triggers[0].component;
-        assert_eq!(manifest.components[id].source, Path::new("/app/d.wasm"));
-    }
-
-    #[test]
-    fn a_variable_is_required_or_has_a_default() {
-        for bad in ["{}", "{ required = true, default = \"x\" }"] {
-            let error = refused(&format!("[variables]\nv = {bad}"));
-            assert!(error.contains("variables.v"), "{error}");
+    fn unsupported_value_is_named_by_its_path_with_what_would_be_right() {
+        for (addition, expected) in [
+            (
+                "[[trigger.http]]\nroute = { private = true, x = 1 }\ncomponent = \"c\"",
+                "trigger.http[1].route: it must be a path or { private = true }",
+            ),
+            (
+                "[[trigger.http]]\nroute = \"/a\"\ncomponent = { source = \"d.wasm\" }",
+                "trigger.http[1].component: expected a string",
+            ),
+            (
+                "[component.d]\nsource = { url = \"https://a\" }",
+                "component.d.source: expected path string",
+            ),
+            (
+                "[component.c.dependencies]\n\"a:b/c\" = \"1.0\"",
+                "component.c.dependencies.a:b/c: expected a table with `component` or `path`",
+            ),
+            (
+                "[component.c.dependencies]\n\"a:b/c\" = { inherit_configuration = true }",
+                "component.c.dependencies.a:b/c: it must have `component` or `path`",
+            ),
+            (
+                "[component.c.dependencies]\n\"a:b/c\" = { path = \"x\", inherit_configuration = [\"ai_models\"] }",
+                "inherit_configuration: \"ai_models\" is not supported",
+            ),
+            (
+                "[component.not_kebab]\nsource = \"d.wasm\"",
+                "component.\"not_kebab\" must have a kebab-case name",
+            ),
+        ] {
+            let error = refused(addition);
+            assert!(error.contains(expected), "{addition}: {error}");
         }
+        let error = format!("{:#}", parse("spin_manifest_version = 1").err().unwrap());
+        assert!(error.contains("missing field"), "{error}");
+        let text = SMALLEST.replace("_version = 2", "_version = 1");
+        let error = format!("{:#}", parse(&text).err().unwrap());
+        assert!(error.contains("spin_manifest_version must be 2"), "{error}");
     }
 
     #[test]
-    fn only_the_default_stores_exist() {
+    fn build_table_is_for_spin_build() {
+        let build = "[component.c.build]\ncommand = \"make\"\nwatch = [\"*.rs\"]\n";
+        assert!(parse(&format!("{SMALLEST}{build}")).is_ok());
+    }
+
+    #[test]
+    fn store_other_than_the_default_one_is_refused() {
         let error = refused("key_value_stores = [\"default\", \"cache\"]");
         assert!(error.contains("component.c.key_value_stores names \"cache\""));
     }
 
     #[test]
-    fn a_name_that_leads_nowhere_is_an_error() {
+    fn component_that_is_named_but_missing_is_an_error() {
         let error = refused("[component.c.dependencies]\n\"a:b/c\" = { component = \"x\" }");
-        assert!(error.contains("component.c.dependencies.\"a:b/c\".component"));
+        let path = "component.c.dependencies.\"a:b/c\" names \"x\"";
+        assert!(error.contains(path), "{error}");
         let text = SMALLEST.replace("component = \"c\"", "component = \"x\"");
-        assert!(parse(&text).err().unwrap().to_string().contains("\"x\""));
+        let error = parse(&text).err().unwrap().to_string();
+        assert!(error.contains("trigger.http[0].component names \"x\""));
     }
 
     #[test]
@@ -478,32 +456,7 @@ source = "c.wasm"
     }
 
     #[test]
-    fn a_syntax_error_names_its_line_and_not_its_text() {
-        let error = refused("[variables]\nv = { default = \"s3cret\" oops }");
-        assert!(error.contains("line "), "{error}");
-        assert!(!error.contains("s3cret"), "{error}");
-    }
-
-    #[test]
-    fn one_of_several_triggers_with_middleware_has_a_copy_of_the_component() {
-        let guarded = "[[trigger.http]]\nid = \"x\"\nroute = \"/x\"\ncomponent = \"c\"\n\
-            dependencies.middleware = [{ component = \"m\" }, { path = \"n.wasm\" }]\n\
-            [component.m]\nsource = \"m.wasm\"";
-        let manifest = parse(&format!("{SMALLEST}{guarded}")).unwrap();
-        assert_eq!(manifest.triggers[0].component, "c");
-        assert_eq!(manifest.triggers[1].component, "c-for-x");
-        assert!(manifest.components["c"].middleware.is_empty());
-        assert_eq!(manifest.components["c-for-x"].middleware.len(), 2);
-
-        let alone = SMALLEST.replace(
-            "component = \"c\"",
-            "component = \"c\"\ndependencies.middleware = [{ path = \"m.wasm\" }]",
-        );
-        assert_eq!(parse(&alone).unwrap().components["c"].middleware.len(), 1);
-    }
-
-    #[test]
-    fn a_dependency_has_no_grants_of_its_own() {
+    fn dependency_with_grants_of_its_own_is_refused() {
         let error = refused(
             "[component.c.dependencies]\n\"a:b/c\" = { component = \"d\" }\n\
              [component.d]\nsource = \"d.wasm\"\nkey_value_stores = [\"default\"]",
@@ -512,5 +465,45 @@ source = "c.wasm"
             error.contains("which has key_value_stores of its own"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn error_names_its_line_and_repeats_no_value() {
+        for (addition, line) in [
+            ("[variables]\nv = { default = \"s3cret\" oops }", "line 11"),
+            ("[variables]\nv = \"s3cret, expected s3cret\"", "line 11"),
+            ("environment = \"s3cret\"", "line 10"),
+        ] {
+            let error = refused(addition);
+            assert!(error.contains(line), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn middleware_is_in_front_of_the_component_of_its_trigger() {
+        let text = SMALLEST.replace(
+            "component = \"c\"",
+            "component = \"c\"\n\
+             dependencies.middleware = [{ component = \"m\" }, { path = \"n.wasm\" }]",
+        );
+        let manifest = parse(&format!("{text}[component.m]\nsource = \"m.wasm\"")).unwrap();
+        let files: Vec<_> = manifest
+            .middleware("c")
+            .iter()
+            .map(|middleware| manifest.dependency_file(middleware).unwrap())
+            .collect();
+        assert_eq!(files, [Path::new("/app/m.wasm"), Path::new("/app/n.wasm")]);
+        assert!(manifest.middleware("m").is_empty());
+    }
+
+    #[test]
+    fn middleware_is_refused_where_triggers_share_the_component() {
+        let error = refused(
+            "[[trigger.http]]\nroute = \"/x\"\ncomponent = \"c\"\n\
+             dependencies.middleware = [{ path = \"m.wasm\" }]",
+        );
+        let path = "trigger.http[1].dependencies.middleware is not supported";
+        assert!(error.contains(path), "{error}");
     }
 }

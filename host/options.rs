@@ -1,8 +1,6 @@
 //! The command line, with Spin's names and defaults where Spin has them.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Serves the HTTP components of a Spin manifest without Spin.
 #[derive(clap::Parser)]
@@ -51,13 +49,13 @@ pub struct Options {
 pub struct Assignment {
     /// The variable's name as the manifest has it.
     pub name: String,
-    /// Its value, or `None` where the equals sign is missing.
+    /// The variable's value, or `None` where the equals sign is missing.
     pub value: Option<String>,
 }
 
-// It never fails: clap would print what it was given, and what was meant as a
-// variable's value must not appear in any output. `Variables` refuses it.
-fn assignment(text: &str) -> Result<Assignment, std::convert::Infallible> {
+// Never fails: clap would print its argument, which may be the value of a variable
+// and must not appear in any output. `Variables` refuses it.
+fn assignment(text: &str) -> Result<Assignment, Infallible> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value.to_owned())),
         None => (text, None),
@@ -97,7 +95,7 @@ mod tests {
     use clap::Parser as _;
 
     #[test]
-    fn defaults_are_spins() {
+    fn options_have_the_defaults_of_spin() {
         let options = Options::parse_from(["edge-host"]);
         assert_eq!(options.listen.to_string(), "127.0.0.1:3000");
         assert_eq!(options.max_instance_reuse_count, 128);
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units() {
+    fn duration_has_a_unit() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert!(duration("1").is_err());
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_contain_an_equals_sign() {
+    fn variable_may_contain_an_equals_sign() {
         let options = Options::parse_from(["edge-host", "--variable", "token=a=b"]);
         assert_eq!(options.variables[0].name, "token");
         assert_eq!(options.variables[0].value.as_deref(), Some("a=b"));

@@ -1,35 +1,51 @@
 //! Outbound HTTP: `allowed_outbound_hosts`, calls from one component to another
 //! inside the host, and everything else to the network.
 
-use crate::allowed_hosts::chaining_target;
-use crate::connections;
-use crate::guest::Grants;
-use crate::instances::Neighbours;
-use crate::routes::Match;
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Response, Uri, header::HOST};
+use crate::{
+    allowed_hosts::chaining_target, connections, grants::Grants, neighbours::Neighbours,
+    routes::Match,
+};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, Uri,
+    header::HOST,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 use http_body_util::BodyExt as _;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use wasmtime_wasi_http::p2::bindings::http::types as p2;
-use wasmtime_wasi_http::p3::bindings::http::types as p3;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Weak},
+};
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request,
+    p3::bindings::http::types::{DnsErrorPayload, ErrorCode},
+};
 
-/// What Spin tells a component about a client that is another component.
-const CHAINED_CLIENT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// The client address that a component sees when another component calls it.
+const CHAINED_CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// One instance's way out.
+#[derive(Clone)]
 pub(crate) struct Outbound {
     grants: Arc<Grants>,
-    neighbours: Arc<Neighbours>,
+    /// Weak, since each of them has a way out that leads back here.
+    neighbours: Weak<Neighbours>,
+    own_address: SocketAddr,
 }
 
 impl Outbound {
-    pub(crate) fn new(grants: Arc<Grants>, neighbours: Arc<Neighbours>) -> Self {
-        Self { grants, neighbours }
+    pub(crate) fn new(
+        grants: Arc<Grants>,
+        neighbours: Weak<Neighbours>,
+        own_address: SocketAddr,
+    ) -> Self {
+        Self {
+            grants,
+            neighbours,
+            own_address,
+        }
     }
 }
 
@@ -38,49 +54,30 @@ impl WasiHttpHooks for Outbound {
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        // The guest's trouble with the response, which changes nothing here.
+        // How the guest fares with the response, which changes nothing here.
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Io), Error>> + Send> {
-        let sender = Sender {
-            grants: self.grants.clone(),
-            neighbours: self.neighbours.clone(),
-        };
-        Box::new(sender.send(request, options))
+        Box::new(self.clone().send(request, options))
     }
 
-    fn p2_error_from_connect(&mut self, error: &std::io::Error) -> p2::ErrorCode {
+    fn p3_error_from_connect(&mut self, error: &io::Error) -> ErrorCode {
         if is_lookup_failure(error) {
-            return p2::ErrorCode::DnsError(p2::DnsErrorPayload {
+            return ErrorCode::DnsError(DnsErrorPayload {
                 rcode: Some("address not available".to_owned()),
                 info_code: Some(0),
             });
         }
-        p2::ErrorCode::ConnectionRefused
-    }
-
-    fn p3_error_from_connect(&mut self, error: &std::io::Error) -> p3::ErrorCode {
-        if is_lookup_failure(error) {
-            return p3::ErrorCode::DnsError(p3::DnsErrorPayload {
-                rcode: Some("address not available".to_owned()),
-                info_code: Some(0),
-            });
-        }
-        p3::ErrorCode::ConnectionRefused
+        ErrorCode::ConnectionRefused
     }
 }
 
 /// The standard library gives a failed name lookup no kind of its own.
-fn is_lookup_failure(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::AddrNotAvailable
+fn is_lookup_failure(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
         || error.to_string().starts_with("failed to lookup address")
 }
 
-struct Sender {
-    grants: Arc<Grants>,
-    neighbours: Arc<Neighbours>,
-}
-
-impl Sender {
+impl Outbound {
     async fn send(
         self,
         mut request: Request<WasiBody>,
@@ -101,17 +98,17 @@ impl Sender {
         Ok((response.map(|body| body.boxed_unsync()), Box::new(io)))
     }
 
-    /// Refuses what is not allowed and gives a request to `self` its address.
+    /// Refuses a call that is not allowed, and gives a call to `self` its address.
     fn prepare(&self, request: &mut Request<WasiBody>) -> Result<(), Error> {
         let uri = request.uri();
         let scheme = uri.scheme_str().unwrap_or("https");
         let host = uri.host().unwrap_or_default();
         let to_self = host.is_empty() || host == "self.alt";
         let allowed = if to_self {
-            self.grants.allowed_hosts.allow_self()
+            self.grants.allowed_hosts.allows_self()
         } else {
             let port = uri.port_u16();
-            self.grants.allowed_hosts.allow(scheme, host, port)
+            self.grants.allowed_hosts.allows(scheme, host, port)
         };
         if !allowed {
             let target = match (to_self, uri.authority()) {
@@ -134,10 +131,9 @@ impl Sender {
     }
 
     fn own_uri(&self, path: Option<PathAndQuery>) -> Option<Uri> {
-        let address = self.neighbours.own_address()?;
         Uri::builder()
             .scheme(Scheme::HTTP)
-            .authority(address.to_string())
+            .authority(self.own_address.to_string())
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")))
             .build()
             .ok()
@@ -150,21 +146,16 @@ impl Sender {
     ) -> Result<Response<WasiBody>, Error> {
         let path = request.uri().path().to_owned();
         let matched = Match::chained(component, &path);
-        match self
-            .neighbours
-            .call(&matched, request, CHAINED_CLIENT)
-            .await
+        if let Some(neighbours) = self.neighbours.upgrade()
+            && let Some(response) = neighbours.call(&matched, request, CHAINED_CLIENT).await
         {
-            Some(response) => Ok(response),
-            None => {
-                eprintln!(
-                    "edge-host: component {:?} called the component {component:?}, \
-                     which has no trigger",
-                    self.grants.id
-                );
-                Err(Error::DestinationNotFound)
-            }
+            return Ok(response);
         }
+        eprintln!(
+            "edge-host: component {:?} called the component {component:?}, which has no trigger",
+            self.grants.id
+        );
+        Err(Error::DestinationNotFound)
     }
 }
 
@@ -174,10 +165,10 @@ fn without_userinfo(authority: &Authority) -> &str {
     text.rsplit_once('@').map_or(text, |(_, host)| host)
 }
 
-/// HTTP/1.1 wants a `Host`; userinfo does not belong into it.
+/// Sets the `Host` that HTTP/1.1 requires, without userinfo.
 fn set_host(authority: Option<Authority>, headers: &mut HeaderMap) -> Result<(), Error> {
     let authority = authority.ok_or(Error::HttpRequestUriInvalid)?;
-    let value = http::HeaderValue::from_str(without_userinfo(&authority))
+    let value = HeaderValue::from_str(without_userinfo(&authority))
         .map_err(|_| Error::HttpRequestUriInvalid)?;
     headers.insert(HOST, value);
     Ok(())

@@ -1,16 +1,12 @@
 //! The engine, with the compilation cache, and the interfaces that every
 //! component may import.
 
-use crate::bindings::spin;
-use crate::guest::Guest;
-use crate::key_value::ComponentKeyValue;
-use crate::sqlite::ComponentSqlite;
-use crate::variables::ComponentVariables;
+use crate::{guest::Guest, interfaces};
 use anyhow::{Context as _, Result};
 use std::path::Path;
-use wasmtime::component::Linker;
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    component::Linker,
 };
 
 /// How many instances may live at the same time, all components together.
@@ -19,6 +15,19 @@ const MAX_INSTANCES: u32 = 1000;
 /// wasmtime's errors are not `std::error::Error`; what they say is kept.
 pub(crate) fn error(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
+}
+
+/// The first line of each cause of an error; backtraces stay out.
+pub(crate) fn one_line(error: &wasmtime::Error) -> String {
+    error
+        .chain()
+        .filter_map(|cause| {
+            let text = cause.to_string();
+            let line = text.lines().next()?.trim_end_matches(':').to_owned();
+            (!line.starts_with("error while executing")).then_some(line)
+        })
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 pub(crate) fn engine(cache_directory: &Path, count_fuel: bool) -> Result<Engine> {
@@ -61,15 +70,12 @@ fn pooling() -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// WASI 0.2 and 0.3 with HTTP, and Spin's three interfaces.
+/// WASI 0.2 without and 0.3 with HTTP, and Spin's three interfaces.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    spin::key_value::key_value::add_to_linker::<_, ComponentKeyValue>(&mut linker, Guest::parts)?;
-    spin::sqlite::sqlite::add_to_linker::<_, ComponentSqlite>(&mut linker, Guest::parts)?;
-    spin::variables::variables::add_to_linker::<_, ComponentVariables>(&mut linker, Guest::parts)?;
+    interfaces::add_to_linker(&mut linker)?;
     Ok(linker)
 }

@@ -1,33 +1,52 @@
 //! The HTTP server: listens, routes, and hands requests to components.
 
-use crate::components;
-use crate::guest::SharedState;
-use crate::headers::strip_forbidden;
-use crate::instances::{ComponentState, Neighbours, Reuse, empty};
-use crate::key_value::Stores;
-use crate::manifest::Manifest;
-use crate::options::Options;
-use crate::routes::Router;
-use crate::runtime;
-use crate::variables::Variables;
+use crate::{
+    components,
+    grants::Grants,
+    guest::SharedState,
+    headers::strip_forbidden,
+    instances::{ComponentState, Reuse},
+    key_value::Stores,
+    manifest::Manifest,
+    neighbours::{Neighbours, empty},
+    options::Options,
+    outbound::Outbound,
+    routes::Router,
+    runtime,
+    variables::Variables,
+};
 use anyhow::{Context as _, Result};
-use http::header::HOST;
-use http::uri::{Authority, Scheme};
-use http::{Request, Response, StatusCode, Uri};
+use bytes::Bytes;
+use http::{
+    Request, Response, StatusCode, Uri,
+    header::HOST,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::collections::{BTreeSet, HashMap};
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use wasmtime_wasi_http::handler::ProxyHandler;
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    env, fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{self, Path},
+    process,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::{
+        ctrl_c,
+        unix::{Signal, SignalKind, signal},
+    },
+    time::sleep,
+};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Serves the manifest until the process is told to end.
+/// Serves the manifest until the process receives SIGINT or SIGTERM.
 pub async fn run(options: Options) -> Result<()> {
     let file = if options.from.is_dir() {
         options.from.join("spin.toml")
@@ -36,9 +55,9 @@ pub async fn run(options: Options) -> Result<()> {
     };
     let manifest = Manifest::read(&file)?;
     let variables = Variables::resolve(&manifest.variables, &options.variables, |name| {
-        std::env::var(name).ok()
+        env::var(name).ok()
     })?;
-    let router = Router::new(manifest.triggers.iter().filter_map(|trigger| {
+    let router = Router::new(manifest.triggers().iter().filter_map(|trigger| {
         let route = trigger.route.clone()?;
         Some((route, trigger.component.clone()))
     }))?;
@@ -52,58 +71,47 @@ pub async fn run(options: Options) -> Result<()> {
         Some(directory) => directory.clone(),
         None => file.parent().unwrap_or(Path::new("")).join(".spin"),
     };
-    let neighbours = Arc::new(Neighbours::default());
-    let handlers = handlers(
-        &options,
-        &state_directory,
-        &manifest,
-        &variables,
-        &neighbours,
-    )?;
-    neighbours.introduce(handlers, address);
-    // From the moment that its address is known it can be told to end.
+    let neighbours = neighbours(&options, &state_directory, &manifest, &variables, address)?;
+    // The process can be ended from the moment that its address is known.
     let terminate = signal(SignalKind::terminate())?;
     announce(address, &router, &manifest)?;
     let server = Arc::new(Server { router, neighbours });
     tokio::select! {
         result = server.serve(listener) => result,
-        result = told_to_end(terminate) => {
+        result = end(terminate) => {
             result?;
             // At once, as Spin: guests that are still at work are not waited for.
-            std::process::exit(0)
+            process::exit(0)
         }
     }
 }
 
-type Handlers = HashMap<String, ProxyHandler<ComponentState>>;
-
 /// Every component that has a trigger, ready to be called.
-fn handlers(
+fn neighbours(
     options: &Options,
     state_directory: &Path,
     manifest: &Manifest,
     variables: &Variables,
-    neighbours: &Arc<Neighbours>,
-) -> Result<Handlers> {
-    let ids: BTreeSet<&str> = manifest
-        .triggers
+    own_address: SocketAddr,
+) -> Result<Arc<Neighbours>> {
+    let grants = manifest
+        .triggers()
         .iter()
-        .map(|trigger| trigger.component.as_str())
-        .collect();
-    let grants = ids
-        .iter()
-        .map(|id| Ok((*id, Arc::new(components::grants(manifest, id, variables)?))))
-        .collect::<Result<HashMap<_, _>>>()?;
+        .map(|trigger| {
+            let id = trigger.component.as_str();
+            Ok((id, Arc::new(Grants::resolve(manifest, id, variables)?)))
+        })
+        .collect::<Result<BTreeMap<_, _>>>()?;
 
-    std::fs::create_dir_all(state_directory)
+    fs::create_dir_all(state_directory)
         .with_context(|| format!("failed to create {}", state_directory.display()))?;
     let cache = match &options.cache_dir {
-        Some(directory) => std::path::absolute(directory)?,
-        None => std::path::absolute(state_directory)?.join("edge-host-cache"),
+        Some(directory) => path::absolute(directory)?,
+        None => path::absolute(state_directory)?.join("edge-host-cache"),
     };
     let engine = runtime::engine(&cache, options.count_fuel)?;
     let linker = runtime::linker(&engine).map_err(runtime::error)?;
-    let mut prepared = components::prepare(manifest, &ids, &engine, &linker)?;
+    let mut prepared = components::prepare(manifest, grants.keys().copied(), &engine, &linker)?;
 
     let shared = Arc::new(SharedState {
         key_value: Stores::new(state_directory.join("sqlite_key_value.db")),
@@ -114,26 +122,25 @@ fn handlers(
         concurrent_requests: options.max_instance_concurrent_reuse_count,
         idle: options.idle_instance_timeout,
     };
-    Ok(grants
-        .into_iter()
-        .filter_map(|(id, grants)| {
-            let state = ComponentState {
+    Ok(Arc::new_cyclic(|neighbours| {
+        Neighbours::new(grants.into_iter().filter_map(|(id, grants)| {
+            let outbound = Outbound::new(grants.clone(), neighbours.clone(), own_address);
+            Some(ComponentState {
                 engine: engine.clone(),
                 pre: prepared.remove(id)?,
                 grants,
                 shared: shared.clone(),
-                neighbours: neighbours.clone(),
+                outbound: Box::new(move || Box::new(outbound.clone())),
                 reuse,
                 count_fuel: options.count_fuel,
-            };
-            Some((id.to_owned(), ProxyHandler::new(state)))
-        })
-        .collect())
+            })
+        }))
+    }))
 }
 
-/// Tells where the application is, in Spin's words.
+/// Prints where the application is, in Spin's words.
 fn announce(address: SocketAddr, router: &Router, manifest: &Manifest) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     writeln!(out, "Serving http://{address}")?;
     writeln!(out, "Available Routes:")?;
     for route in router.routes() {
@@ -157,9 +164,10 @@ fn announce(address: SocketAddr, router: &Router, manifest: &Manifest) -> Result
     Ok(())
 }
 
-async fn told_to_end(mut terminate: Signal) -> Result<()> {
+/// Returns when SIGINT or SIGTERM arrives.
+async fn end(mut terminate: Signal) -> Result<()> {
     tokio::select! {
-        result = tokio::signal::ctrl_c() => result?,
+        result = ctrl_c() => result?,
         _ = terminate.recv() => {}
     }
     Ok(())
@@ -177,24 +185,24 @@ impl Server {
                 Ok((stream, client)) => {
                     tokio::spawn(self.clone().serve_connection(stream, client));
                 }
-                // Out of file handles, or a client that is gone already: the
-                // next one may fare better.
+                // File handles are used up, or the client is gone already: the
+                // next connection may succeed.
                 Err(error) => {
                     eprintln!("edge-host: failed to accept a connection: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    sleep(Duration::from_millis(10)).await;
                 }
             }
         }
     }
 
     async fn serve_connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
-        // As in Spin without TCP_NODELAY: what goes out in two segments is late.
-        let service = hyper::service::service_fn(move |request| {
+        // Without TCP_NODELAY, as in Spin: the second of two segments is late.
+        let service = service_fn(move |request| {
             let server = self.clone();
-            async move { Ok::<_, std::convert::Infallible>(server.respond(request, client).await) }
+            async move { Ok::<_, Infallible>(server.respond(request, client).await) }
         });
         // A connection that breaks concerns its client only.
-        let _ = hyper::server::conn::http1::Builder::new()
+        let _ = http1::Builder::new()
             // Spin waits for a client's headers for as long as it takes.
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service)
@@ -206,7 +214,7 @@ impl Server {
         strip_forbidden(request.headers_mut());
         let path = request.uri().path().to_owned();
         if path == "/.well-known/spin/health" {
-            let body = Full::new(bytes::Bytes::from_static(b"OK"));
+            let body = Full::new(Bytes::from_static(b"OK"));
             return Response::new(body.map_err(|never| match never {}).boxed_unsync());
         }
         let Some(matched) = self.router.route(&path) else {
@@ -222,8 +230,8 @@ impl Server {
     }
 }
 
-/// A guest expects scheme and authority; a client sends the latter as `Host`.
-/// `None` if there is no host, or if there are two different ones.
+/// Gives a request the scheme and the authority that a guest expects; a client sends
+/// the latter as `Host`. Returns `None` without a host, or with two different ones.
 fn make_absolute(request: &mut Request<WasiBody>) -> Option<()> {
     let header: Option<Authority> = match request.headers().get(HOST) {
         Some(host) => Some(host.to_str().ok()?.parse().ok()?),
@@ -238,7 +246,7 @@ fn make_absolute(request: &mut Request<WasiBody>) -> Option<()> {
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(authority);
     if parts.path_and_query.is_none() {
-        parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
     }
     *request.uri_mut() = Uri::from_parts(parts).ok()?;
     Some(())

@@ -1,14 +1,34 @@
-//! Application variables, the templates made of them, and `spin:variables`.
+//! Variables of the application and the templates made of them.
 //!
 //! No value appears in any message: a value may be a secret.
 
-use crate::bindings::spin::variables::variables::{Error, Host, HostWithStore};
-use crate::guest::{Guest, GuestParts};
-use crate::manifest::Variable;
 use crate::options::Assignment;
 use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use wasmtime::component::{Accessor, HasData};
+
+/// A variable as the manifest declares it: required, or with a default.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Variable {
+    #[serde(default)]
+    required: bool,
+    default: Option<String>,
+    /// This host prints no variable, secret or not.
+    #[serde(default, rename = "secret")]
+    _secret: bool,
+}
+
+impl Variable {
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        check_name(name)?;
+        ensure!(
+            self.required != self.default.is_some(),
+            "variables.{name} must be `required` or have a `default`"
+        );
+        Ok(())
+    }
+}
 
 /// Every variable of the application with its value.
 pub(crate) struct Variables(HashMap<String, String>);
@@ -24,11 +44,11 @@ impl Variables {
         for assignment in given {
             ensure!(
                 assignment.value.is_some(),
-                "a --variable is not of the form NAME=VALUE"
+                "a --variable has no equals sign; it must be NAME=VALUE"
             );
             ensure!(
                 declared.contains_key(&assignment.name),
-                "--variable {}: the manifest declares no such variable",
+                "--variable {}: the manifest does not declare this variable",
                 assignment.name
             );
         }
@@ -90,35 +110,10 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     });
     ensure!(
         words && name.starts_with(|c: char| c.is_ascii_lowercase()),
-        "{name:?} is no name of a variable: lower-case words joined by single underscores"
+        "{name:?} is not the name of a variable; it must be lower-case words joined by single \
+         underscores"
     );
     Ok(())
-}
-
-/// Where a component's `spin:variables` calls arrive.
-pub(crate) struct ComponentVariables;
-
-impl HasData for ComponentVariables {
-    type Data<'a> = GuestParts<'a>;
-}
-
-impl Host for GuestParts<'_> {}
-
-impl HostWithStore<Guest> for ComponentVariables {
-    async fn get(
-        accessor: &Accessor<Guest, Self>,
-        name: String,
-    ) -> wasmtime::Result<Result<String, Error>> {
-        let grants = accessor.with(|mut access| access.get().grants.clone());
-        if let Err(error) = check_name(&name) {
-            return Ok(Err(Error::InvalidName(error.to_string())));
-        }
-        Ok(grants
-            .variables
-            .get(&name)
-            .cloned()
-            .ok_or_else(|| Error::Undefined(format!("no variable for {:?}.{name:?}", grants.id))))
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +125,12 @@ mod tests {
             .iter()
             .map(|(name, default)| {
                 let default = default.map(str::to_owned);
-                ((*name).to_owned(), Variable { default })
+                let variable = Variable {
+                    required: default.is_none(),
+                    default,
+                    _secret: false,
+                };
+                ((*name).to_owned(), variable)
             })
             .collect()
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_wins_over_the_environment_over_the_default() {
+    fn variable_comes_from_the_command_line_else_the_environment_else_its_default() {
         let declared = declared(&[
             ("a", Some("default")),
             ("b", Some("default")),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_required_variable_without_a_value_is_named() {
+    fn required_variable_without_a_value_is_named() {
         let error = Variables::resolve(&declared(&[("api_key", None)]), &[], |_| None)
             .err()
             .unwrap()
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undeclared_variable_on_the_command_line_is_an_error_without_its_value() {
+    fn undeclared_variable_on_the_command_line_is_an_error_without_its_value() {
         let error = Variables::resolve(&declared(&[]), &[given("tokn", "secret")], |_| None)
             .err()
             .unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_value_without_a_name_is_not_repeated() {
+    fn assignment_without_an_equals_sign_is_not_repeated() {
         let bare = Assignment {
             name: "secret".to_owned(),
             value: None,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_filled_in_once() {
+    fn template_is_filled_in_once() {
         let declared = declared(&[("a", Some("{{ b }}")), ("b", Some("x"))]);
         let values = Variables::resolve(&declared, &[], |_| None).unwrap();
         assert_eq!(values.fill_in("<{{a}}>").unwrap(), "<{{ b }}>");
@@ -201,10 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn names_are_lower_snake_case() {
+    fn variable_name_is_lower_snake_case() {
         assert!(check_name("api_key2").is_ok());
         for bad in ["", "_a", "a_", "a__b", "A", "2a", "a-b"] {
             assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn variable_is_required_or_has_a_default() {
+        for (required, default) in [(false, None), (true, Some("x".to_owned()))] {
+            let variable = Variable {
+                required,
+                default,
+                _secret: false,
+            };
+            let error = variable.check("v").unwrap_err().to_string();
+            assert!(error.contains("variables.v must be"), "{error}");
         }
     }
 }

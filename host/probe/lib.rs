@@ -1,17 +1,23 @@
-//! Does, on request, what a component can do, and tells what came of it: the
-//! embedded host's tests read the answers.
+//! Does, on request, what a component can do, and answers with the result, which
+//! the tests of the embedded host read.
 
 #![cfg(target_family = "wasm")]
 
 use bytes::Bytes;
-use spin_sdk::http::body::IncomingBodyExt as _;
-use spin_sdk::http::{FullBody, Request, Response};
-use spin_sdk::http_service;
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use spin_sdk::{
+    http::{FullBody, Request, Response, body::IncomingBodyExt as _},
+    http_service,
+    wasip3::{http::types::RequestOptions, http_compat::RequestOptionsExtension},
+};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 mod sql;
 
@@ -45,7 +51,7 @@ async fn handle(request: Request) -> Answer {
         "/variable" => spin_sdk::variables::get(get("name")).await.map_err(text),
         "/environment" => std::env::var(get("name")).map_err(text),
         "/fetch" => fetch(&get("url"), get("first_byte_ms").parse().ok()).await,
-        "/panic" => fall_over(),
+        "/panic" => fail(),
         "/instance" => Ok(instance()),
         "/sleep" => Ok(sleep(get("ms").parse().unwrap_or(0)).await),
         "/hold" => {
@@ -62,7 +68,7 @@ async fn handle(request: Request) -> Answer {
             eprintln!("{}", get("text"));
             Ok(String::new())
         }
-        _ => Err(format!("the probe knows no {path:?}")),
+        _ => Err(format!("the probe has no path {path:?}")),
     };
     match result {
         Ok(text) => answer(200, text),
@@ -70,15 +76,15 @@ async fn handle(request: Request) -> Answer {
     }
 }
 
-/// How many nanoseconds a call into the dependency takes, over one within this
-/// component: the mean of so many.
+/// How many nanoseconds a call into the dependency takes more than a call within
+/// this component, as the mean of so many calls.
 async fn cost(calls: u32) -> String {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for _ in 0..calls {
         std::hint::black_box(tally::last().await);
     }
     let composed = started.elapsed();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for _ in 0..calls {
         std::hint::black_box(here().await);
     }
@@ -154,8 +160,6 @@ async fn key_value_keys() -> Result<String, String> {
 
 /// The status and body of the answer to a GET, or the error code.
 async fn fetch(url: &str, first_byte_ms: Option<u64>) -> Result<String, String> {
-    use spin_sdk::wasip3::http::types::RequestOptions;
-    use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
     let mut request = http::Request::get(url);
     if let Some(milliseconds) = first_byte_ms {
         let options = RequestOptions::new();
@@ -173,15 +177,12 @@ async fn fetch(url: &str, first_byte_ms: Option<u64>) -> Result<String, String> 
     Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
 }
 
-#[allow(
-    clippy::panic,
-    reason = "what a trap does is what the tests want to see"
-)]
-fn fall_over() -> Result<String, String> {
+#[allow(clippy::panic, reason = "the tests look at the effects of a trap")]
+fn fail() -> Result<String, String> {
     panic!("the probe was asked to panic")
 }
 
-/// A name that no other instance has, and how many requests asked for it.
+/// A name that no other instance has, and the number of requests for it.
 fn instance() -> String {
     static NAME: OnceLock<u64> = OnceLock::new();
     static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -190,7 +191,7 @@ fn instance() -> String {
     format!("{name:016x} {requests}")
 }
 
-/// Answers later; meanwhile the instance may serve others.
+/// Answers later; meanwhile the instance may serve other requests.
 async fn sleep(milliseconds: u64) -> String {
     spin_sdk::time::sleep(Duration::from_millis(milliseconds)).await;
     instance()

@@ -1,11 +1,10 @@
 //! Runs one statement and writes its result as text.
 
 use spin_sdk::sqlite::{Connection, Value};
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 thread_local! {
-    /// One connection an instance, as components do it.
+    /// One connection of an instance, as components keep it.
     static CONNECTION: OnceCell<Rc<Connection>> = const { OnceCell::new() };
 }
 

@@ -3,7 +3,7 @@
 use crate::running::{Answer, Running};
 
 #[test]
-fn an_inheriting_dependency_uses_its_users_store() {
+fn dependency_that_inherits_uses_the_store_of_its_user() {
     let host = Running::start(&[]);
     assert_eq!(host.get("/tally/count?name=x"), Answer::ok("1"));
     assert_eq!(host.get("/tally/count?name=x"), Answer::ok("2"));
@@ -11,7 +11,7 @@ fn an_inheriting_dependency_uses_its_users_store() {
 }
 
 #[test]
-fn a_dependency_inherits_nothing_by_default() {
+fn dependency_inherits_nothing_by_default() {
     let host = Running::start(&[]);
     // What needs no host works, and the component itself has its store.
     assert_eq!(host.get("/disinherited/tally/last"), Answer::ok("0"));
@@ -24,7 +24,7 @@ fn a_dependency_inherits_nothing_by_default() {
 }
 
 #[test]
-fn what_is_not_listed_is_not_inherited() {
+fn dependency_inherits_only_the_listed_sets() {
     let host = Running::start(&[]);
     // The component may call itself; its dependency inherits key-value only.
     let own = "url=http://self.alt/instance";
@@ -35,7 +35,7 @@ fn what_is_not_listed_is_not_inherited() {
 }
 
 #[test]
-fn a_dependency_never_gets_more_than_its_user_has() {
+fn dependency_never_gets_more_than_its_user_has() {
     let host = Running::start(&[]);
     let counted = host.get("/bare/tally/count?name=x");
     assert_eq!(counted.1, "Error::AccessDenied");
@@ -44,7 +44,7 @@ fn a_dependency_never_gets_more_than_its_user_has() {
 }
 
 #[test]
-fn a_dependency_may_be_a_file() {
+fn dependency_may_be_a_file() {
     let host = Running::start(&[]);
     let answer = host.get("/fetch?url=http://private.spin.internal/tally/last");
     assert_eq!(answer, Answer::ok("200 0"));

@@ -1,7 +1,9 @@
 //! What a client and a component see of each other.
 
-use crate::running::{Answer, Running};
-use crate::wire::Wire;
+use crate::{
+    running::{Answer, Running},
+    wire::Wire,
+};
 
 #[test]
 fn content_length_passes_through_and_the_connection_stays_open() {
@@ -23,7 +25,7 @@ fn content_length_passes_through_and_the_connection_stays_open() {
 }
 
 #[test]
-fn method_headers_and_body_arrive() {
+fn request_arrives_with_method_headers_and_body() {
     let host = Running::start(&[]);
     let mut wire = Wire::connect(&host.address);
     wire.send(
@@ -40,7 +42,7 @@ fn method_headers_and_body_arrive() {
 }
 
 #[test]
-fn a_large_body_goes_both_ways() {
+fn body_of_any_size_goes_both_ways() {
     let host = Running::start(&[]);
     let body = "0123456789abcdef".repeat(100_000);
     let Answer(status, text) = host.post("/echo", &body);
@@ -49,7 +51,7 @@ fn a_large_body_goes_both_ways() {
 }
 
 #[test]
-fn spins_headers_are_added_after_a_clients() {
+fn headers_of_spin_are_added_after_a_clients() {
     let host = Running::start(&[]);
     let mut wire = Wire::connect(&host.address);
     wire.send(
@@ -77,15 +79,15 @@ fn spins_headers_are_added_after_a_clients() {
 }
 
 #[test]
-fn the_exact_route_wins() {
+fn route_that_is_exact_wins() {
     let host = Running::start(&[]);
     // The component "bare" serves it, which has no such path.
     let Answer(status, text) = host.get("/exact");
-    assert_eq!((status, text.as_str()), (500, "the probe knows no \"\""));
+    assert_eq!((status, text.as_str()), (500, "the probe has no path \"\""));
 }
 
 #[test]
-fn what_a_component_prints_is_printed() {
+fn output_of_a_component_is_printed() {
     let host = Running::start(&[]);
     assert_eq!(host.get("/print?text=printed").0, 200);
     host.says("printed\n");

@@ -1,7 +1,9 @@
 //! How instances are made, shared and ended.
 
-use crate::running::{Answer, Running};
-use crate::wire::Held;
+use crate::{
+    running::{Answer, Running},
+    wire::Held,
+};
 use std::collections::BTreeMap;
 
 fn name(answer: &Answer) -> &str {
@@ -10,7 +12,7 @@ fn name(answer: &Answer) -> &str {
 }
 
 #[test]
-fn an_instance_is_reused() {
+fn instance_is_reused() {
     let host = Running::start(&["--idle-instance-timeout", "5m"]);
     let first = host.get("/instance");
     let second = host.get("/instance");
@@ -19,7 +21,7 @@ fn an_instance_is_reused() {
 }
 
 #[test]
-fn an_instance_ends_after_its_share_of_requests() {
+fn instance_ends_after_its_share_of_requests() {
     let host = Running::start(&[
         "--max-instance-reuse-count",
         "2",
@@ -32,7 +34,7 @@ fn an_instance_ends_after_its_share_of_requests() {
 }
 
 #[test]
-fn a_panic_is_an_empty_500_and_the_next_request_is_fine() {
+fn panic_is_an_empty_500_and_the_next_request_succeeds() {
     let host = Running::start(&[]);
     let before = host.get("/instance");
     assert_eq!(host.get("/panic"), Answer(500, String::new()));
@@ -52,7 +54,7 @@ fn hold(host: &Running, count: usize) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn one_instance_serves_up_to_16_requests_at_once_and_more_run_beside_it() {
+fn instance_serves_up_to_16_requests_at_once_and_more_run_beside_it() {
     let host = Running::start(&["--idle-instance-timeout", "5m"]);
     let by_instance = hold(&host, 40);
     let most = by_instance.values().copied().max().unwrap();
@@ -62,13 +64,13 @@ fn one_instance_serves_up_to_16_requests_at_once_and_more_run_beside_it() {
 }
 
 #[test]
-fn without_concurrent_reuse_every_waiting_request_has_its_own_instance() {
+fn instance_serves_one_waiting_request_without_concurrent_reuse() {
     let host = Running::start(&["--max-instance-concurrent-reuse-count", "1"]);
     assert_eq!(hold(&host, 3).len(), 3);
 }
 
 #[test]
-fn two_instances_share_the_stores() {
+fn instances_share_the_stores() {
     let host = Running::start(&[
         "--max-instance-concurrent-reuse-count",
         "1",
@@ -86,7 +88,7 @@ fn two_instances_share_the_stores() {
 }
 
 #[test]
-fn a_sleeping_request_keeps_nobody_waiting() {
+fn instance_serves_others_while_a_request_sleeps() {
     let host = Running::start(&["--idle-instance-timeout", "5m"]);
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| host.get("/sleep?ms=300"));

@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may fall over"
+    reason = "a test may fail that way"
 )]
 
 mod dependencies;

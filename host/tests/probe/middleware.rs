@@ -23,7 +23,7 @@ fn send(host: &Running, path: &str, headers: &[(&str, &str)], body: &str) -> (u1
 }
 
 #[test]
-fn the_outer_one_is_asked_first_and_each_sees_what_it_inherits() {
+fn middleware_is_called_from_the_outside_in_and_sees_what_it_inherits() {
     let host = Running::start(&[]);
     let (status, said) = send(&host, "/guarded/echo", &[], "the body");
     assert_eq!(status, 200);
@@ -38,7 +38,7 @@ fn the_outer_one_is_asked_first_and_each_sees_what_it_inherits() {
 }
 
 #[test]
-fn what_it_refuses_does_not_arrive() {
+fn middleware_keeps_a_refused_request_from_the_component() {
     let host = Running::start(&[]);
     let (status, said) = send(&host, "/guarded/print?text=arrived", &[("refuse", "1")], "");
     assert_eq!((status, said.as_str()), (403, "passed 0\n"));
@@ -46,7 +46,7 @@ fn what_it_refuses_does_not_arrive() {
 }
 
 #[test]
-fn another_trigger_of_the_same_component_has_none() {
+fn middleware_is_in_front_of_its_own_component_only() {
     let host = Running::start(&[]);
     let (status, said) = send(&host, "/echo", &[("refuse", "1")], "");
     assert_eq!(status, 200);

@@ -1,8 +1,10 @@
 //! What components may call.
 
-use crate::running::{Answer, Running, altered_manifest};
-use crate::upstream;
-use crate::wire::Wire;
+use crate::{
+    running::{Answer, Running, altered_manifest},
+    upstream,
+    wire::Wire,
+};
 
 fn with_upstream(answers: bool) -> (Running, String) {
     let port = upstream::start(answers).to_string();
@@ -11,14 +13,14 @@ fn with_upstream(answers: bool) -> (Running, String) {
 }
 
 #[test]
-fn an_allowed_host_is_called() {
+fn allowed_host_is_called() {
     let (host, port) = with_upstream(true);
     let answer = host.get(&format!("/fetch?url=http://127.0.0.1:{port}/"));
     assert_eq!(answer, Answer::ok("200 upstream"));
 }
 
 #[test]
-fn another_host_is_denied_and_the_line_names_both() {
+fn host_that_is_not_allowed_is_denied_and_the_line_names_both() {
     let (host, port) = with_upstream(true);
     for url in [
         // The name is not the address, and userinfo is not the host.
@@ -35,7 +37,7 @@ fn another_host_is_denied_and_the_line_names_both() {
 }
 
 #[test]
-fn a_component_without_hosts_calls_nobody() {
+fn component_without_allowed_hosts_calls_none() {
     let (host, port) = with_upstream(true);
     let answer = host.get(&format!("/bare/fetch?url=http://127.0.0.1:{port}/"));
     assert_eq!(answer.1, "ErrorCode::HttpRequestDenied");
@@ -44,14 +46,14 @@ fn a_component_without_hosts_calls_nobody() {
 }
 
 #[test]
-fn a_refused_connection_says_so() {
+fn connection_that_is_refused_is_reported_as_refused() {
     let host = Running::start(&[]);
     let answer = host.get("/fetch?url=http://localhost:1/");
     assert_eq!(answer.1, "ErrorCode::ConnectionRefused");
 }
 
 #[test]
-fn https_is_tls() {
+fn https_call_uses_tls() {
     // The upstream speaks plain HTTP, which no TLS client takes for an answer.
     let (host, port) = with_upstream(true);
     let answer = host.get(&format!("/fetch?url=https://127.0.0.1:{port}/"));
@@ -59,7 +61,7 @@ fn https_is_tls() {
 }
 
 #[test]
-fn a_first_byte_timeout_of_the_request_is_honoured() {
+fn first_byte_timeout_of_the_request_is_honoured() {
     let (host, port) = with_upstream(false);
     let answer = host.get(&format!(
         "/fetch?first_byte_ms=50&url=http://127.0.0.1:{port}/"
@@ -82,7 +84,7 @@ fn components_call_each_other_and_themselves() {
 }
 
 #[test]
-fn a_panic_in_a_called_component_is_its_own() {
+fn panic_in_a_called_component_leaves_the_caller_alone() {
     let host = Running::start(&[]);
     let answer = host.get("/fetch?url=http://private.spin.internal/panic");
     assert_eq!(answer, Answer::ok("500 "));
@@ -91,7 +93,7 @@ fn a_panic_in_a_called_component_is_its_own() {
 }
 
 #[test]
-fn a_private_component_cannot_be_reached_from_outside() {
+fn private_component_cannot_be_reached_from_outside() {
     let catch_all = (
         "route = \"/...\"\ncomponent = \"probe\"",
         "route = \"/p/...\"\ncomponent = \"probe\"",

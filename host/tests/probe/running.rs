@@ -1,10 +1,12 @@
 //! One running host, ended when the test ends.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 pub(crate) struct Running {
     child: Child,
@@ -77,7 +79,7 @@ fn command(manifest: &Path, state: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a host that is expected to give up, and returns what it said.
+/// Runs a host that is expected to fail, and returns its status and what it printed.
 pub(crate) fn fails_to_start(manifest: &Path, arguments: &[&str]) -> (ExitStatus, String) {
     let state = tempfile::tempdir().unwrap();
     let output = command(manifest, state.path(), arguments).output().unwrap();
@@ -135,7 +137,7 @@ impl Running {
         self.output.lock().unwrap().clone()
     }
 
-    /// Waits until the host has said that; another process may take its time.
+    /// Waits until the host has printed that; another process may take its time.
     pub(crate) fn says(&self, text: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.output().contains(text) {

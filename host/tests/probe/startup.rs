@@ -1,9 +1,12 @@
 //! What the host says when it starts, and when it cannot.
 
-use crate::running::{Answer, Running, altered_manifest, fails_to_start, probe_manifest};
+use crate::{
+    running::{Answer, Running, altered_manifest, fails_to_start, probe_manifest},
+    wire::Held,
+};
 
 #[test]
-fn it_announces_its_address_and_routes() {
+fn host_announces_its_address_and_routes() {
     let host = Running::start(&[]);
     assert!(!host.address.ends_with(":0"));
     host.says(&format!("  probe: http://{}/ (wildcard)", host.address));
@@ -13,7 +16,7 @@ fn it_announces_its_address_and_routes() {
 }
 
 #[test]
-fn a_busy_port_is_named_and_the_exit_code_is_1() {
+fn busy_port_is_named_and_the_exit_code_is_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (status, said) = fails_to_start(&probe_manifest(), &["--listen", &address]);
@@ -23,9 +26,9 @@ fn a_busy_port_is_named_and_the_exit_code_is_1() {
 }
 
 #[test]
-fn sigterm_ends_it_at_once_and_cleanly() {
+fn sigterm_ends_the_host_at_once_and_cleanly() {
     let host = Running::start(&[]);
-    let _held = crate::wire::Held::start(&host.address);
+    let _held = Held::start(&host.address);
     assert_eq!(host.terminate().code(), Some(0));
 }
 
@@ -40,39 +43,70 @@ fn refused(replacements: &[(&str, &str)], arguments: &[&str], expected: &str) ->
 }
 
 #[test]
-fn an_unsupported_key_is_named_with_its_path() {
+fn unsupported_key_is_named_with_its_path() {
     let role = "environment = { PROBE_ROLE = \"everything\" }";
     let files = "files = [\"*.html\"]";
     refused(
         &[(role, files)],
         &[],
-        "component.probe.files is not supported",
+        "component.probe.files: unknown field",
     );
     let private = "route = { private = true }";
     let executor = "route = { private = true }\nexecutor = { type = \"wagi\" }";
     refused(
         &[(private, executor)],
         &[],
-        "trigger.http[4].executor is not supported",
+        "trigger.http[4].executor: unknown field",
     );
 }
 
 #[test]
-fn a_store_that_only_a_runtime_config_could_define_is_refused() {
+fn unsupported_host_is_refused_by_its_template() {
+    let one = "http://localhost:1\"";
+    let several = "http://localhost:1..9\"";
+    let said = refused(&[(one, several)], &[], "\"http://localhost:1..9\"");
+    assert!(
+        said.contains("component.probe.allowed_outbound_hosts"),
+        "{said}"
+    );
+}
+
+#[test]
+fn middleware_of_a_shared_component_is_refused() {
+    refused(
+        &[("component = \"guarded\"", "component = \"probe\"")],
+        &[],
+        "trigger.http[5].dependencies.middleware is not supported",
+    );
+}
+
+#[test]
+fn component_that_does_not_serve_http_is_refused() {
+    let private = "route = { private = true }\ncomponent = \"private\"";
+    let tally = "route = { private = true }\ncomponent = \"tally\"";
+    refused(
+        &[(private, tally)],
+        &[],
+        "\"tally\": it cannot serve HTTP: it must export wasi:http/handler@0.3",
+    );
+}
+
+#[test]
+fn store_that_only_a_runtime_config_could_define_is_refused() {
     let default = "sqlite_databases = [\"default\"]";
     let other = "sqlite_databases = [\"other\"]";
     refused(&[(default, other)], &[], "component.probe.sqlite_databases");
 }
 
 #[test]
-fn a_required_variable_without_a_value_is_named() {
+fn required_variable_without_a_value_is_named() {
     let default = "greeting = { default = \"hello\" }";
     let required = "greeting = { required = true }";
     refused(&[(default, required)], &[], "\"greeting\" is required");
 }
 
 #[test]
-fn an_unknown_name_in_inherit_configuration_is_named() {
+fn inherit_configuration_with_an_unknown_name_is_refused() {
     let list = "inherit_configuration = [\"key_value_stores\"]";
     let misspelt = "inherit_configuration = [\"key_value_store\"]";
     let said = refused(&[(list, misspelt)], &[], "\"key_value_store\"");
@@ -80,14 +114,14 @@ fn an_unknown_name_in_inherit_configuration_is_named() {
 }
 
 #[test]
-fn an_import_that_nothing_satisfies_is_named() {
+fn import_that_nothing_satisfies_is_named() {
     let dependency =
         "dependencies = { \"probe:dependency/tally@0.1.0\" = { component = \"tally\" } }";
     refused(&[(dependency, "")], &[], "probe:dependency/tally@0.1.0");
 }
 
 #[test]
-fn a_value_of_a_variable_appears_in_no_message() {
+fn variable_value_appears_in_no_message() {
     let secret = "p1anted";
     let port = "http://127.0.0.1:{{ upstream_port }}";
     let host = "http://127.0.0.1:{{ secret }}";

@@ -14,7 +14,7 @@ fn key_value_keeps_what_it_is_given() {
 }
 
 #[test]
-fn a_key_may_have_255_bytes() {
+fn key_may_have_255_bytes() {
     let host = Running::start(&[]);
     let set = |length| host.get(&format!("/key-value/set?key={}&value=", "k".repeat(length)));
     assert_eq!(set(255).0, 200);
@@ -38,7 +38,7 @@ fn sqlite_returns_rows_of_every_type() {
 }
 
 #[test]
-fn sqlite_errors_carry_sqlites_text() {
+fn sqlite_error_carries_the_text_of_sqlite() {
     let host = Running::start(&[]);
     let Answer(status, text) = host.post("/sqlite", "SELECT * FROM missing");
     assert_eq!(status, 500);
@@ -56,7 +56,7 @@ fn sqlite_attaches_no_files() {
 }
 
 #[test]
-fn a_long_result_is_streamed_whole() {
+fn sqlite_result_of_any_length_is_streamed_whole() {
     let host = Running::start(&[]);
     let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
                    SELECT i FROM n";
@@ -67,7 +67,7 @@ fn a_long_result_is_streamed_whole() {
 }
 
 #[test]
-fn a_restart_keeps_key_value_and_sqlite() {
+fn stores_survive_a_restart() {
     let state = tempfile::tempdir().unwrap();
     let start = || Running::start_on(&probe_manifest(), state.path(), &[]);
     let first = start();
@@ -86,7 +86,7 @@ fn a_restart_keeps_key_value_and_sqlite() {
 }
 
 #[test]
-fn the_key_value_file_is_laid_out_as_spins() {
+fn key_value_file_has_the_layout_of_spin() {
     let state = tempfile::tempdir().unwrap();
     let host = Running::start_on(&probe_manifest(), state.path(), &[]);
     assert_eq!(host.get("/key-value/set?key=a&value=1").0, 200);
@@ -102,7 +102,7 @@ fn the_key_value_file_is_laid_out_as_spins() {
 }
 
 #[test]
-fn a_component_without_the_grant_is_denied() {
+fn component_without_a_grant_is_denied() {
     let host = Running::start(&[]);
     let denied = Answer(500, "Error::AccessDenied".to_owned());
     assert_eq!(host.get("/bare/key-value/get?key=a"), denied);
@@ -125,7 +125,7 @@ fn variables_come_from_templates_and_stay_out_of_the_output() {
 }
 
 #[test]
-fn the_environment_is_the_manifests() {
+fn environment_comes_from_the_manifest() {
     let host = Running::start(&[]);
     assert_eq!(
         host.get("/environment?name=PROBE_ROLE"),

@@ -1,7 +1,9 @@
 //! A server for the probe to call.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+};
 
 /// Answers every request with 200 and "upstream", or never, and returns its port.
 pub(crate) fn start(answers: bool) -> u16 {

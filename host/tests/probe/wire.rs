@@ -1,8 +1,10 @@
-//! Requests written byte by byte, for what an HTTP client would tidy up.
+//! Requests written byte by byte, for tests of what an HTTP client would tidy up.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 pub(crate) struct Wire(BufReader<TcpStream>);
 

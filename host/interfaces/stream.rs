@@ -1,10 +1,14 @@
 //! Hands what a channel receives to a guest as a component-model stream.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 use tokio::sync::mpsc;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Destination, StreamProducer, StreamResult};
+use wasmtime::{
+    StoreContextMut,
+    component::{Destination, StreamProducer, StreamResult},
+};
 
 pub(crate) struct Receive<T>(mpsc::Receiver<T>);
 
@@ -26,7 +30,7 @@ impl<D, T: Send + Sync + 'static> StreamProducer<D> for Receive<T> {
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
         // A read of length zero only asks whether a read would find something,
-        // which a channel cannot tell without taking it.
+        // which a channel cannot know without taking it.
         if destination.remaining(store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }

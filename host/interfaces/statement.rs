@@ -1,30 +1,32 @@
 //! One SQL statement: its parameters in, its rows out, within Spin's limit on
 //! what a host buffers.
 
-use crate::bindings::spin::sqlite::sqlite::{Error, QueryResult, RowResult, Value};
-use crate::sqlite::io;
+use crate::bindings::spin::sqlite::sqlite::{QueryResult, RowResult, Value};
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 
 /// Spin's limit for one buffered result, or for one streamed row.
 const MAX_BUFFERED_BYTES: usize = 128 << 20;
 
+/// The error is what a component reads.
+type Result<T> = std::result::Result<T, String>;
+
 /// Executes a statement and buffers all its rows.
 pub(crate) fn collect(
     sql: &rusqlite::Connection,
     statement: &str,
     parameters: Vec<Value>,
-) -> Result<QueryResult, Error> {
-    let mut statement = sql.prepare_cached(statement).map_err(io)?;
+) -> Result<QueryResult> {
+    let mut statement = sql.prepare_cached(statement).map_err(text)?;
     let columns = column_names(&statement);
     let mut bytes = 0;
     let mut rows = statement
         .query(rusqlite::params_from_iter(
             parameters.into_iter().map(parameter),
         ))
-        .map_err(io)?;
+        .map_err(text)?;
     let mut results = Vec::new();
-    while let Some(row) = rows.next().map_err(io)? {
+    while let Some(row) = rows.next().map_err(text)? {
         let values = values(row, columns.len())?;
         bytes += size(&values);
         check_size(bytes)?;
@@ -43,42 +45,46 @@ pub(crate) fn stream(
     parameters: Vec<Value>,
     columns: oneshot::Sender<Vec<String>>,
     rows_out: &mpsc::Sender<RowResult>,
-) -> Result<(), Error> {
-    let mut statement = sql.prepare_cached(statement).map_err(io)?;
+) -> Result<()> {
+    let mut statement = sql.prepare_cached(statement).map_err(text)?;
     let names = column_names(&statement);
     let count = names.len();
     if columns.send(names).is_err() {
-        return Err(Error::Io("column send error".to_owned()));
+        return Err("column send error".to_owned());
     }
     let mut rows = statement
         .query(rusqlite::params_from_iter(
             parameters.into_iter().map(parameter),
         ))
-        .map_err(io)?;
-    while let Some(row) = rows.next().map_err(io)? {
+        .map_err(text)?;
+    while let Some(row) = rows.next().map_err(text)? {
         let values = values(row, count)?;
         check_size(size(&values))?;
         if rows_out.blocking_send(RowResult { values }).is_err() {
-            return Err(Error::Io("row send error".to_owned()));
+            return Err("row send error".to_owned());
         }
     }
     Ok(())
+}
+
+fn text(error: rusqlite::Error) -> String {
+    error.to_string()
 }
 
 fn column_names(statement: &rusqlite::Statement<'_>) -> Vec<String> {
     statement.column_names().map(str::to_owned).collect()
 }
 
-fn values(row: &rusqlite::Row<'_>, count: usize) -> Result<Vec<Value>, Error> {
+fn values(row: &rusqlite::Row<'_>, count: usize) -> Result<Vec<Value>> {
     (0..count)
         .map(|column| {
-            Ok(match row.get_ref(column).map_err(io)? {
+            Ok(match row.get_ref(column).map_err(text)? {
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(number) => Value::Integer(number),
                 ValueRef::Real(number) => Value::Real(number),
                 ValueRef::Text(text) => Value::Text(
                     String::from_utf8(text.to_vec())
-                        .map_err(|_| Error::Io("a text value is not UTF-8".to_owned()))?,
+                        .map_err(|_| "a text value is not UTF-8".to_owned())?,
                 ),
                 ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
             })
@@ -110,11 +116,11 @@ fn size(values: &[Value]) -> usize {
         .sum()
 }
 
-fn check_size(bytes: usize) -> Result<(), Error> {
+fn check_size(bytes: usize) -> Result<()> {
     if bytes > MAX_BUFFERED_BYTES {
-        return Err(Error::Io(format!(
+        return Err(format!(
             "query result exceeds limit of {MAX_BUFFERED_BYTES} bytes"
-        )));
+        ));
     }
     Ok(())
 }
@@ -131,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_comes_back_as_it_went_in() {
+    fn value_of_every_type_comes_back_as_it_went_in() {
         let row = || {
             vec![
                 Value::Integer(i64::MIN),
@@ -149,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_returning_clause_gives_rows() {
+    fn returning_clause_gives_rows() {
         let sql = database();
         let statement = "INSERT INTO t (a) VALUES (1), (2) RETURNING a";
         let result = collect(&sql, statement, Vec::new()).unwrap();
@@ -158,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_carries_sqlites_text() {
+    fn statement_error_carries_the_text_of_sqlite() {
         let error = collect(&database(), "SELECT * FROM missing", Vec::new()).unwrap_err();
-        assert!(matches!(&error, Error::Io(text) if text.contains("no such table: missing")));
+        assert!(error.contains("no such table: missing"), "{error}");
     }
 }
