@@ -1,35 +1,22 @@
 #!/bin/sh
-# Makes the Rust target wasm32-wasip2 available to the toolchain in use.
+# Makes the Rust target wasm32-wasip2 available to the toolchain in use: by rustup, and
+# where rustup is missing or cannot reach its server, by debian-wasm-target.sh.
 #
-#   present            nothing to do
-#   rustup             rustup target add wasm32-wasip2
-#   Debian             where rustup is missing or cannot reach its server: build
-#                      the target's standard library from Debian's own copy of
-#                      the very same Rust release (package rust-src) and Debian's
-#                      wasi-libc, and put it where rustup would have put it
-#   none of these      one message with what to do
-#
-# Idempotent. Everything happens in a temporary directory that is removed again;
-# the system's own package lists and installed packages are not touched.
+# A rust-toolchain.toml that names the target would say it in one line. With it, every call
+# of cargo fails on a machine where rustup cannot reach its server.
 set -eu
 
 target=wasm32-wasip2
-sysroot=$(rustc --print sysroot)
-lib=$sysroot/lib/rustlib/$target
+lib=$(rustc --print sysroot)/lib/rustlib/$target
 
+# The target is there when a program that needs std and the C start files links.
 works() {
-    # The target is there when a program that needs std and the C start files links.
     probe=$(mktemp -d)
     echo 'fn main() { println!("{}", std::env::args().count()); }' >"$probe/probe.rs"
     rustc --target $target -o "$probe/probe.wasm" "$probe/probe.rs" >"$probe/log" 2>&1 && ok=0 || ok=1
     rm -rf "$probe"
     return $ok
 }
-
-[ -d "$lib/lib" ] && works && exit 0
-
-release=$(rustc --version | awk '{print $2}')
-reasons=
 
 # What was compiled against another copy of the standard library does not fit.
 ready() {
@@ -38,92 +25,29 @@ ready() {
     exit 0
 }
 
+[ -d "$lib/lib" ] && works && exit 0
+
 if command -v rustup >/dev/null 2>&1; then
     echo "adding the Rust target $target with rustup"
     # A server that cannot be reached must not hold the build for minutes.
     limit=$(command -v timeout >/dev/null 2>&1 && echo "timeout 300" || true)
     said=$(RUSTUP_MAX_RETRIES=1 $limit rustup target add $target 2>&1) && works && ready
-    reasons="rustup could not add it: $(printf '%s' "$said" | tail -n 1)"
+    reason="rustup could not add it: $(printf '%s' "$said" | tail -n 1)"
 else
-    reasons="rustup is not installed"
+    reason="rustup is not installed"
 fi
 
-fail() {
-    cat >&2 <<EOF
-The Rust target $target is missing and could not be added to rustc $release:
-  - $reasons
-  - $1
+echo "building it from Debian's rust-src (about a minute)"
+if other=$(sh "$(dirname "$0")/debian-wasm-target.sh" 2>&1); then
+    works && ready
+    other="it was built from Debian's rust-src, but a program does not link with it"
+fi
+cat >&2 <<EOF
+The Rust target $target is missing and could not be added to $(rustc --version):
+  - $reason
+  - $other
 What to do: run 'rustup target add $target' where static.rust-lang.org can be
 reached, or install your distribution's package of the target's standard
 library (Debian: libstd-rust-dev-wasm32 with its rustc), then run make again.
 EOF
-    exit 1
-}
-
-for tool in apt-get apt-cache dpkg; do
-    command -v $tool >/dev/null 2>&1 || fail "the Debian way needs $tool, which is not here"
-done
-
-# A mirror that this machine already uses; the suites are the only thing we name.
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null |
-    awk '/\/debian\/*$/ { print; exit }')
-[ -n "$mirror" ] || fail "apt knows no Debian mirror"
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -r $keyring ] || fail "$keyring (package debian-archive-keyring) is missing"
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM
-chmod 755 "$dir"
-mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/debs" "$dir/unpacked"
-for suite in stable stable-backports testing sid; do
-    echo "deb [signed-by=$keyring] $mirror $suite main"
-done >"$dir/sources.list"
-
-apt() {
-    command=$1
-    shift
-    "$command" -qq \
-        -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
-        -o Dir::Etc::preferencesparts=- -o Dir::Etc::preferences=- \
-        -o Dir::State::Lists="$dir/lists" -o Dir::Cache="$dir/cache" \
-        -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
-}
-
-echo "building the Rust target $target from Debian's rust-src $release (about a minute)"
-apt apt-get update >"$dir/log" 2>&1 || fail "apt-get update failed: $(tail -n 1 "$dir/log")"
-
-# The standard library must be of exactly the compiler's release.
-version=$(apt apt-cache madison rust-src | awk -F'|' '{gsub(/ /, "", $2); print $2}' |
-    grep -E "^$(echo "$release" | sed 's/\./\\./g')[+~-]" | head -n 1)
-[ -n "$version" ] || fail "Debian has no rust-src of release $release"
-(cd "$dir/debs" && apt apt-get download "rust-src=$version" wasi-libc) >"$dir/log" 2>&1 ||
-    fail "download failed: $(tail -n 1 "$dir/log")"
-for deb in "$dir"/debs/*.deb; do
-    dpkg -x "$deb" "$dir/unpacked"
-done
-
-source=$(echo "$dir"/unpacked/usr/src/rustc-*/library/sysroot)
-libc=$dir/unpacked/usr/lib/$target
-[ -f "$libc/libc.a" ] || libc=$(dirname "$(find "$dir/unpacked/usr/lib" -path "*$target*/libc.a" | head -n 1)")
-[ -f "$source/Cargo.toml" ] && [ -f "$libc/libc.a" ] || fail "the Debian packages are laid out in an unknown way"
-
-# The flags are those of Rust's own bootstrap for a standard library.
-if ! env -u RUSTC_WRAPPER -u CARGO_BUILD_TARGET -u CARGO_ENCODED_RUSTFLAGS \
-    CARGO_TARGET_DIR="$dir/target" RUSTC_BOOTSTRAP=1 \
-    RUSTFLAGS="-Cembed-bitcode=yes -Zforce-unstable-if-unmarked -L native=$libc" \
-    cargo build --manifest-path "$source/Cargo.toml" --release --target $target \
-    --features panic-unwind >"$dir/log" 2>&1; then
-    fail "building std failed: $(grep -m 1 '^error' "$dir/log" || tail -n 1 "$dir/log")"
-fi
-
-# Into place by one rename, so that an interrupted run leaves nothing half done.
-new=$sysroot/lib/rustlib/.$target.$$
-mkdir -p "$new/lib/self-contained" || fail "$sysroot is not writable"
-cp "$dir/target/$target/release/deps/"*.rlib "$new/lib/"
-cp "$libc/crt1-command.o" "$libc/crt1-reactor.o" "$libc/libc.a" "$new/lib/self-contained/"
-rm -rf "$lib"
-mv "$new" "$lib"
-
-works || fail "the target was built but a program does not link with it"
-ready
+exit 1
