@@ -1,7 +1,7 @@
 //! What an instance keeps between calls: the client with its token. A cache only.
 
 use crate::wit::types::Error;
-use edge::{Host, Once, key_value};
+use edge::{Host, OnceCell, key_value};
 use smartcar::Client;
 
 /// What spin.toml has to say, for who reads the error.
@@ -11,7 +11,7 @@ const INHERIT: &str = "the component that imports smartcar:edge needs the variab
      and its dependency inherit_configuration = [\"key_value_stores\", \
      \"allowed_outbound_hosts\", \"variables\"]";
 
-static CLIENT: Once<Client<Host>> = Once::new();
+static CLIENT: OnceCell<Client<Host>> = OnceCell::new();
 
 /// The client of this instance, set up by its first call.
 pub(crate) async fn client() -> Result<&'static Client<Host>, Error> {

@@ -4,7 +4,7 @@ use crate::Host;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http_body_util::{BodyExt, Full};
-use smartcar::{Http, Pieces, Sent, TransportError};
+use smartcar::{BodyStream, Http, Sent, TransportError};
 use spin_sdk::wasip3::{
     http::{
         client,
@@ -29,7 +29,7 @@ pub struct Body {
     time: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-impl Pieces for Body {
+impl BodyStream for Body {
     async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         loop {
             let frame = match select(self.body.frame(), self.time.as_mut()).await {

@@ -1,6 +1,6 @@
 //! The host's key-value store named `default`.
 
-use crate::{Host, Once};
+use crate::{Host, OnceCell};
 use smartcar::{KeyValue, KeyValueError};
 use spin_sdk::key_value::{Error, Store};
 
@@ -27,9 +27,9 @@ pub async fn granted() -> Result<(), KeyValueError> {
     }
 }
 
-/// Opened by the first request of an instance that needs it.
+/// StreamingResponse by the first request of an instance that needs it.
 async fn open() -> Result<&'static Store, KeyValueError> {
-    static STORE: Once<Store> = Once::new();
+    static STORE: OnceCell<Store> = OnceCell::new();
     let opened = STORE.get_or_try_init(&Host, Store::open_default).await;
     opened.map_err(failed)
 }

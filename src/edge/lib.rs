@@ -8,7 +8,6 @@
 
 mod background;
 mod backpressure;
-mod bell;
 pub mod client;
 mod clock;
 mod event;
@@ -16,7 +15,8 @@ mod http;
 pub mod key_value;
 pub mod log;
 mod monotonic;
-mod once;
+mod notify;
+mod once_cell;
 mod platform;
 pub mod request;
 pub mod respond;
@@ -30,9 +30,9 @@ pub mod variables;
 pub struct Host;
 
 pub use backpressure::Backpressure;
-pub use bell::{Bell, Bells, Ring};
 pub use monotonic::Monotonic;
-pub use once::Once;
+pub use notify::{Notified, Notifier, Notify};
+pub use once_cell::OnceCell;
 pub use platform::Platform;
 pub use respond::Response;
 pub use variables::Variables;

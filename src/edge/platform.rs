@@ -1,15 +1,15 @@
 //! All that a component needs from the place where it runs.
 
-use crate::{Backpressure, Bells, Monotonic, Variables, log::Log};
+use crate::{Backpressure, Monotonic, Notify, Variables, log::Log};
 
 /// A place where components run: [`Host`](crate::Host), or the fake host of a test.
 pub trait Platform:
-    smartcar::Platform + Variables + Log + Bells + Backpressure + Monotonic + Clone + 'static
+    smartcar::Platform + Variables + Log + Notify + Backpressure + Monotonic + Clone + 'static
 {
 }
 
 impl<T> Platform for T where
-    T: smartcar::Platform + Variables + Log + Bells + Backpressure + Monotonic + Clone + 'static
+    T: smartcar::Platform + Variables + Log + Notify + Backpressure + Monotonic + Clone + 'static
 {
 }
 

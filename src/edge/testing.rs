@@ -1,7 +1,7 @@
 //! The fake host of tests has the capabilities of this crate too.
 
-use crate::{Backpressure, Bells, Monotonic, Variables, log::Log, variables::VariableError};
-use smartcar::testing::{Fake, FakeBell, FakeRing};
+use crate::{Backpressure, Monotonic, Notify, Variables, log::Log, variables::VariableError};
+use smartcar::testing::{Fake, FakeNotified, FakeNotifier};
 use std::time::Duration;
 
 impl Variables for Fake {
@@ -17,16 +17,16 @@ impl Log for Fake {
     }
 }
 
-impl Bells for Fake {
-    type Bell = FakeBell;
-    type Ring = FakeRing;
+impl Notify for Fake {
+    type Notifier = FakeNotifier;
+    type Notified = FakeNotified;
 
-    fn bell(&self) -> (FakeBell, FakeRing) {
-        self.new_bell()
+    fn notifier(&self) -> (FakeNotifier, FakeNotified) {
+        self.new_notifier()
     }
 
-    async fn heard(&self, ring: FakeRing) {
-        ring.heard().await;
+    async fn notified(&self, notified: FakeNotified) {
+        notified.notified().await;
     }
 }
 
@@ -53,15 +53,15 @@ mod tests {
     #[test]
     fn bell_wakes_its_task_when_it_is_dropped() {
         let fake = Fake::new();
-        let (bell, ring) = fake.bell();
+        let (notifier, notified) = fake.notifier();
         let began = fake.now();
         let task = fake.clone();
         fake.spawn(async move {
             task.sleep(SECOND).await;
-            drop(bell);
+            drop(notifier);
         });
         let heard_at = fake.run(async {
-            fake.heard(ring).await;
+            fake.notified(notified).await;
             fake.now()
         });
         assert_eq!(heard_at, began.after(SECOND));
@@ -70,27 +70,27 @@ mod tests {
     #[test]
     fn bell_that_was_dropped_before_is_heard_at_once() {
         let fake = Fake::new();
-        let (bell, ring) = fake.bell();
-        drop(bell);
+        let (notifier, notified) = fake.notifier();
+        drop(notifier);
         let began = fake.now();
-        fake.run(fake.heard(ring));
+        fake.run(fake.notified(notified));
         assert_eq!(fake.now(), began);
     }
 
     #[test]
     fn bell_wakes_a_spawned_task_too() {
         let fake = Fake::new();
-        let (bell, ring) = fake.bell();
+        let (notifier, notified) = fake.notifier();
         let is_heard = Rc::new(Cell::new(false));
         let (task, heard) = (fake.clone(), Rc::clone(&is_heard));
         fake.spawn(async move {
-            task.heard(ring).await;
+            task.notified(notified).await;
             heard.set(true);
         });
         fake.run(async {
             fake.sleep(SECOND).await;
             assert!(!is_heard.get());
-            drop(bell);
+            drop(notifier);
         });
         assert!(is_heard.get());
     }

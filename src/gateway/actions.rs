@@ -17,7 +17,8 @@ mod watch;
 use crate::{
     access::{callers::Caller, owners},
     answer::{
-        Answer, arriving, hand_on, is_smartcar_s, kept_headers, not_smartcar_s, problem, whole,
+        Reply, complete, hand_on, is_from_smartcar, kept_headers, not_from_smartcar, problem,
+        streaming,
     },
     app::App,
     request::{Inbound, invalid, single},
@@ -30,7 +31,7 @@ use outcome::Judgement;
 use record::{Claim, Kept, New, Running};
 use serde_json::{Map, Value};
 use smartcar::{
-    Call, CommandKind, Error, Evidence, Opened, Pieces, TransportError,
+    BodyStream, Call, CommandKind, Error, Evidence, StreamingResponse, TransportError,
     endpoints::{About, Endpoint},
 };
 use store::{Store, action::Outcome};
@@ -42,10 +43,10 @@ pub(crate) async fn run<P: Platform, S: Store>(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     match steps(app, caller, endpoint, inbound).await {
         Ok(answer) => Ok(answer),
-        Err(Early::Answered(response)) => Ok(whole(response)),
+        Err(Early::Answered(response)) => Ok(complete(response)),
         Err(Early::Refused(problem)) => Err(problem),
     }
 }
@@ -55,7 +56,7 @@ async fn steps<P: Platform, S: Store>(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
-) -> Result<Answer, Early> {
+) -> Result<Reply, Early> {
     let request = Request::read(app, caller, endpoint, inbound)?;
     let identified = request.identify().await?;
     let claimed = identified.claim().await?;
@@ -303,35 +304,35 @@ struct Resolved<P: Platform, S: Store> {
 impl<P: Platform, S: Store> Resolved<P, S> {
     async fn send(self) -> Sent<P, S> {
         let Self { action, call } = self;
-        let reply = match action.app.client().open(&call).await {
-            Err(error) => Reply::Missing(error),
-            Ok(opened) if !is_smartcar_s(&opened.headers) => {
-                Reply::Foreign(opened.status, opened.headers)
+        let received = match action.app.client().open(&call).await {
+            Err(error) => Received::Missing(error),
+            Ok(opened) if !is_from_smartcar(&opened.headers) => {
+                Received::Foreign(opened.status, opened.headers)
             }
             // Smartcar keeps the connection open until it knows more.
             Ok(opened) if opened.status == StatusCode::ACCEPTED && opened.length().is_none() => {
-                Reply::Streaming(opened)
+                Received::Streaming(opened)
             }
             Ok(opened) => match opened.read().await {
-                Ok(response) => Reply::Complete(response),
-                Err(error) => Reply::Missing(error.into()),
+                Ok(response) => Received::Complete(response),
+                Err(error) => Received::Missing(error.into()),
             },
         };
-        Sent { action, reply }
+        Sent { action, received }
     }
 }
 
 /// An action that Smartcar was called for.
 struct Sent<P: Platform, S: Store> {
     action: Action<P, S>,
-    reply: Reply<P::Body>,
+    received: Received<P::Body>,
 }
 
 /// What came back.
-enum Reply<B> {
+enum Received<B> {
     Complete(smartcar::Response),
     /// An answer whose body is still arriving; the outcome is in it.
-    Streaming(Opened<B>),
+    Streaming(StreamingResponse<B>),
     /// Something other than Smartcar answered.
     Foreign(StatusCode, HeaderMap),
     /// No answer, or one that broke off.
@@ -340,26 +341,26 @@ enum Reply<B> {
 
 impl<P: Platform, S: Store> Sent<P, S> {
     /// Writes down what came of the action and answers the caller.
-    async fn settle(self) -> Answer {
-        let Self { action, reply } = self;
-        match reply {
-            Reply::Complete(answer) => whole(action.end(answer).await),
-            Reply::Streaming(opened) => action.stream(opened),
-            Reply::Foreign(status, headers) => {
+    async fn settle(self) -> Reply {
+        let Self { action, received } = self;
+        match received {
+            Received::Complete(answer) => complete(action.end(answer).await),
+            Received::Streaming(opened) => action.stream(opened),
+            Received::Foreign(status, headers) => {
                 let judgement = outcome::not_from_smartcar(status);
                 let problem = match judgement.outcome {
                     Outcome::Unknown => reply::unknown(&action.running.id),
-                    _ => not_smartcar_s(status, &headers),
+                    _ => not_from_smartcar(status, &headers),
                 };
-                whole(action.give_up(judgement, problem).await)
+                complete(action.give_up(judgement, problem).await)
             }
-            Reply::Missing(error) => {
+            Received::Missing(error) => {
                 let judgement = outcome::not_answered(&error);
                 let problem = match judgement.outcome {
                     Outcome::Unknown => reply::unknown(&action.running.id),
                     _ => problem(&error),
                 };
-                whole(action.give_up(judgement, problem).await)
+                complete(action.give_up(judgement, problem).await)
             }
         }
     }
@@ -445,8 +446,8 @@ impl<P: Platform, S: Store> Action<P, S> {
     }
 
     /// Hands the answer on as it comes, and settles the action at its end.
-    fn stream<B: Pieces>(self, opened: Opened<B>) -> Answer {
-        let Opened {
+    fn stream<B: BodyStream>(self, opened: StreamingResponse<B>) -> Reply {
+        let StreamingResponse {
             status,
             headers,
             body,
@@ -459,7 +460,7 @@ impl<P: Platform, S: Store> Action<P, S> {
             status,
             headers,
         };
-        arriving(status, kept, watch::watched(platform, body, streamed))
+        streaming(status, kept, watch::watched(platform, body, streamed))
     }
 
     fn name(&self, mut response: Response) -> Response {

@@ -19,39 +19,39 @@ use spin_sdk::{
 use std::pin::Pin;
 
 /// A body that is still on its way.
-pub(crate) type Arriving =
+pub(crate) type StreamingBody =
     StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, TransportError>>>>>;
 
 /// An answer, complete or not.
-pub(crate) enum Answer {
-    Whole(Response),
-    Arriving(http::Response<Arriving>),
+pub(crate) enum Reply {
+    Complete(Response),
+    Streaming(http::Response<StreamingBody>),
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for Reply {
     fn into_response(self) -> Result<types::Response, ErrorCode> {
         match self {
-            Self::Whole(response) => Outgoing(response).into_response(),
-            Self::Arriving(response) => response.into_response(),
+            Self::Complete(response) => Outgoing(response).into_response(),
+            Self::Streaming(response) => response.into_response(),
         }
     }
 }
 
 /// An answer that is complete.
-pub(crate) fn whole(response: Response) -> Answer {
-    Answer::Whole(response)
+pub(crate) fn complete(response: Response) -> Reply {
+    Reply::Complete(response)
 }
 
 /// An answer whose body is still on its way. It has no length.
-pub(crate) fn arriving(
+pub(crate) fn streaming(
     status: StatusCode,
     headers: HeaderMap,
     pieces: impl Stream<Item = Result<Frame<Bytes>, TransportError>> + 'static,
-) -> Answer {
+) -> Reply {
     let mut response = http::Response::new(StreamBody::new(Box::pin(pieces) as _));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    Answer::Arriving(response)
+    Reply::Streaming(response)
 }
 
 /// Those of Smartcar's headers that mean something to a caller.
@@ -84,7 +84,7 @@ pub(crate) fn hand_on(answer: smartcar::Response) -> Response {
 
 /// Whether what the headers announce can be Smartcar's: JSON, or nothing at all.
 /// A proxy in between answers with HTML.
-pub(crate) fn is_smartcar_s(headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_smartcar(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     kind.is_none_or(|kind| {
         let kind = kind.to_str().unwrap_or_default();
@@ -95,7 +95,7 @@ pub(crate) fn is_smartcar_s(headers: &HeaderMap) -> bool {
 }
 
 /// What stands in the place of an answer that is not Smartcar's.
-pub(crate) fn not_smartcar_s(status: StatusCode, headers: &HeaderMap) -> Problem {
+pub(crate) fn not_from_smartcar(status: StatusCode, headers: &HeaderMap) -> Problem {
     let detail = format!(
         "in Smartcar's place something answered {} without JSON",
         status.as_u16()
@@ -193,7 +193,7 @@ mod tests {
     fn answer_that_is_not_json_is_not_from_smartcar() {
         let of = |kind: &str| {
             let value = HeaderValue::try_from(kind).unwrap();
-            is_smartcar_s(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
+            is_from_smartcar(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
         };
         for json in [
             "application/json",
@@ -205,6 +205,6 @@ mod tests {
         for other in ["text/html", "text/plain; application/json", ""] {
             assert!(!of(other), "{other}");
         }
-        assert!(is_smartcar_s(&HeaderMap::new()));
+        assert!(is_from_smartcar(&HeaderMap::new()));
     }
 }

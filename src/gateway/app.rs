@@ -5,10 +5,10 @@
 use crate::{
     access::callers::Callers,
     connect::settings::ConnectSettings,
-    settings::{Flaw, days, seconds, switch},
+    settings::{ConfigurationFault, days, seconds, switch},
 };
 use edge::{
-    Once, Platform,
+    OnceCell, Platform,
     log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables,
@@ -22,7 +22,7 @@ use store::{Store, StoreError};
 pub(crate) struct Gateway<P: Platform, S: Store> {
     platform: P,
     store: S,
-    app: Once<App<P, S>>,
+    app: OnceCell<App<P, S>>,
     lines: Lines,
     /// When answers and records are to be swept next.
     next_sweep: AtomicI64,
@@ -54,7 +54,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
         Self {
             platform,
             store,
-            app: Once::new(),
+            app: OnceCell::new(),
             lines: Lines {
                 not_configured: Seldom::a_minute(),
                 // While the database is down, each request fails several times over.
@@ -74,14 +74,14 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             .get_or_try_init(&self.platform, async || self.set_up().await);
         app.await.map_err(|flaw| {
             self.not_configured(match flaw {
-                Flaw::Variable(error) => error.to_string(),
-                Flaw::Client(error) => error.to_string(),
-                Flaw::Value(name, fault) => format!("the variable {name} is {fault}"),
+                ConfigurationFault::Variable(error) => error.to_string(),
+                ConfigurationFault::Client(error) => error.to_string(),
+                ConfigurationFault::Value(name, fault) => format!("the variable {name} is {fault}"),
             })
         })
     }
 
-    async fn set_up(&'static self) -> Result<App<P, S>, Flaw> {
+    async fn set_up(&'static self) -> Result<App<P, S>, ConfigurationFault> {
         let platform = &self.platform;
         let client = edge::client::from_variables(platform.clone()).await?;
         let callers = variables::secret(platform, "api_keys").await?;

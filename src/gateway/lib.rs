@@ -22,7 +22,7 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 
-use answer::{Answer, whole};
+use answer::{Reply, complete};
 use app::Gateway;
 use bytes::Bytes;
 use edge::{
@@ -42,7 +42,7 @@ const MAX_BODY: usize = 64 * 1024;
 static GATEWAY: Gateway<Host, HostStore> = Gateway::new(Host, host_store());
 
 #[http_service]
-async fn handle(request: Request) -> Answer {
+async fn handle(request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     // Also the body of a request that is refused is read: a client that is
     // still sending would not see the answer. A GET that announces none has none,
@@ -55,7 +55,7 @@ async fn handle(request: Request) -> Answer {
     };
     answer(&GATEWAY, parts, body)
         .await
-        .unwrap_or_else(|problem| whole(problem.into()))
+        .unwrap_or_else(|problem| complete(problem.into()))
 }
 
 /// From the request to the answer: route, key, scope, and then the work.
@@ -63,7 +63,7 @@ async fn answer<P: Platform, S: Store>(
     gateway: &'static Gateway<P, S>,
     parts: Parts,
     body: Result<Bytes, Problem>,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     let body = body?;
     let Parts {
         method,
@@ -80,16 +80,16 @@ async fn answer<P: Platform, S: Store>(
     };
     if route == Route::Own(Own::Health) {
         let body = r#"{"status":"ok"}"#;
-        return Ok(whole(respond::json(StatusCode::OK, body)));
+        return Ok(complete(respond::json(StatusCode::OK, body)));
     }
     if route == Route::Own(Own::OpenApi) {
-        return Ok(whole(openapi::answer(&inbound)));
+        return Ok(complete(openapi::answer(&inbound)));
     }
     let app = gateway.app().await?;
     match route {
-        Route::Own(Own::ConnectStart) => return Ok(whole(connect::start(app, &inbound))),
+        Route::Own(Own::ConnectStart) => return Ok(complete(connect::start(app, &inbound))),
         Route::Own(Own::ConnectCallback) => {
-            return Ok(whole(connect::callback(app, &inbound).await));
+            return Ok(complete(connect::callback(app, &inbound).await));
         }
         _ => {}
     }
@@ -104,6 +104,6 @@ async fn answer<P: Platform, S: Store>(
             signals::read(app, caller, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) => reads::read(app, caller, endpoint, &inbound).await,
-        Route::Own(own) => own::answer(app, caller, own, &inbound).await.map(whole),
+        Route::Own(own) => own::answer(app, caller, own, &inbound).await.map(complete),
     }
 }

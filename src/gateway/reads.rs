@@ -4,7 +4,8 @@
 use crate::{
     access::{admission, callers::Caller},
     answer::{
-        Answer, arriving, hand_on, is_smartcar_s, kept_headers, not_smartcar_s, problem, whole,
+        Reply, complete, hand_on, is_from_smartcar, kept_headers, not_from_smartcar, problem,
+        streaming,
     },
     app::App,
     links::Links,
@@ -17,8 +18,8 @@ use futures::{
 };
 use http_body::Frame;
 use smartcar::{
-    Call, Clock, Error, OpenBody, Opened, Pieces, Sent, Timestamp, TransportError,
-    endpoints::Endpoint,
+    BodyStream, Call, Clock, Error, ResponseBody, Sent, StreamingResponse, Timestamp,
+    TransportError, endpoints::Endpoint,
 };
 use std::{pin::pin, time::Duration};
 use store::Store;
@@ -36,7 +37,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     caller.require(endpoint.scope)?;
     in_time(app.platform(), answer(app, caller, endpoint, inbound)).await
 }
@@ -63,14 +64,14 @@ async fn answer<P: Platform, S: Store>(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     admission::read(app, caller, endpoint, inbound).await?;
     let until = app.now().after(DEADLINE);
     let call = inbound.call(endpoint, inbound.user()?)?.within(DEADLINE);
     let opened = app.client().open(&call).await;
     let opened = opened.map_err(|error| problem(&error))?;
-    if !is_smartcar_s(&opened.headers) {
-        return Err(not_smartcar_s(opened.status, &opened.headers));
+    if !is_from_smartcar(&opened.headers) {
+        return Err(not_from_smartcar(opened.status, &opened.headers));
     }
     let links = Links::new(app.client().origins());
     if opened.length().is_some_and(|length| length <= SHORT) {
@@ -79,11 +80,11 @@ async fn answer<P: Platform, S: Store>(
             Err(_) => again(app, call, until).await,
         };
         let answer = answer.map_err(|error| problem(&error))?;
-        if !is_smartcar_s(&answer.headers) {
-            return Err(not_smartcar_s(answer.status, &answer.headers));
+        if !is_from_smartcar(&answer.headers) {
+            return Err(not_from_smartcar(answer.status, &answer.headers));
         }
         let body = links.rewrite(&answer.body).into();
-        return Ok(whole(hand_on(smartcar::Response { body, ..answer })));
+        return Ok(complete(hand_on(smartcar::Response { body, ..answer })));
     }
     Ok(stream_on(opened, links))
 }
@@ -98,30 +99,33 @@ async fn again<P: Platform, S: Store>(
     app.client().call(&call.within(left)).await
 }
 
-fn stream_on<B: Pieces>(opened: Opened<B>, links: Links) -> Answer {
+fn stream_on<B: BodyStream>(opened: StreamingResponse<B>, links: Links) -> Reply {
     let headers = kept_headers(&opened.headers);
     let arriving_body = Some((opened.body, links));
-    let pieces = stream::unfold(arriving_body, async |rest: Option<(OpenBody<B>, Links)>| {
-        let (mut body, mut links) = rest?;
-        loop {
-            match body.next().await {
-                Some(Ok(piece)) => {
-                    let written = links.feed(&piece);
-                    // A piece can end within a link.
-                    if !written.is_empty() {
-                        let frame = Frame::data(written.into());
-                        return Some((Ok(frame), Some((body, links))));
+    let pieces = stream::unfold(
+        arriving_body,
+        async |rest: Option<(ResponseBody<B>, Links)>| {
+            let (mut body, mut links) = rest?;
+            loop {
+                match body.next().await {
+                    Some(Ok(piece)) => {
+                        let written = links.feed(&piece);
+                        // A piece can end within a link.
+                        if !written.is_empty() {
+                            let frame = Frame::data(written.into());
+                            return Some((Ok(frame), Some((body, links))));
+                        }
+                    }
+                    Some(Err(error)) => return Some((Err(error), None)),
+                    None => {
+                        let left = links.end();
+                        return (!left.is_empty()).then(|| (Ok(Frame::data(left.into())), None));
                     }
                 }
-                Some(Err(error)) => return Some((Err(error), None)),
-                None => {
-                    let left = links.end();
-                    return (!left.is_empty()).then(|| (Ok(Frame::data(left.into())), None));
-                }
             }
-        }
-    });
-    arriving(opened.status, headers, pieces)
+        },
+    );
+    streaming(opened.status, headers, pieces)
 }
 
 #[cfg(test)]

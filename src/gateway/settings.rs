@@ -7,45 +7,53 @@ use edge::{
 use std::time::Duration;
 
 /// What the gateway cannot be set up with.
-pub(crate) enum Flaw {
+pub(crate) enum ConfigurationFault {
     Variable(VariableError),
     /// A variable, and what is wrong with its value.
     Value(&'static str, &'static str),
     Client(ConfigurationError),
 }
 
-impl From<VariableError> for Flaw {
+impl From<VariableError> for ConfigurationFault {
     fn from(error: VariableError) -> Self {
         Self::Variable(error)
     }
 }
 
-impl From<ConfigurationError> for Flaw {
+impl From<ConfigurationError> for ConfigurationFault {
     fn from(error: ConfigurationError) -> Self {
         Self::Client(error)
     }
 }
 
-pub(crate) async fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, Flaw> {
+pub(crate) async fn switch(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<bool, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let fault = "neither true nor false";
-    text.trim().parse().map_err(|_| Flaw::Value(name, fault))
+    text.trim()
+        .parse()
+        .map_err(|_| ConfigurationFault::Value(name, fault))
 }
 
 pub(crate) async fn seconds(
     variables: &impl Variables,
     name: &'static str,
-) -> Result<Duration, Flaw> {
+) -> Result<Duration, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let seconds = text.trim().parse();
-    let seconds = seconds.map_err(|_| Flaw::Value(name, "no number of seconds"))?;
+    let seconds = seconds.map_err(|_| ConfigurationFault::Value(name, "no number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
 /// More than the day for which an idempotency key is honoured.
-pub(crate) async fn days(variables: &impl Variables, name: &'static str) -> Result<Duration, Flaw> {
+pub(crate) async fn days(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<Duration, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
-    let days = days.ok_or(Flaw::Value(name, "no number of days above 1"))?;
+    let days = days.ok_or(ConfigurationFault::Value(name, "no number of days above 1"))?;
     Ok(Duration::from_secs(24 * 60 * 60) * days)
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use crate::{
     access::{callers::Caller, owners},
-    answer::{self, Answer, hand_on, is_smartcar_s, not_smartcar_s, problem, whole},
+    answer::{self, Reply, complete, hand_on, is_from_smartcar, not_from_smartcar, problem},
     app::App,
     links::Links,
     reads,
@@ -24,7 +24,7 @@ use edge::{
     Platform, Response,
     respond::{self, Code, Problem},
 };
-use freshness::{Forwarded, Source, Wanted};
+use freshness::{CacheControl, ForwardReason, Source};
 use http::StatusCode;
 use serde::Serialize;
 use smartcar::{
@@ -60,7 +60,7 @@ struct Query<'a> {
     code: Option<SignalCode>,
     /// Whom the caller names, or whom alone the key is for.
     user: Option<UserId>,
-    wanted: Wanted,
+    wanted: CacheControl,
     /// Whether it is what is stored: metric, and without parameters. Smartcar
     /// documents none, so what they do to a value or a list is unknown.
     is_plain: bool,
@@ -72,7 +72,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     caller: &Caller,
     endpoint: &'static Endpoint,
     inbound: &Inbound,
-) -> Result<Answer, Problem> {
+) -> Result<Reply, Problem> {
     let code = match inbound.parts.get("signalCode") {
         "" => None,
         // A code has no capitals; who reads it otherwise is not to find another one.
@@ -92,7 +92,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
         vehicle,
         code,
         user: owners::named(caller, inbound)?,
-        wanted: Wanted::of(&inbound.headers, app.signals_max_age()),
+        wanted: CacheControl::of(&inbound.headers, app.signals_max_age()),
         is_plain: inbound.units()? != Some(UnitSystem::Imperial) && inbound.query.is_empty(),
     };
     // Where the store is down, Smartcar is there still.
@@ -105,7 +105,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     .await;
     let stored = stored.ok().flatten();
     let Some(why) = query.reason(stored.as_ref(), app.signals_max_age(), app.now()) else {
-        return Ok(whole(query.stored(stored, Source::Hit, app.now())?));
+        return Ok(complete(query.stored(stored, Source::Hit, app.now())?));
     };
     if query.wanted.only_if_cached {
         let detail = "nothing is stored that is fresh enough";
@@ -118,7 +118,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     };
     if failed && query.may_fall_back_on(stored.as_ref(), app.now()) {
         let source = Source::Fallback(why, status);
-        return Ok(whole(query.stored(stored, source, app.now())?));
+        return Ok(complete(query.stored(stored, source, app.now())?));
     }
     let mut response = query.shown(app, answer?)?;
     answer::set(
@@ -126,7 +126,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
         "cache-status",
         &Source::Smartcar(why).cache_status(),
     );
-    Ok(whole(response))
+    Ok(complete(response))
 }
 
 /// Whether Smartcar is down, or limits us.
@@ -142,15 +142,15 @@ impl Query<'_> {
         stored: Option<&Stored>,
         max_age: Duration,
         now: Timestamp,
-    ) -> Option<Forwarded> {
+    ) -> Option<ForwardReason> {
         match stored {
-            _ if !self.is_plain => Some(Forwarded::Bypass),
-            _ if self.wanted.no_cache => Some(Forwarded::Request),
-            None => Some(Forwarded::Miss),
-            Some(stored) if !stored.is_current(now) => Some(Forwarded::Stale),
+            _ if !self.is_plain => Some(ForwardReason::Bypass),
+            _ if self.wanted.no_cache => Some(ForwardReason::Request),
+            None => Some(ForwardReason::Miss),
+            Some(stored) if !stored.is_current(now) => Some(ForwardReason::Stale),
             Some(stored) if stored.age(now) <= self.wanted.max_age => None,
-            Some(stored) if stored.age(now) <= max_age => Some(Forwarded::Request),
-            Some(_) => Some(Forwarded::Stale),
+            Some(stored) if stored.age(now) <= max_age => Some(ForwardReason::Request),
+            Some(_) => Some(ForwardReason::Stale),
         }
     }
 
@@ -188,8 +188,8 @@ impl Query<'_> {
         let told_at = app.now();
         let answer = app.client().call(&call).await;
         let answer = answer.map_err(|error| problem(&error))?;
-        if !is_smartcar_s(&answer.headers) {
-            return Err(not_smartcar_s(answer.status, &answer.headers));
+        if !is_from_smartcar(&answer.headers) {
+            return Err(not_from_smartcar(answer.status, &answer.headers));
         }
         if answer.status == StatusCode::OK && self.is_plain && !self.wanted.no_store {
             self.remember(app, &answer, &user, told_at).await;
@@ -242,7 +242,7 @@ impl Query<'_> {
             body
         } else {
             let body = redacted::list(String::from_utf8_lossy(&body).as_bytes(), self.caller);
-            body.ok_or_else(|| not_smartcar_s(answer.status, &answer.headers))?
+            body.ok_or_else(|| not_from_smartcar(answer.status, &answer.headers))?
         };
         let body = body.into();
         Ok(hand_on(smartcar::Response { body, ..answer }))

@@ -1,7 +1,7 @@
 //! A gateway for tests: on the fake host, over SQLite itself.
 
 use crate::{
-    answer::{Answer, whole},
+    answer::{Reply, complete},
     app::{App, Gateway},
 };
 use bytes::Bytes;
@@ -154,11 +154,11 @@ impl Instance {
     }
 
     /// What a request leads to before its body is read.
-    pub(crate) async fn open(&self, request: Request<&str>) -> Answer {
+    pub(crate) async fn open(&self, request: Request<&str>) -> Reply {
         let (parts, body) = request.into_parts();
         let body = Bytes::from(body.to_owned());
         let answer = crate::answer(self.gateway, parts, Ok(body)).await;
-        answer.unwrap_or_else(|problem| whole(problem.into()))
+        answer.unwrap_or_else(|problem| complete(problem.into()))
     }
 
     /// The answer to a request, read to its end; a body that broke off is cut there.
@@ -192,10 +192,10 @@ impl Instance {
 }
 
 /// Reads an answer to its end.
-pub(crate) async fn read(answer: Answer) -> Response {
+pub(crate) async fn read(answer: Reply) -> Response {
     match answer {
-        Answer::Whole(response) => response,
-        Answer::Arriving(response) => {
+        Reply::Complete(response) => response,
+        Reply::Streaming(response) => {
             let (parts, mut body) = response.into_parts();
             let mut read = Vec::new();
             while let Some(Ok(frame)) = body.next().await {

@@ -9,7 +9,7 @@ mod signature;
 use bindings::exports::smartcar::edge::sink::{Event, Guest, Retry, SinkError};
 use bytes::Bytes;
 use edge::{
-    Host, Once,
+    Host, OnceCell,
     sinks::{self, Sink},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -43,7 +43,7 @@ struct HttpSink;
 /// How long a receiver has for its answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-static SINKS: Once<Vec<Sink>> = Once::new();
+static SINKS: OnceCell<Vec<Sink>> = OnceCell::new();
 
 impl Guest for HttpSink {
     async fn deliver(event: Event) -> Result<(), SinkError> {

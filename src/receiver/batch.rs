@@ -22,7 +22,7 @@ use store::{Deliveries, StoreError};
 /// theirs. A burst of requests starts many instances, the host spreads what
 /// follows over all of them, and each would commit a row or two: so every other
 /// one that finds itself in this place lets its neighbours have the requests.
-const FEW: usize = 4;
+const SMALL_BATCH: usize = 4;
 
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +47,13 @@ struct Waiting<P: Platform, S: Deliveries + 'static> {
     slot: Weak<Slot<P, S>>,
     /// Dropped when there is something in the slot. The task that leads the batch
     /// sleeps on none.
-    bell: Option<P::Bell>,
+    notifier: Option<P::Notifier>,
 }
 
-type Slot<P, S> = Mutex<Option<Word<P, S>>>;
+type Slot<P, S> = Mutex<Option<Message<P, S>>>;
 
 /// What a waiting task gets.
-enum Word<P: Platform, S: Deliveries + 'static> {
+enum Message<P: Platform, S: Deliveries + 'static> {
     /// Its row's outcome.
     Outcome(Outcome),
     /// The right to write, and a batch with its own row.
@@ -93,18 +93,18 @@ impl<P: Platform, S: Deliveries> Batches<P, S> {
         let slot = Arc::default();
         let lead = match self.enter(row, &slot) {
             Ok(lead) => lead,
-            Err(ring) => {
-                self.platform.heard(ring).await;
+            Err(notified) => {
+                self.platform.notified(notified).await;
                 match take(&slot) {
-                    Some(Word::Outcome(outcome)) => return outcome,
-                    Some(Word::Lead(lead)) => lead,
+                    Some(Message::Outcome(outcome)) => return outcome,
+                    Some(Message::Lead(lead)) => lead,
                     None => return Outcome::Failed("the writing task ended".to_owned()),
                 }
             }
         };
         lead.write().await;
         match take(&slot) {
-            Some(Word::Outcome(outcome)) => outcome,
+            Some(Message::Outcome(outcome)) => outcome,
             _ => Outcome::Failed("the row was left out".to_owned()),
         }
     }
@@ -114,13 +114,13 @@ impl<P: Platform, S: Deliveries> Batches<P, S> {
         &'static self,
         row: S::Prepared,
         slot: &Arc<Slot<P, S>>,
-    ) -> Result<Lead<P, S>, P::Ring> {
+    ) -> Result<Lead<P, S>, P::Notified> {
         let mut waiting = Waiting {
             row,
             since: self.platform.monotonic(),
             is_alone: false,
             slot: Arc::downgrade(slot),
-            bell: None,
+            notifier: None,
         };
         let mut queue = self.queue();
         if !mem::replace(&mut queue.is_writing, true) {
@@ -130,10 +130,10 @@ impl<P: Platform, S: Deliveries> Batches<P, S> {
                 batch,
             });
         }
-        let (bell, ring) = self.platform.bell();
-        waiting.bell = Some(bell);
+        let (notifier, notified) = self.platform.notifier();
+        waiting.notifier = Some(notifier);
         queue.waiting.push_back(waiting);
-        Err(ring)
+        Err(notified)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<P, S>> {
@@ -173,11 +173,11 @@ impl<P: Platform, S: Deliveries> Drop for Lead<P, S> {
             queue.is_writing = false;
             return;
         };
-        let (slot, bell) = (Weak::clone(&first.slot), first.bell.take());
+        let (slot, notifier) = (Weak::clone(&first.slot), first.notifier.take());
         drop(queue);
         let batches = self.batches;
-        put(&slot, Word::Lead(Lead { batches, batch }));
-        drop(bell);
+        put(&slot, Message::Lead(Lead { batches, batch }));
+        drop(notifier);
     }
 }
 
@@ -198,7 +198,7 @@ impl<P: Platform, S: Deliveries> Lead<P, S> {
             }
             let (own, others) = mem::take(&mut self.batch)
                 .into_iter()
-                .partition(|waiting| waiting.bell.is_none());
+                .partition(|waiting| waiting.notifier.is_none());
             self.batch = others;
             self.put_back(&mut self.batches.queue());
             self.batch = own;
@@ -220,7 +220,8 @@ impl<P: Platform, S: Deliveries> Lead<P, S> {
         while self.has_own() {
             match batches.store.insert(&self.rows()).await {
                 Ok(()) => {
-                    if times > 1 && self.batch.len() < FEW && batches.platform.unit() < 0.5 {
+                    if times > 1 && self.batch.len() < SMALL_BATCH && batches.platform.unit() < 0.5
+                    {
                         batches.platform.prefer_others();
                     }
                     for waiting in self.batch.drain(..) {
@@ -290,14 +291,14 @@ impl<P: Platform, S: Deliveries> Lead<P, S> {
 
     /// Whether this task's own row has no outcome yet.
     fn has_own(&self) -> bool {
-        self.batch.iter().any(|waiting| waiting.bell.is_none())
+        self.batch.iter().any(|waiting| waiting.notifier.is_none())
     }
 
     /// Puts the rows of other tasks back to where they were: at the front of the queue.
     /// Of a statement that was interrupted the database may have them already; then
     /// they are duplicates.
     fn put_back(&mut self, queue: &mut Queue<P, S>) {
-        let others = self.batch.drain(..).filter(|row| row.bell.is_some());
+        let others = self.batch.drain(..).filter(|row| row.notifier.is_some());
         for waiting in others.rev() {
             queue.waiting.push_front(waiting);
         }
@@ -306,18 +307,18 @@ impl<P: Platform, S: Deliveries> Lead<P, S> {
 
 impl<P: Platform, S: Deliveries> Waiting<P, S> {
     fn settle(self, outcome: Outcome) {
-        put(&self.slot, Word::Outcome(outcome));
-        drop(self.bell);
+        put(&self.slot, Message::Outcome(outcome));
+        drop(self.notifier);
     }
 }
 
-fn put<P: Platform, S: Deliveries>(slot: &Weak<Slot<P, S>>, word: Word<P, S>) {
+fn put<P: Platform, S: Deliveries>(slot: &Weak<Slot<P, S>>, word: Message<P, S>) {
     if let Some(slot) = slot.upgrade() {
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(word);
     }
 }
 
-fn take<P: Platform, S: Deliveries>(slot: &Slot<P, S>) -> Option<Word<P, S>> {
+fn take<P: Platform, S: Deliveries>(slot: &Slot<P, S>) -> Option<Message<P, S>> {
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use edge::{
-    Once, Platform, Response,
+    OnceCell, Platform, Response,
     log::{self, Level, Seldom},
     respond::{self, Code, Problem},
 };
@@ -37,7 +37,7 @@ const OUTCOME: HeaderName = HeaderName::from_static("edge-outcome");
 pub(crate) struct Receiver<P: Platform, S: Deliveries + 'static> {
     platform: &'static P,
     store: &'static S,
-    settings: Once<Settings>,
+    settings: OnceCell<Settings>,
     batches: Batches<P, S>,
     counter: Counter<P, S>,
     nudges: Nudges<P>,
@@ -59,7 +59,7 @@ impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
         Self {
             platform,
             store,
-            settings: Once::new(),
+            settings: OnceCell::new(),
             batches: Batches::new(platform, store),
             counter: Counter::new(platform, store),
             nudges: Nudges::new(platform),

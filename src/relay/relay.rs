@@ -2,7 +2,7 @@
 
 use crate::{nudges::Nudges, sink::Sinks};
 use edge::{
-    Once, Platform,
+    OnceCell, Platform,
     log::{self, Event, Level},
 };
 use std::{sync::atomic::AtomicBool, time::Duration};
@@ -30,9 +30,9 @@ pub(crate) struct Relay<P, S, K> {
     pub(crate) upkeep: Chore,
     /// Whether the log says that this instance's sinks were replaced.
     pub(crate) outdated_is_said: AtomicBool,
-    pub(crate) sinks: Once<Vec<SinkConfiguration>>,
+    pub(crate) sinks: OnceCell<Vec<SinkConfiguration>>,
     pub(crate) retention: Retention,
-    pub(crate) keep: Once<Duration>,
+    pub(crate) keep: OnceCell<Duration>,
 }
 
 impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
@@ -45,9 +45,9 @@ impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
             nudges: Nudges::new(),
             upkeep: Chore::new("outbox", Duration::from_secs(60)),
             outdated_is_said: AtomicBool::new(false),
-            sinks: Once::new(),
+            sinks: OnceCell::new(),
             retention: Retention::new(),
-            keep: Once::new(),
+            keep: OnceCell::new(),
         }
     }
 

@@ -4,13 +4,13 @@ pub(crate) mod back_off;
 pub(crate) mod call;
 pub(crate) mod limit;
 mod limits;
-pub(crate) mod opened;
 pub(crate) mod policy;
 pub(crate) mod response;
+pub(crate) mod streaming;
 
 use crate::{
-    Call, Error, Limit, Opened, Platform, Response, Sent, Timestamp, TokenCache, TokenError,
-    TokenUse, TransportError, endpoints::Api, error::ApiError,
+    Call, Error, Limit, Platform, Response, Sent, StreamingResponse, Timestamp, TokenCache,
+    TokenError, TokenUse, TransportError, endpoints::Api, error::ApiError,
 };
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -130,11 +130,11 @@ impl<P: Platform> Client<P> {
 
     /// Like [`call`](Self::call), but returns when the answer's headers are there.
     /// A body that breaks off is not asked for again.
-    pub async fn open(&self, call: &Call) -> Result<Opened<P::Body>, Error> {
+    pub async fn open(&self, call: &Call) -> Result<StreamingResponse<P::Body>, Error> {
         self.repeat(call, Until::Headers).await
     }
 
-    async fn repeat(&self, call: &Call, until: Until) -> Result<Opened<P::Body>, Error> {
+    async fn repeat(&self, call: &Call, until: Until) -> Result<StreamingResponse<P::Body>, Error> {
         let begun = self.platform.now();
         let vault = self.tokens.vault();
         let limit = self.limits.in_force(&self.platform, vault, call);
@@ -186,7 +186,7 @@ impl<P: Platform> Client<P> {
         call: &Call,
         begun: Timestamp,
         until: Until,
-    ) -> Result<Opened<P::Body>, Error> {
+    ) -> Result<StreamingResponse<P::Body>, Error> {
         if !call.takes_token() {
             return self.send(call, None, begun, until).await;
         }
@@ -216,7 +216,7 @@ impl<P: Platform> Client<P> {
         token: Option<&str>,
         begun: Timestamp,
         until: Until,
-    ) -> Result<Opened<P::Body>, Error> {
+    ) -> Result<StreamingResponse<P::Body>, Error> {
         let request = self.request(call, token).map_err(|detail| TransportError {
             sent: Sent::No,
             detail: detail.to_owned(),
@@ -236,11 +236,15 @@ impl<P: Platform> Client<P> {
             started,
             answer: None,
         });
-        let mut result = self.platform.open(request, time).await.map(Opened::from);
+        let mut result = self
+            .platform
+            .open(request, time)
+            .await
+            .map(StreamingResponse::from);
         if until == Until::End
             && let Ok(opened) = result
         {
-            result = opened.read().await.map(Opened::from);
+            result = opened.read().await.map(StreamingResponse::from);
         }
         if let (Some(account), Ok(opened)) = (&mut account, &result) {
             let request_id = opened.request_id().map(str::to_owned);

@@ -42,7 +42,7 @@ mod timestamp;
 mod token;
 
 pub use api::{
-    answer::{Answer, RawJson},
+    answer::{ApiResponse, RawJson},
     command::{Command, CommandError, CommandKind, Destination, Evidence, Percent},
     compatibility::{CompatibilityFilter, CompatibleVehicle, Region},
     connections::{Connection, ConnectionFilter},
@@ -57,9 +57,9 @@ pub use client::{
     Client, Origins,
     call::{Call, UnitSystem},
     limit::{Limit, LimitScope},
-    opened::{OpenBody, Opened},
     policy::Policy,
     response::Response,
+    streaming::{ResponseBody, StreamingResponse},
 };
 pub use connect::{
     ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, InvalidConnect,
@@ -72,13 +72,13 @@ pub use ids::{
 };
 pub use platform::{
     Platform,
+    async_mutex::{AsyncMutex, AsyncMutexGuard},
     audit::{Audit, TokenUse},
     clock::Clock,
-    http::{Http, Pieces, Sent, TransportError},
+    http::{BodyStream, Http, Sent, TransportError},
     key_value::{KeyValue, KeyValueError},
     random::Random,
     spawn::Spawn,
-    turn::{Turn, TurnGuard},
 };
 pub use readable::readable;
 pub use secrets::{AccessToken, ClientId, ClientSecret, Credentials, ManagementToken};

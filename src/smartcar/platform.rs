@@ -1,12 +1,12 @@
 //! What this crate needs from the place where it runs: a trait a capability.
 
+pub(crate) mod async_mutex;
 pub(crate) mod audit;
 pub(crate) mod clock;
 pub(crate) mod http;
 pub(crate) mod key_value;
 pub(crate) mod random;
 pub(crate) mod spawn;
-pub(crate) mod turn;
 
 use self::{
     audit::Audit, clock::Clock, http::Http, key_value::KeyValue, random::Random, spawn::Spawn,

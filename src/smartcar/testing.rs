@@ -18,8 +18,8 @@
 #[cfg(test)]
 use crate::Response;
 use crate::{
-    Audit, Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue, KeyValueError,
-    Origins, Pieces, Random, Sent, Spawn, Timestamp, TokenCache, TokenUse, TransportError,
+    Audit, BodyStream, Client, ClientId, ClientSecret, Clock, Credentials, Http, KeyValue,
+    KeyValueError, Origins, Random, Sent, Spawn, Timestamp, TokenCache, TokenUse, TransportError,
 };
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -131,19 +131,19 @@ struct World {
     others_preferred: Cell<u32>,
 }
 
-/// Wakes the task that waits for its [`FakeRing`], by being dropped.
+/// Wakes the task that waits for its [`FakeNotified`], by being dropped.
 #[derive(Debug)]
-pub struct FakeBell {
+pub struct FakeNotifier {
     _sender: oneshot::Sender<()>,
 }
 
-/// Waits for a [`FakeBell`].
+/// Waits for a [`FakeNotifier`].
 #[derive(Debug)]
-pub struct FakeRing(oneshot::Receiver<()>);
+pub struct FakeNotified(oneshot::Receiver<()>);
 
-impl FakeRing {
-    /// Waits until the bell is dropped.
-    pub async fn heard(self) {
+impl FakeNotified {
+    /// Waits until the notifier is dropped.
+    pub async fn notified(self) {
         let _ = self.0.await;
     }
 }
@@ -352,10 +352,10 @@ impl Fake {
             .collect()
     }
 
-    /// A bell, and the ring that is heard when the bell is dropped.
-    pub fn new_bell(&self) -> (FakeBell, FakeRing) {
+    /// A notifier, and what is notified when it is dropped.
+    pub fn new_notifier(&self) -> (FakeNotifier, FakeNotified) {
         let (sender, receiver) = oneshot::channel();
-        (FakeBell { _sender: sender }, FakeRing(receiver))
+        (FakeNotifier { _sender: sender }, FakeNotified(receiver))
     }
 
     /// Notes that the instance asked the host to prefer others.
@@ -482,7 +482,7 @@ pub struct FakeBody {
     breaks_off: bool,
 }
 
-impl Pieces for FakeBody {
+impl BodyStream for FakeBody {
     async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         if self.rest.is_empty() {
             return self.breaks_off.then(|| {

@@ -9,7 +9,7 @@ pub(crate) mod grant;
 mod lease;
 pub(crate) mod vault;
 
-use crate::{AccessToken, Credentials, Platform, Timestamp, Turn};
+use crate::{AccessToken, AsyncMutex, Credentials, Platform, Timestamp};
 use futures::future::{Either, select};
 use grant::TokenError;
 use lease::Lease;
@@ -219,7 +219,7 @@ struct Cache {
     /// Held while a token is looked for elsewhere: the others in this instance
     /// wait for it instead of doing the same. Who gives up drops it, and the
     /// next one goes on.
-    search: Turn,
+    search: AsyncMutex,
 }
 
 /// What this instance knows.
@@ -244,7 +244,7 @@ impl TokenCache {
             vault: Arc::new(Vault::new(credentials, &url)),
             url,
             state: Mutex::default(),
-            search: Turn::new(),
+            search: AsyncMutex::new(),
         }))
     }
 

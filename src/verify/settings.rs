@@ -2,7 +2,7 @@
 //! of the component that this one stands in front of.
 
 use edge::{
-    Host, Once,
+    Host, OnceCell,
     log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
     variables,
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) require_signed_verify: bool,
 }
 
-static SETTINGS: Once<Settings> = Once::new();
+static SETTINGS: OnceCell<Settings> = OnceCell::new();
 
 /// The configuration. Without a management token nothing can be verified, and
 /// nothing is passed on.

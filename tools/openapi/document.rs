@@ -45,7 +45,7 @@ fn paths() -> Map<String, Value> {
         item[method.to_lowercase()] = operation;
     };
     for endpoint in smartcar_endpoints() {
-        let operation = operations::smartcar_s(endpoint);
+        let operation = operations::smartcar(endpoint);
         add(endpoint.path, endpoint.method.as_str(), operation);
     }
     for (method, path, own) in OWN {

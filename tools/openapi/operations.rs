@@ -32,7 +32,7 @@ pub(super) const TAGS: [(&str, &str); 13] = [
 ];
 
 /// An operation of Smartcar's, as the table of its endpoints has it.
-pub(super) fn smartcar_s(endpoint: &Endpoint) -> Value {
+pub(super) fn smartcar(endpoint: &Endpoint) -> Value {
     let is_change = endpoint.method != Method::GET;
     let scope = match *endpoint {
         endpoints::GET_SIGNAL => "the permission of the signal",

@@ -63,13 +63,13 @@ fn document_and_routes_have_the_same_operations() {
         .into_iter()
         .map(|(method, path, _)| (method.to_string(), path))
         .collect();
-    let smartcar_s = routes::smartcar_endpoints()
+    let smartcar = routes::smartcar_endpoints()
         .map(|endpoint| (endpoint.method.to_string(), endpoint.path.to_owned()));
     let own = routes::OWN
         .iter()
         .map(|(method, path, _)| (method.to_string(), (*path).to_owned()));
     let receiver_s = ("POST".to_owned(), "/webhooks".to_owned());
-    let routes: BTreeSet<_> = smartcar_s.chain(own).chain([receiver_s]).collect();
+    let routes: BTreeSet<_> = smartcar.chain(own).chain([receiver_s]).collect();
     assert_eq!(described, routes);
 }
 

@@ -67,7 +67,7 @@ fn slow_answer_is_watched_to_its_end() {
 fn slow_answer_is_watched_on_where_the_caller_leaves() {
     let instance = slow(&[], DONE);
     instance.fake.run(async {
-        let crate::answer::Answer::Arriving(answer) = instance.open(lock()).await else {
+        let crate::answer::Reply::Streaming(answer) = instance.open(lock()).await else {
             panic!("it has ended");
         };
         let mut body = answer.into_body();

@@ -4,7 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, stream};
 use http_body::Frame;
-use smartcar::{OpenBody, Pieces, Spawn, TransportError};
+use smartcar::{BodyStream, ResponseBody, Spawn, TransportError};
 
 /// What is kept of such an answer.
 const KEPT: usize = 64 * 1024;
@@ -19,9 +19,9 @@ pub(crate) trait Record {
 
 /// Hands on the pieces of an answer as they come. The end reaches the caller when it is
 /// recorded.
-pub(crate) fn watched<B: Pieces, R: Record + 'static, S: Spawn>(
+pub(crate) fn watched<B: BodyStream, R: Record + 'static, S: Spawn>(
     spawn: S,
-    body: OpenBody<B>,
+    body: ResponseBody<B>,
     record: R,
 ) -> impl Stream<Item = Result<Frame<Bytes>, TransportError>> {
     let watched = Watched {
@@ -46,14 +46,14 @@ pub(crate) fn watched<B: Pieces, R: Record + 'static, S: Spawn>(
 
 /// An answer on its way.
 struct Watch<B, R> {
-    body: OpenBody<B>,
+    body: ResponseBody<B>,
     collected: BytesMut,
     /// How it ended: nothing is read after that.
     ended: Option<Result<(), TransportError>>,
     record: R,
 }
 
-impl<B: Pieces, R: Record> Watch<B, R> {
+impl<B: BodyStream, R: Record> Watch<B, R> {
     /// The next piece; None where the answer has ended.
     async fn next(&mut self) -> Option<Bytes> {
         if self.ended.is_some() {
@@ -81,12 +81,12 @@ impl<B: Pieces, R: Record> Watch<B, R> {
 }
 
 /// A watch that goes on where the caller leaves, until the end is recorded.
-struct Watched<B: Pieces, R: Record + 'static, S: Spawn> {
+struct Watched<B: BodyStream, R: Record + 'static, S: Spawn> {
     watch: Option<Watch<B, R>>,
     spawn: S,
 }
 
-impl<B: Pieces, R: Record + 'static, S: Spawn> Drop for Watched<B, R, S> {
+impl<B: BodyStream, R: Record + 'static, S: Spawn> Drop for Watched<B, R, S> {
     fn drop(&mut self) {
         if let Some(mut watch) = self.watch.take() {
             self.spawn.spawn(async move {
@@ -107,7 +107,7 @@ mod tests {
     /// A body that must not be read beyond its end.
     struct Body(VecDeque<Option<Result<&'static str, &'static str>>>);
 
-    impl Pieces for Body {
+    impl BodyStream for Body {
         async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
             let next = self.0.pop_front().expect("it has ended");
             next.map(|piece| {
@@ -156,7 +156,7 @@ mod tests {
                 fake.0.borrow_mut().is_locked = is_locked;
                 let end = error.map(Err);
                 let body = VecDeque::from([Some(Ok("a")), Some(Ok("b")), end]);
-                let body = OpenBody::Arriving(Body(body));
+                let body = ResponseBody::Streaming(Body(body));
                 let mut stream = Box::pin(watched(fake.clone(), body, fake.clone()));
                 for at in 0..read {
                     let next = stream.next().now_or_never();

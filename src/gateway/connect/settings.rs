@@ -1,6 +1,6 @@
 //! How this application stands to Smartcar Connect, as its variables say.
 
-use crate::settings::{Flaw, switch};
+use crate::settings::{ConfigurationFault, switch};
 use edge::{
     client::origin,
     variables::{self, Variables},
@@ -31,7 +31,7 @@ pub(crate) struct ConnectSettings {
 pub(crate) struct Unset(pub(crate) &'static str);
 
 /// What it takes to send somebody to Connect.
-pub(crate) struct Way<'a> {
+pub(crate) struct ConnectTarget<'a> {
     pub(crate) application: &'a ApplicationId,
     pub(crate) redirect_uri: &'a str,
 }
@@ -42,7 +42,7 @@ impl ConnectSettings {
     pub(crate) async fn read(
         variables: &impl Variables,
         credentials: Credentials,
-    ) -> Result<Self, Flaw> {
+    ) -> Result<Self, ConfigurationFault> {
         let mode = variables::text(variables, "connect_mode").await?;
         let mode = ConnectMode::parse(mode.trim());
         Ok(Self {
@@ -50,7 +50,10 @@ impl ConnectSettings {
             application: id(variables, "smartcar_application_id", ApplicationId::parse).await?,
             redirect_uri: url(variables, "connect_redirect_uri").await?,
             origin: origin(variables, "smartcar_connect_origin").await?,
-            mode: mode.ok_or(Flaw::Value("connect_mode", "neither live nor simulated"))?,
+            mode: mode.ok_or(ConfigurationFault::Value(
+                "connect_mode",
+                "neither live nor simulated",
+            ))?,
             return_url: url(variables, "connect_return_url").await?,
             webhook: id(variables, "webhook_id", WebhookId::parse).await?,
             requires_key: switch(variables, "connect_requires_key").await?,
@@ -59,10 +62,10 @@ impl ConnectSettings {
     }
 
     /// The way to Connect, if all of it is known.
-    pub(crate) fn way(&self) -> Result<Way<'_>, Unset> {
+    pub(crate) fn way(&self) -> Result<ConnectTarget<'_>, Unset> {
         let application = self.application.as_ref();
         let redirect_uri = self.redirect_uri.as_deref();
-        Ok(Way {
+        Ok(ConnectTarget {
             application: application.ok_or(Unset("smartcar_application_id"))?,
             redirect_uri: redirect_uri.ok_or(Unset("connect_redirect_uri"))?,
         })
@@ -86,10 +89,16 @@ impl ConnectSettings {
 }
 
 /// Those who begin without a key have half of it.
-async fn lookups(variables: &impl Variables, name: &'static str) -> Result<i64, Flaw> {
+async fn lookups(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<i64, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
-    let number = number.ok_or(Flaw::Value(name, "no whole number from 2 to 65535"))?;
+    let number = number.ok_or(ConfigurationFault::Value(
+        name,
+        "no whole number from 2 to 65535",
+    ))?;
     Ok(number.into())
 }
 
@@ -97,14 +106,18 @@ async fn id<T>(
     variables: &impl Variables,
     name: &'static str,
     parse: fn(&str) -> Result<T, InvalidId>,
-) -> Result<Option<T>, Flaw> {
+) -> Result<Option<T>, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
-    id.transpose().map_err(|_| Flaw::Value(name, "no id"))
+    id.transpose()
+        .map_err(|_| ConfigurationFault::Value(name, "no id"))
 }
 
 /// The URL of a page that a browser can be sent to, with parameters added.
-async fn url(variables: &impl Variables, name: &'static str) -> Result<Option<String>, Flaw> {
+async fn url(
+    variables: &impl Variables,
+    name: &'static str,
+) -> Result<Option<String>, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let text = text.trim();
     if text.is_empty() {
@@ -114,7 +127,7 @@ async fn url(variables: &impl Variables, name: &'static str) -> Result<Option<St
         Ok(Some(text.to_owned()))
     } else {
         let fault = "no URL with http or https and without a fragment";
-        Err(Flaw::Value(name, fault))
+        Err(ConfigurationFault::Value(name, fault))
     }
 }
 

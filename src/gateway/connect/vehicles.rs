@@ -16,8 +16,8 @@ use edge::Platform;
 use futures::StreamExt;
 use http::StatusCode;
 use smartcar::{
-    Answer, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed, Timestamp,
-    UserId, VehicleId, WebhookId,
+    ApiResponse, ConnectState, Connection, ConnectionFilter, Error, PageRequest, Subscribed,
+    Timestamp, UserId, VehicleId, WebhookId,
     endpoints::{self, Endpoint},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -159,7 +159,7 @@ fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> Strin
 async fn complete<P: Platform, S: Store>(
     app: &App<P, S>,
     running: &Running,
-    subscribed: &Result<Answer<Subscribed>, Error>,
+    subscribed: &Result<ApiResponse<Subscribed>, Error>,
 ) {
     let (judgement, status) = match subscribed {
         Ok(answer) => {

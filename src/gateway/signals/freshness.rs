@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What a request's `Cache-Control` asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct CacheControl {
     /// A stored answer may be this old.
     pub(crate) max_age: Duration,
     /// None may be used that Smartcar has not confirmed just now.
@@ -21,7 +21,7 @@ pub(crate) struct Wanted {
     pub(crate) stale_if_error: Duration,
 }
 
-impl Wanted {
+impl CacheControl {
     /// Reads the header; an answer may be as old as `max_age` where it says nothing.
     pub(crate) fn of(headers: &HeaderMap, max_age: Duration) -> Self {
         let mut wanted = Self {
@@ -59,7 +59,7 @@ fn seconds(text: &str) -> Duration {
 
 /// Why Smartcar was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forwarded {
+pub(crate) enum ForwardReason {
     /// Nothing is stored.
     Miss,
     /// What is stored is older than a stored answer may be.
@@ -76,19 +76,19 @@ pub(crate) enum Source {
     /// The store.
     Hit,
     /// Smartcar.
-    Smartcar(Forwarded),
+    Smartcar(ForwardReason),
     /// The store, since Smartcar failed, with this status if it answered at all.
-    Fallback(Forwarded, Option<StatusCode>),
+    Fallback(ForwardReason, Option<StatusCode>),
 }
 
 impl Source {
     /// The value of `Cache-Status`.
     pub(crate) fn cache_status(self) -> String {
         let fwd = |why| match why {
-            Forwarded::Miss => "miss",
-            Forwarded::Stale => "stale",
-            Forwarded::Request => "request",
-            Forwarded::Bypass => "bypass",
+            ForwardReason::Miss => "miss",
+            ForwardReason::Stale => "stale",
+            ForwardReason::Request => "request",
+            ForwardReason::Bypass => "bypass",
         };
         match self {
             Self::Hit => "smartcar-edge; hit".to_owned(),
@@ -110,10 +110,10 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn of(value: &str) -> Wanted {
+    fn of(value: &str) -> CacheControl {
         let value = HeaderValue::try_from(value).unwrap();
         let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, value)]);
-        Wanted::of(&headers, Duration::from_secs(300))
+        CacheControl::of(&headers, Duration::from_secs(300))
     }
 
     #[test]
@@ -139,17 +139,20 @@ mod tests {
     fn answer_says_where_it_is_from() {
         for (source, expected) in [
             (Source::Hit, "smartcar-edge; hit"),
-            (Source::Smartcar(Forwarded::Miss), "smartcar-edge; fwd=miss"),
             (
-                Source::Smartcar(Forwarded::Bypass),
+                Source::Smartcar(ForwardReason::Miss),
+                "smartcar-edge; fwd=miss",
+            ),
+            (
+                Source::Smartcar(ForwardReason::Bypass),
                 "smartcar-edge; fwd=bypass",
             ),
             (
-                Source::Fallback(Forwarded::Stale, Some(StatusCode::BAD_GATEWAY)),
+                Source::Fallback(ForwardReason::Stale, Some(StatusCode::BAD_GATEWAY)),
                 "smartcar-edge; fwd=stale; fwd-status=502; detail=stale-if-error",
             ),
             (
-                Source::Fallback(Forwarded::Request, None),
+                Source::Fallback(ForwardReason::Request, None),
                 "smartcar-edge; fwd=request; detail=stale-if-error",
             ),
         ] {

@@ -9,7 +9,7 @@ use std::fmt;
 /// [`request_id`](Response::request_id), [`data_age`](Response::data_age),
 /// [`fetched_at`](Response::fetched_at) and [`retry_after`](Response::retry_after).
 #[derive(Clone, Debug)]
-pub struct Answer<T> {
+pub struct ApiResponse<T> {
     /// What it says.
     pub value: T,
     /// As it was received.
@@ -110,7 +110,7 @@ impl<P: Platform> Client<P> {
     }
 
     /// Makes a call whose answer tells of one thing: `{data: {…}}`.
-    pub(crate) async fn one<T: Resource>(&self, call: &Call) -> Result<Answer<T>, Error> {
+    pub(crate) async fn one<T: Resource>(&self, call: &Call) -> Result<ApiResponse<T>, Error> {
         let response = self.succeed(call).await?;
         let body = readable(&response.body);
         let value = match Fields::read(&body).unwrap_or_default().get("data") {
@@ -118,7 +118,7 @@ impl<P: Platform> Client<P> {
             None => Err("it is missing".to_owned()),
         };
         match value {
-            Ok(value) => Ok(Answer { value, response }),
+            Ok(value) => Ok(ApiResponse { value, response }),
             Err(why) => Err(unreadable(&response, format!("data: {why}"))),
         }
     }

@@ -6,7 +6,7 @@
 //! Source: <https://smartcar.com/docs/api-reference/vehicles-api-intro>
 
 use crate::{
-    Answer, ApplicationId, Call, Client, Error, Platform, RawJson, api::answer::unreadable,
+    ApiResponse, ApplicationId, Call, Client, Error, Platform, RawJson, api::answer::unreadable,
     endpoints,
 };
 use serde_json::value::RawValue;
@@ -28,7 +28,7 @@ impl<P: Platform> Client<P> {
     ///     Ok(())
     /// }
     /// ```
-    pub async fn list_applications(&self) -> Result<Answer<RawJson>, Error> {
+    pub async fn list_applications(&self) -> Result<ApiResponse<RawJson>, Error> {
         self.json(&Call::to(&endpoints::LIST_APPLICATIONS, &[]))
             .await
     }
@@ -41,7 +41,7 @@ impl<P: Platform> Client<P> {
     pub async fn get_application(
         &self,
         application: &ApplicationId,
-    ) -> Result<Answer<RawJson>, Error> {
+    ) -> Result<ApiResponse<RawJson>, Error> {
         self.json(&Call::to(&endpoints::GET_APPLICATION, &[application]))
             .await
     }
@@ -55,16 +55,16 @@ impl<P: Platform> Client<P> {
     pub async fn list_application_secrets(
         &self,
         application: &ApplicationId,
-    ) -> Result<Answer<RawJson>, Error> {
+    ) -> Result<ApiResponse<RawJson>, Error> {
         let endpoint = &endpoints::LIST_APPLICATION_SECRETS;
         self.json(&Call::to(endpoint, &[application])).await
     }
 
-    async fn json(&self, call: &Call) -> Result<Answer<RawJson>, Error> {
+    async fn json(&self, call: &Call) -> Result<ApiResponse<RawJson>, Error> {
         let response = self.succeed(call).await?;
         let json: Option<&RawValue> = serde_json::from_slice(&response.body).ok();
         match json.map(RawJson::from) {
-            Some(value) => Ok(Answer { value, response }),
+            Some(value) => Ok(ApiResponse { value, response }),
             None => Err(unreadable(&response, "the body is no JSON".to_owned())),
         }
     }

@@ -3,7 +3,8 @@
 //! Source: <https://smartcar.com/docs/api-reference/compatible-vehicles>
 
 use crate::{
-    Answer, Call, Client, Error, InvalidId, Page, PageRequest, Platform, PowertrainType, RawJson,
+    ApiResponse, Call, Client, Error, InvalidId, Page, PageRequest, Platform, PowertrainType,
+    RawJson,
     api::{
         answer::{Resource, open_set, text},
         page::filter,
@@ -113,7 +114,7 @@ impl<P: Platform> Client<P> {
     pub async fn list_compatible_vehicles(
         &self,
         filter: &CompatibilityFilter,
-    ) -> Result<Answer<Page<CompatibleVehicle>>, Error> {
+    ) -> Result<ApiResponse<Page<CompatibleVehicle>>, Error> {
         self.list(&filter.call(), PageRequest::default()).await
     }
 }

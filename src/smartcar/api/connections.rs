@@ -6,7 +6,7 @@
 //! <https://smartcar.com/docs/api-reference/remove-user>
 
 use crate::{
-    Answer, Call, Client, ConnectionId, Error, InvalidId, Items, Page, PageRequest, Platform,
+    ApiResponse, Call, Client, ConnectionId, Error, InvalidId, Items, Page, PageRequest, Platform,
     RawJson, Response, Timestamp, UserId, VehicleAttributes, VehicleId, VehicleMode,
     api::{
         answer::{Resource, optional_id, own_id, related_id},
@@ -154,7 +154,7 @@ impl<P: Platform> Client<P> {
         &self,
         filter: &ConnectionFilter,
         page: PageRequest,
-    ) -> Result<Answer<Page<Connection>>, Error> {
+    ) -> Result<ApiResponse<Page<Connection>>, Error> {
         self.page(filter.call(), page).await
     }
 
@@ -194,7 +194,7 @@ impl<P: Platform> Client<P> {
     pub async fn get_connection(
         &self,
         connection: &ConnectionId,
-    ) -> Result<Answer<Connection>, Error> {
+    ) -> Result<ApiResponse<Connection>, Error> {
         self.one(&Call::to(&endpoints::GET_CONNECTION, &[connection]))
             .await
     }

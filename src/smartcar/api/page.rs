@@ -1,7 +1,7 @@
 //! Lists, which come in pages.
 
 use crate::{
-    Answer, Call, Client, Error, Platform, RawJson, Response,
+    ApiResponse, Call, Client, Error, Platform, RawJson, Response,
     api::answer::{Resource, read, unreadable},
     fields::Fields,
     readable,
@@ -173,7 +173,7 @@ impl<P: Platform> Client<P> {
         &self,
         list: Call,
         asked: PageRequest,
-    ) -> Result<Answer<Page<T>>, Error> {
+    ) -> Result<ApiResponse<Page<T>>, Error> {
         self.list(&asked.ask(&list), asked).await
     }
 
@@ -182,7 +182,7 @@ impl<P: Platform> Client<P> {
         &self,
         call: &Call,
         asked: PageRequest,
-    ) -> Result<Answer<Page<T>>, Error> {
+    ) -> Result<ApiResponse<Page<T>>, Error> {
         let response = self.succeed(call).await?;
         let text = readable(&response.body);
         let listing = Listing::read(&text, &response, asked)?;
@@ -204,7 +204,7 @@ impl<P: Platform> Client<P> {
                 }),
             }
         }
-        Ok(Answer {
+        Ok(ApiResponse {
             value: page,
             response,
         })

@@ -9,7 +9,7 @@
 //! Source: <https://smartcar.com/docs/api-reference/commands/overview>
 
 use crate::{
-    Answer, Call, Client, CommandExecution, Error, Platform, ScheduleId, UserId, VehicleId,
+    ApiResponse, Call, Client, CommandExecution, Error, Platform, ScheduleId, UserId, VehicleId,
     endpoints::{self, Endpoint},
 };
 use serde_json::value::RawValue;
@@ -73,7 +73,7 @@ impl<P: Platform> Client<P> {
         user: &UserId,
         kind: ScheduleKind,
         attributes: &RawValue,
-    ) -> Result<Answer<Option<CommandExecution>>, Error> {
+    ) -> Result<ApiResponse<Option<CommandExecution>>, Error> {
         let call = Call::to(kind.endpoint(), &[vehicle])
             .on_behalf_of(user.clone())
             .body(format!(
@@ -96,20 +96,20 @@ impl<P: Platform> Client<P> {
         vehicle: &VehicleId,
         user: &UserId,
         schedule: &ScheduleId,
-    ) -> Result<Answer<Option<CommandExecution>>, Error> {
+    ) -> Result<ApiResponse<Option<CommandExecution>>, Error> {
         let call = Call::to(&endpoints::DELETE_CHARGE_SCHEDULE, &[vehicle, schedule])
             .on_behalf_of(user.clone());
         self.schedule(&call).await
     }
 
-    async fn schedule(&self, call: &Call) -> Result<Answer<Option<CommandExecution>>, Error> {
+    async fn schedule(&self, call: &Call) -> Result<ApiResponse<Option<CommandExecution>>, Error> {
         let response = self.call(call).await?;
         let value = match CommandExecution::read(&response) {
             Ok(execution) => Some(execution),
             Err(Error::Unreadable { .. }) => None,
             Err(error) => return Err(error),
         };
-        Ok(Answer { value, response })
+        Ok(ApiResponse { value, response })
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         (fake, outcome)
     }
 
-    type Outcome = Result<Answer<Option<CommandExecution>>, Error>;
+    type Outcome = Result<ApiResponse<Option<CommandExecution>>, Error>;
 
     fn ids() -> (VehicleId, UserId) {
         (

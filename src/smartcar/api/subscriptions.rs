@@ -6,8 +6,9 @@
 //! <https://smartcar.com/docs/api-reference/delete-subscription>
 
 use crate::{
-    Answer, Call, Client, Error, InvalidId, Items, Page, PageRequest, Platform, RawJson, Response,
-    SubscriptionId, Timestamp, UserId, VehicleAttributes, VehicleId, VehicleMode, WebhookId,
+    ApiResponse, Call, Client, Error, InvalidId, Items, Page, PageRequest, Platform, RawJson,
+    Response, SubscriptionId, Timestamp, UserId, VehicleAttributes, VehicleId, VehicleMode,
+    WebhookId,
     api::{
         answer::{Resource, own_id, related_id},
         page::filter,
@@ -111,7 +112,7 @@ impl<P: Platform> Client<P> {
         &self,
         filter: &SubscriptionFilter,
         page: PageRequest,
-    ) -> Result<Answer<Page<Subscription>>, Error> {
+    ) -> Result<ApiResponse<Page<Subscription>>, Error> {
         self.page(filter.call(), page).await
     }
 
@@ -195,7 +196,7 @@ impl<P: Platform> Client<P> {
         webhook: &WebhookId,
         user: &UserId,
         vehicle: &VehicleId,
-    ) -> Result<Answer<Subscribed>, Error> {
+    ) -> Result<ApiResponse<Subscribed>, Error> {
         // The alphabet of an identifier needs no escape in JSON.
         let body = format!(
             r#"{{"data":{{"attributes":{{"webhookId":"{webhook}","userId":"{user}","vehicleId":"{vehicle}"}}}}}}"#
@@ -203,12 +204,12 @@ impl<P: Platform> Client<P> {
         let call = Call::to(&endpoints::CREATE_SUBSCRIPTION, &[]).body(body);
         let response = self.call(&call).await?;
         if response.status == StatusCode::CONFLICT {
-            return Ok(Answer {
+            return Ok(ApiResponse {
                 value: Subscribed::Already,
                 response,
             });
         }
-        Ok(Answer {
+        Ok(ApiResponse {
             value: Subscribed::InProgress,
             response: response.into_result()?,
         })
@@ -226,7 +227,7 @@ impl<P: Platform> Client<P> {
     pub async fn get_subscription(
         &self,
         subscription: &SubscriptionId,
-    ) -> Result<Answer<Subscription>, Error> {
+    ) -> Result<ApiResponse<Subscription>, Error> {
         self.one(&Call::to(&endpoints::GET_SUBSCRIPTION, &[subscription]))
             .await
     }

@@ -5,7 +5,7 @@
 //! <https://smartcar.com/docs/api-reference/get-signal>
 
 use crate::{
-    Answer, Call, Client, Error, InvalidId, Platform, RawJson, Response, Signal, SignalCode,
+    ApiResponse, Call, Client, Error, InvalidId, Platform, RawJson, Response, Signal, SignalCode,
     Signals, UnitSystem, UserId, VehicleId,
     api::answer::{Resource, open_set, own_id, read, text, unreadable},
     endpoints,
@@ -130,7 +130,7 @@ impl<P: Platform> Client<P> {
     ///
     /// [`Error::Api`], for example with status 404 for a vehicle that no user
     /// connected, and whatever [`Client::call`] fails with.
-    pub async fn get_vehicle(&self, vehicle: &VehicleId) -> Result<Answer<Vehicle>, Error> {
+    pub async fn get_vehicle(&self, vehicle: &VehicleId) -> Result<ApiResponse<Vehicle>, Error> {
         self.one(&Call::to(&endpoints::GET_VEHICLE, &[vehicle]))
             .await
     }
@@ -169,11 +169,11 @@ impl<P: Platform> Client<P> {
         &self,
         vehicle: &VehicleId,
         options: &SignalOptions,
-    ) -> Result<Answer<Signals>, Error> {
+    ) -> Result<ApiResponse<Signals>, Error> {
         let call = Call::to(&endpoints::LIST_SIGNALS, &[vehicle]);
         let response = self.succeed(&options.apply(call)).await?;
         match Signals::from_answer(&response.body) {
-            Ok(value) => Ok(Answer { value, response }),
+            Ok(value) => Ok(ApiResponse { value, response }),
             Err(error) => Err(unreadable(&response, error.to_string())),
         }
     }
@@ -192,12 +192,12 @@ impl<P: Platform> Client<P> {
         vehicle: &VehicleId,
         signal: &SignalCode,
         options: &SignalOptions,
-    ) -> Result<Answer<Signal>, Error> {
+    ) -> Result<ApiResponse<Signal>, Error> {
         let call = Call::to(&endpoints::GET_SIGNAL, &[vehicle, signal]);
         let response = self.succeed(&options.apply(call)).await?;
         let signals = Signals::from_answer(&response.body).unwrap_or_default();
         match signals.signals.into_iter().next() {
-            Some(value) => Ok(Answer { value, response }),
+            Some(value) => Ok(ApiResponse { value, response }),
             None => Err(unreadable(&response, "data is no signal".to_owned())),
         }
     }

@@ -5,8 +5,8 @@
 //! <https://smartcar.com/docs/api-reference/get-webhook>
 
 use crate::{
-    Answer, Call, Client, Error, InvalidId, Items, Page, PageRequest, Platform, RawJson, Timestamp,
-    WebhookId,
+    ApiResponse, Call, Client, Error, InvalidId, Items, Page, PageRequest, Platform, RawJson,
+    Timestamp, WebhookId,
     api::{
         answer::{Resource, own_id, text},
         page::filter,
@@ -152,7 +152,7 @@ impl<P: Platform> Client<P> {
         &self,
         filter: &WebhookFilter,
         page: PageRequest,
-    ) -> Result<Answer<Page<Webhook>>, Error> {
+    ) -> Result<ApiResponse<Page<Webhook>>, Error> {
         self.page(filter.call(), page).await
     }
 
@@ -188,7 +188,7 @@ impl<P: Platform> Client<P> {
     /// [`Error::Api`], with status 404 for one that is not there, and whatever
     /// [`Client::call`] fails with; [`Error::Unreadable`] for an answer without a
     /// webhook.
-    pub async fn get_webhook(&self, webhook: &WebhookId) -> Result<Answer<Webhook>, Error> {
+    pub async fn get_webhook(&self, webhook: &WebhookId) -> Result<ApiResponse<Webhook>, Error> {
         self.one(&Call::to(&endpoints::GET_WEBHOOK, &[webhook]))
             .await
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    Call, Clock, Limit, LimitScope, Pieces, UnitSystem, UserId, VehicleId, endpoints,
+    BodyStream, Call, Clock, Limit, LimitScope, UnitSystem, UserId, VehicleId, endpoints,
     testing::{Fake, Reply, Used, client},
 };
 use futures::future::{join_all, select};

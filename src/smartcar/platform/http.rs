@@ -31,13 +31,13 @@ pub struct TransportError {
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"
 )]
-pub trait Pieces: Unpin + 'static {
+pub trait BodyStream: Unpin + 'static {
     /// The next piece; none at the end. After an error there is nothing more.
     async fn next(&mut self) -> Option<Result<Bytes, TransportError>>;
 }
 
 /// Reads a body to its end.
-pub(crate) async fn whole(body: &mut impl Pieces) -> Result<Bytes, TransportError> {
+pub(crate) async fn whole(body: &mut impl BodyStream) -> Result<Bytes, TransportError> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(piece) = body.next().await {
@@ -69,7 +69,7 @@ pub(crate) async fn whole(body: &mut impl Pieces) -> Result<Bytes, TransportErro
 )]
 pub trait Http {
     /// The body of an answer.
-    type Body: Pieces;
+    type Body: BodyStream;
 
     /// Sends `request` and returns the answer when its headers are there. All of
     /// it, the body too, has to arrive within `deadline`.

@@ -77,7 +77,7 @@ pub(crate) struct Granted {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenAnswer {
     access_token: String,
     expires_in: u64,
 }
@@ -145,7 +145,8 @@ async fn attempt(
             status,
             code: "the answer holds no access_token".to_owned(),
         };
-        let answer: Answer = serde_json::from_slice(response.body()).map_err(|_| no_token())?;
+        let answer: TokenAnswer =
+            serde_json::from_slice(response.body()).map_err(|_| no_token())?;
         // One that does not fit into a header could never be used.
         if http::HeaderValue::try_from(&answer.access_token).is_err() {
             return Err(no_token());

@@ -6,7 +6,7 @@ use super::{
     schema,
 };
 use crate::StoreError;
-use edge::{Once, Platform};
+use edge::{OnceCell, Platform};
 use smartcar::Timestamp;
 
 /// A SQLite database, opened by the first call.
@@ -14,7 +14,7 @@ use smartcar::Timestamp;
 pub struct Sqlite<C: Connect, P> {
     connect: C,
     platform: P,
-    connection: Once<C::Connection>,
+    connection: OnceCell<C::Connection>,
 }
 
 impl<C: Connect, P: Platform> Sqlite<C, P> {
@@ -24,7 +24,7 @@ impl<C: Connect, P: Platform> Sqlite<C, P> {
         Self {
             connect,
             platform,
-            connection: Once::new(),
+            connection: OnceCell::new(),
         }
     }
 

@@ -21,7 +21,7 @@ fn ids() -> (WebhookId, UserId, VehicleId) {
     )
 }
 
-fn create(status: u16, body: &str) -> Result<Answer<Subscribed>, Error> {
+fn create(status: u16, body: &str) -> Result<ApiResponse<Subscribed>, Error> {
     let fake = Fake::new();
     fake.answer(PATH, status, body);
     let (webhook, user, vehicle) = ids();

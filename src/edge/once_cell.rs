@@ -1,21 +1,21 @@
 //! What an instance sets up once, when it is first needed.
 
-use smartcar::{Clock, Turn};
+use smartcar::{AsyncMutex, Clock};
 use std::sync::OnceLock;
 
 /// A value that the first request of an instance makes and all share.
 #[derive(Debug, Default)]
-pub struct Once<T> {
+pub struct OnceCell<T> {
     value: OnceLock<T>,
-    turn: Turn,
+    turn: AsyncMutex,
 }
 
-impl<T> Once<T> {
+impl<T> OnceCell<T> {
     /// Nothing yet.
     pub const fn new() -> Self {
         Self {
             value: OnceLock::new(),
-            turn: Turn::new(),
+            turn: AsyncMutex::new(),
         }
     }
 
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn once_makes_one_value_while_the_others_wait() {
-        let (fake, once, made) = (Fake::new(), Once::new(), Cell::new(0));
+        let (fake, once, made) = (Fake::new(), OnceCell::new(), Cell::new(0));
         let requests = (0..5).map(|_| {
             once.get_or_try_init(&fake, async || {
                 made.set(made.get() + 1);
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn once_lets_the_next_one_try_after_a_failure() {
-        let (fake, once, tries) = (Fake::new(), Once::new(), Cell::new(0));
+        let (fake, once, tries) = (Fake::new(), OnceCell::new(), Cell::new(0));
         let requests = (0..3).map(|_| {
             once.get_or_try_init(&fake, async || {
                 tries.set(tries.get() + 1);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn once_is_left_to_the_others_by_a_request_that_is_dropped() {
-        let (fake, once) = (Fake::new(), Once::new());
+        let (fake, once) = (Fake::new(), OnceCell::new());
         fake.run(async {
             let dropped = once.get_or_try_init(&fake, async || {
                 std::future::pending::<Result<u8, ()>>().await

@@ -12,42 +12,42 @@ use spin_sdk::{
     wit_bindgen::{StreamReader, StreamWriter},
 };
 
-/// Bells, by which one task wakes another.
+/// One task wakes another.
 #[allow(
     async_fn_in_trait,
     reason = "a component has one thread, so no future needs to be Send"
 )]
-pub trait Bells {
-    /// Wakes the task that waits for its ring, by being dropped.
-    type Bell: 'static;
+pub trait Notify {
+    /// Wakes the task that waits for it, by being dropped.
+    type Notifier: 'static;
     /// What a task waits for.
-    type Ring: 'static;
+    type Notified: 'static;
 
-    /// A new bell, and the ring that is heard when the bell is dropped.
-    fn bell(&self) -> (Self::Bell, Self::Ring);
+    /// A new notifier, and what is notified when it is dropped.
+    fn notifier(&self) -> (Self::Notifier, Self::Notified);
 
-    /// Waits until the bell is dropped.
-    async fn heard(&self, ring: Self::Ring);
+    /// Waits until the notifier is dropped.
+    async fn notified(&self, notified: Self::Notified);
 }
 
-/// A bell of the host.
-pub struct Bell {
+/// A notifier of the host.
+pub struct Notifier {
     _writer: StreamWriter<u8>,
 }
 
-/// The ring of a [`Bell`].
-pub struct Ring(StreamReader<u8>);
+/// What a [`Notifier`] notifies.
+pub struct Notified(StreamReader<u8>);
 
-impl Bells for Host {
-    type Bell = Bell;
-    type Ring = Ring;
+impl Notify for Host {
+    type Notifier = Notifier;
+    type Notified = Notified;
 
-    fn bell(&self) -> (Bell, Ring) {
+    fn notifier(&self) -> (Notifier, Notified) {
         let (writer, reader) = wit_stream::new();
-        (Bell { _writer: writer }, Ring(reader))
+        (Notifier { _writer: writer }, Notified(reader))
     }
 
-    async fn heard(&self, mut ring: Ring) {
-        let _ = ring.0.next().await;
+    async fn notified(&self, mut notified: Notified) {
+        let _ = notified.0.next().await;
     }
 }

@@ -17,28 +17,28 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// of wasmtime 48 and later:
 /// <https://github.com/bytecodealliance/wit-bindgen/pull/1638>.)
 #[derive(Debug, Default)]
-pub struct Turn(AtomicBool);
+pub struct AsyncMutex(AtomicBool);
 
 /// Has the turn until it is dropped. A task that is cancelled drops it too.
 #[derive(Debug)]
-pub struct TurnGuard<'a>(&'a AtomicBool);
+pub struct AsyncMutexGuard<'a>(&'a AtomicBool);
 
-impl Turn {
+impl AsyncMutex {
     /// A turn that is free.
     pub const fn new() -> Self {
         Self(AtomicBool::new(false))
     }
 
     /// Waits for the turn and takes it.
-    pub async fn take(&self, clock: &impl Clock) -> TurnGuard<'_> {
+    pub async fn take(&self, clock: &impl Clock) -> AsyncMutexGuard<'_> {
         while self.0.swap(true, Ordering::AcqRel) {
             clock.sleep(PAUSE).await;
         }
-        TurnGuard(&self.0)
+        AsyncMutexGuard(&self.0)
     }
 }
 
-impl Drop for TurnGuard<'_> {
+impl Drop for AsyncMutexGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn turn_is_held_by_one_task_at_a_time_and_reaches_each() {
-        let (clock, turn) = (Fake::new(), Turn::new());
+        let (clock, turn) = (Fake::new(), AsyncMutex::new());
         let (inside, done) = (Cell::new(0), Cell::new(0));
         clock.run(join_all((0..10).map(|_| async {
             let _turn = turn.take(&clock).await;
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn turn_goes_on_when_a_task_is_cancelled() {
-        let (clock, turn) = (Fake::new(), Turn::new());
+        let (clock, turn) = (Fake::new(), AsyncMutex::new());
         let holder = async {
             let _turn = turn.take(&clock).await;
             std::future::pending::<()>().await;

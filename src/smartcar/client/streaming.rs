@@ -1,35 +1,35 @@
 //! An answer of which the headers are there and the body is still to come.
 
-use crate::{Pieces, Response, TransportError, platform::http::whole};
+use crate::{BodyStream, Response, TransportError, platform::http::whole};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 /// An answer of Smartcar's API, whatever its status, whose body has not been
 /// read yet. `B` is how the platform reads one.
-pub struct Opened<B> {
+pub struct StreamingResponse<B> {
     /// The HTTP status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: OpenBody<B>,
+    pub body: ResponseBody<B>,
 }
 
 /// A body, which may have been read already.
-pub enum OpenBody<B> {
+pub enum ResponseBody<B> {
     /// It is here.
-    Whole(Bytes),
+    Complete(Bytes),
     /// It is on its way.
-    Arriving(B),
+    Streaming(B),
 }
 
-impl<B: Pieces> Opened<B> {
+impl<B: BodyStream> StreamingResponse<B> {
     /// The length that the headers announce. Smartcar announces none where it
     /// keeps the connection of a slow command open.
     pub fn length(&self) -> Option<u64> {
         match &self.body {
-            OpenBody::Whole(body) => u64::try_from(body.len()).ok(),
-            OpenBody::Arriving(_) => {
+            ResponseBody::Complete(body) => u64::try_from(body.len()).ok(),
+            ResponseBody::Streaming(_) => {
                 let length = self.headers.get(header::CONTENT_LENGTH)?;
                 length.to_str().ok()?.parse().ok()
             }
@@ -40,8 +40,8 @@ impl<B: Pieces> Opened<B> {
     /// body breaks off, there is none.
     pub async fn read(self) -> Result<Response, TransportError> {
         let body = match self.body {
-            OpenBody::Whole(body) => body,
-            OpenBody::Arriving(mut body) => match whole(&mut body).await {
+            ResponseBody::Complete(body) => body,
+            ResponseBody::Streaming(mut body) => match whole(&mut body).await {
                 Err(_) if self.status == StatusCode::TOO_MANY_REQUESTS => Bytes::new(),
                 body => body?,
             },
@@ -59,41 +59,41 @@ impl<B: Pieces> Opened<B> {
     }
 }
 
-impl<B> From<http::Response<B>> for Opened<B> {
+impl<B> From<http::Response<B>> for StreamingResponse<B> {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         Self {
             status: parts.status,
             headers: parts.headers,
-            body: OpenBody::Arriving(body),
+            body: ResponseBody::Streaming(body),
         }
     }
 }
 
-impl<B> From<Response> for Opened<B> {
+impl<B> From<Response> for StreamingResponse<B> {
     fn from(response: Response) -> Self {
         Self {
             status: response.status,
             headers: response.headers,
-            body: OpenBody::Whole(response.body),
+            body: ResponseBody::Complete(response.body),
         }
     }
 }
 
-impl<B: Pieces> Pieces for OpenBody<B> {
+impl<B: BodyStream> BodyStream for ResponseBody<B> {
     async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         match self {
-            Self::Whole(body) if body.is_empty() => None,
-            Self::Whole(body) => Some(Ok(std::mem::take(body))),
-            Self::Arriving(body) => body.next().await,
+            Self::Complete(body) if body.is_empty() => None,
+            Self::Complete(body) => Some(Ok(std::mem::take(body))),
+            Self::Streaming(body) => body.next().await,
         }
     }
 }
 
 /// A body can hold where a car stands.
-impl<B> std::fmt::Debug for Opened<B> {
+impl<B> std::fmt::Debug for StreamingResponse<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Opened")
+        f.debug_struct("StreamingResponse")
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
