@@ -1,6 +1,7 @@
 //! The record of commands and removals.
 
 use super::{Database, millis};
+use crate::now;
 use rusqlite::{Row, params};
 use std::time::Duration;
 
@@ -97,8 +98,9 @@ impl Database {
     pub fn add_unknown_action(&self, id: &str, vehicle: &str, user: &str) {
         let sql = "INSERT INTO action (id, kind, path, caller, vehicle_id, user_id, fingerprint,
                 is_exclusive, started_at, outcome)
-            VALUES (?1, 'k', '/', 'c', ?2, ?3, 'f', 0, 1, 'unknown')";
-        self.change(sql, [id, vehicle, user]);
+            VALUES (?1, 'k', '/', 'c', ?2, ?3, 'f', 0, ?4, 'unknown')";
+        // Older than any retention, it would be swept.
+        self.change(sql, params![id, vehicle, user, now() - 600_000]);
     }
 
     /// Adds what a vehicle has reported after an action; without a user it is of the
