@@ -14,7 +14,7 @@ unexport CARGO_TARGET_DIR
 # The components of this application, and those for others. They are built apart:
 # cargo unites the features of what it is asked for, and neither changes the other.
 APP := receiver gateway relay http-sink
-# All of it is built to be small, but for what everybody may post to.
+# All of it is built to be small, but for what everyone may post to.
 SMALL := $(filter-out receiver,$(APP))
 OTHERS := client verify night-lock own-receiver print-sink
 PROBES := client-probe host-probe host-probe-dependency host-probe-middleware sink-probe bench-noop

@@ -40,7 +40,7 @@ impl Delivery {
         Self { body, signature }
     }
 
-    /// The same, signed by somebody who does not know the token.
+    /// The same, signed by someone who does not know the token.
     #[must_use]
     pub fn forged(self) -> Self {
         let signature = support::sign("guessed", self.body.as_bytes());

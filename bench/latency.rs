@@ -10,13 +10,13 @@ use ureq::Agent;
 /// How often each is done.
 const TIMES: usize = 300;
 
-/// A median and what it is held to.
+/// A median and its targets.
 pub struct Latency {
     /// What was measured.
     pub what: &'static str,
     /// The median, in microseconds.
     pub median: f64,
-    /// The most that it may be, in microseconds, if anybody says so.
+    /// The most that it may be, in microseconds, if anyone says so.
     pub target: Option<f64>,
 }
 

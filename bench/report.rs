@@ -61,7 +61,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The targets that it is held to, and whether it meets them.
+    /// The targets, and whether they are met.
     fn targets(&self) -> Vec<(&'static str, bool)> {
         let at_least = |ratio| self.ratio >= ratio;
         let Measured { p50, p90, p99, .. } = self.measured;

@@ -244,7 +244,7 @@ fn report(seconds: u64, host: &str, counts: &Counts, memory: [u64; 3], keys: [i6
     let _ = write!(
         text,
         "\nNot answered as they should be: {}. The host's memory was {early} MB in the second fifth of the time and \
-         {late} MB in the last ({most} MB at the most); the key-value store held {first} keys, then {last}.\n",
+         {late} MB in the last ({most} MB at most); the key-value store held {first} keys, then {last}.\n",
         of(&counts.failures)
     );
     text

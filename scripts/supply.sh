@@ -31,7 +31,7 @@ unreachable() {
     echo "not checked: known vulnerabilities by $1 (their database could not be fetched)"
 }
 
-# A server that does not answer must not hold anybody up.
+# A server that does not answer must not hold anyone up.
 limit=$(command -v timeout >/dev/null 2>&1 && echo "timeout 60" || true)
 
 if command -v cargo-deny >/dev/null 2>&1; then

@@ -16,7 +16,7 @@ impl Guest for Edge {
         signatures: Vec<Vec<u8>>,
         tokens: Vec<String>,
     ) -> Result<u32, Rejection> {
-        // Anybody can sign with an empty token, and a list that was split badly
+        // Anyone can sign with an empty token, and a list that was split badly
         // can hold one.
         let (places, tokens): (Vec<usize>, Vec<ManagementToken>) = tokens
             .into_iter()

@@ -4,7 +4,7 @@ use crate::wit::types::{PageInfo, PageRequest, UnreadableItem, VehicleAttributes
 use smartcar::{Page, Timestamp};
 
 /// The most that Smartcar takes for a page of subscriptions. Other lists may be
-/// held to less, and say so in their answer.
+/// restricted to less, and say so in their answer.
 pub(crate) const LARGEST: smartcar::PageRequest = smartcar::PageRequest::of_size(100);
 
 /// The page that is asked for.

@@ -30,7 +30,7 @@ impl Guest for Edge {
         let all = client().await?.list_signals(&vehicle, &options).await?;
         let unreadable = all.value.unreadable.iter().map(|item| UnreadableItem {
             index: lists::place(item.index),
-            why: "it is no signal".to_owned(),
+            why: "not a signal".to_owned(),
             raw: item.raw.get().to_owned(),
         });
         Ok(Signals {

@@ -14,7 +14,7 @@ impl Spawn for Host {
 
 impl Random for Host {
     fn unit(&self) -> f64 {
-        // 53 bits are what an f64 holds. Without randomness everybody is average.
+        // 53 bits are what an f64 holds. Without randomness everyone is average.
         let bits = getrandom::u64().unwrap_or(1 << 63) >> 11;
         #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
         let unit = bits as f64 / (1_u64 << 53) as f64;

@@ -11,7 +11,7 @@ pub enum ConfigurationError {
     #[error(transparent)]
     Variable(#[from] VariableError),
     /// A variable that is to hold an origin holds something else.
-    #[error("the variable {0} is no origin, for example https://host")]
+    #[error("the variable {0} must be an origin, for example https://host")]
     Origin(&'static str),
 }
 
@@ -118,7 +118,7 @@ mod tests {
             "https://a/b",
             "https://a?b",
         ] {
-            let message = "the variable smartcar_vehicle_origin is no origin, for example \
+            let message = "the variable smartcar_vehicle_origin must be an origin, for example \
                 https://host";
             assert_eq!(flaw(bad).as_deref(), Some(message), "{bad}");
         }

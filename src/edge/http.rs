@@ -158,7 +158,7 @@ fn failed(code: ErrorCode) -> TransportError {
         // What Spin says to a dependency in whose way it stands.
         ErrorCode::InternalError(Some(what)) if what.ends_with("is not permitted") => (
             Sent::No,
-            "spin.toml does not allow this component to call anybody; where it is a dependency, \
+            "spin.toml does not allow this component to call anyone; where it is a dependency, \
              it has to inherit allowed_outbound_hosts",
         ),
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => (Sent::No, "the host name is unknown"),

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(read(Endless, 10), Err(Code::BodyTooLarge));
     }
 
-    /// A body of more than anybody reads.
+    /// A body of more than anyone reads.
     struct Endless;
 
     impl http_body::Body for Endless {

@@ -80,7 +80,7 @@ pub struct Problem {
     /// A sentence for developers: what is wrong and what would be right.
     pub detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body, where it is somebody else's.
+    /// The body, where it is someone else's.
     body: Option<Bytes>,
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn is_from_smartcar(headers: &HeaderMap) -> bool {
 /// What stands in the place of an answer that is not Smartcar's.
 pub(crate) fn not_from_smartcar(status: StatusCode, headers: &HeaderMap) -> Problem {
     let detail = format!(
-        "in Smartcar's place something answered {} without JSON",
+        "received {} without JSON; probably not from Smartcar",
         status.as_u16()
     );
     let problem = Problem::new(Code::UnreadableAnswer, detail);

@@ -76,7 +76,9 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             self.not_configured(match flaw {
                 ConfigurationFault::Variable(error) => error.to_string(),
                 ConfigurationFault::Client(error) => error.to_string(),
-                ConfigurationFault::Value(name, fault) => format!("the variable {name} is {fault}"),
+                ConfigurationFault::Value(name, expected) => {
+                    format!("the variable {name} must be {expected}")
+                }
             })
         })
     }
@@ -196,7 +198,7 @@ mod tests {
         }
         let lines = instance.fake.lines_about("not_configured");
         assert_eq!(lines.len(), 1);
-        let reason = "the variable signals_max_age is no number of seconds";
+        let reason = "the variable signals_max_age must be a number of seconds";
         assert_eq!(lines[0]["reason"], reason);
         instance.fake.advance(60 * SECOND);
         instance.call("GET", "/v3/audit");
@@ -213,11 +215,11 @@ mod tests {
     #[test]
     fn gateway_with_a_variable_that_cannot_be_used_is_not_configured() {
         for (name, value, fault) in [
-            ("require_idempotency_key", "yes", "neither true nor false"),
-            ("audit_retention_days", "1", "no number of days above 1"),
-            ("connect_lookups", "1", "no whole number from 2 to 65535"),
-            ("connect_mode", "test", "neither live nor simulated"),
-            ("webhook_id", "a/b", "no id"),
+            ("require_idempotency_key", "yes", "true or false"),
+            ("audit_retention_days", "1", "a number of days above 1"),
+            ("connect_lookups", "1", "a whole number from 2 to 65535"),
+            ("connect_mode", "test", "live or simulated"),
+            ("webhook_id", "a/b", "an id"),
         ] {
             let instance = Instance::new();
             instance.fake.set_variable(name, value);
@@ -226,7 +228,7 @@ mod tests {
             let lines = instance.fake.lines_about("not_configured");
             assert_eq!(
                 lines[0]["reason"],
-                format!("the variable {name} is {fault}")
+                format!("the variable {name} must be {fault}")
             );
         }
     }

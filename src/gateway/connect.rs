@@ -10,7 +10,7 @@
 //! its users by its own session, and asks Smartcar for the id.
 //!
 //! A state is bound to the browser that was sent to Connect, by a cookie. Without
-//! that, somebody could go through Connect with vehicles of their own and have
+//! that, someone could go through Connect with vehicles of their own and have
 //! another browser take the last step, whose owner's account would then hold
 //! those vehicles (RFC 6749, section 10.12; RFC 9700, section 4.7). Where the
 //! start comes with a key, the operator's server makes that step and no browser gets
@@ -57,7 +57,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why a start without a key names no user.
 const NAMELESS: &str = "external_id is taken only with an API key that has the scope \
     manage_connections: your server calls /connect/start and hands the Location to the browser, \
-    since whoever opens this link themselves could name anybody";
+    since whoever opens this link themselves could name anyone";
 
 /// No error of Connect's, and no description of one, is longer.
 const ERROR: usize = 64;
@@ -87,7 +87,7 @@ fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Res
         caller.require("manage_connections")?;
     }
     let unset = |unset| not_set_up(app, unset);
-    let way = settings.way().map_err(unset)?;
+    let target = settings.target().map_err(unset)?;
     let credentials = settings.credentials().map_err(unset)?;
     let options = ConnectOptions::read(&inbound.query);
     let options = options.map_err(|error| invalid(error.to_string()))?;
@@ -102,8 +102,8 @@ fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Res
     state.from_server = has_key;
     let sealed = state.seal(credentials).ok_or_else(no_randomness)?;
     let request = ConnectRequest {
-        application: way.application,
-        redirect_uri: way.redirect_uri,
+        application: target.application,
+        redirect_uri: target.redirect_uri,
         mode,
         state: &sealed,
         options: &options,
@@ -117,7 +117,7 @@ fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Res
 }
 
 /// Tells the browser that Connect is not used here, and the operator seldom what it
-/// would take: anybody can ask for it, and there may be nothing to do.
+/// would take: anyone can ask for it, and there may be nothing to do.
 fn not_set_up<P: Platform, S: Store>(app: &App<P, S>, Unset(name): Unset) -> Problem {
     if app.lines().connect_not_set_up.is_due(app.now()) {
         log::line(app.platform(), Level::Warn, Event::Connect)
@@ -311,7 +311,7 @@ async fn complete<P: Platform, S: Store>(
 ) -> Result<i64, Problem> {
     let taken = match take_in(app, user, state).await {
         // No one comes through Connect without one: it is not listed yet, or
-        // somebody put another user here, or one who is made up.
+        // someone put another user here, or one who is made up.
         Ok(0) => {
             let reason = match state.external_id {
                 Some(_) => "Smartcar lists no vehicle of the user under the external_id",

@@ -44,7 +44,7 @@ pub(crate) async fn answer<P: Platform, S: Store>(
             caller.require("read_status")?;
             status::read(app, caller).await
         }
-        // Answered before anybody is asked for a key.
+        // Answered before anyone is asked for a key.
         Own::Health | Own::OpenApi | Own::ConnectStart | Own::ConnectCallback => {
             Err(invalid("this path takes no key"))
         }

@@ -24,7 +24,7 @@ use smartcar::{
 use std::{pin::pin, time::Duration};
 use store::Store;
 
-/// An answer up to this length is read before it is handed on: its length is then
+/// An answer up to this length is read before it is passed on: its length is then
 /// known to be true, and where it breaks off it can be asked for again.
 const SHORT: u64 = 256 * 1024;
 

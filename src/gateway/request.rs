@@ -88,7 +88,9 @@ pub(crate) fn parameter(query: &str, name: &str) -> Result<Option<String>, Probl
         .map(|(_, value)| value.into_owned());
     let value = values.next();
     if values.next().is_some() {
-        return Err(invalid(format!("the parameter {name} is there twice")));
+        return Err(invalid(format!(
+            "the parameter {name} appears more than once"
+        )));
     }
     Ok(value)
 }
@@ -99,9 +101,7 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(invalid(format!(
-            "the header {name} is there more than once"
-        )));
+        return Err(invalid(format!("the header {name} appears more than once")));
     }
     Ok(value.map(|value| value.to_str().unwrap_or_default()))
 }

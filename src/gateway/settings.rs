@@ -9,7 +9,7 @@ use std::time::Duration;
 /// What the gateway cannot be set up with.
 pub(crate) enum ConfigurationFault {
     Variable(VariableError),
-    /// A variable, and what is wrong with its value.
+    /// A variable, and what its value must be.
     Value(&'static str, &'static str),
     Client(ConfigurationError),
 }
@@ -31,10 +31,10 @@ pub(crate) async fn switch(
     name: &'static str,
 ) -> Result<bool, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
-    let fault = "neither true nor false";
+    let expected = "true or false";
     text.trim()
         .parse()
-        .map_err(|_| ConfigurationFault::Value(name, fault))
+        .map_err(|_| ConfigurationFault::Value(name, expected))
 }
 
 pub(crate) async fn seconds(
@@ -43,7 +43,7 @@ pub(crate) async fn seconds(
 ) -> Result<Duration, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let seconds = text.trim().parse();
-    let seconds = seconds.map_err(|_| ConfigurationFault::Value(name, "no number of seconds"))?;
+    let seconds = seconds.map_err(|_| ConfigurationFault::Value(name, "a number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -54,6 +54,6 @@ pub(crate) async fn days(
 ) -> Result<Duration, ConfigurationFault> {
     let text = variables::text(variables, name).await?;
     let days: Option<u32> = text.trim().parse().ok().filter(|days| *days > 1);
-    let days = days.ok_or(ConfigurationFault::Value(name, "no number of days above 1"))?;
+    let days = days.ok_or(ConfigurationFault::Value(name, "a number of days above 1"))?;
     Ok(Duration::from_secs(24 * 60 * 60) * days)
 }

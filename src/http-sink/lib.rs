@@ -85,7 +85,7 @@ fn request(sink: &Sink, event: Event, now: Timestamp) -> Result<http::Request<By
         .header("webhook-timestamp", seconds)
         .header("webhook-signature", signature)
         .body(Bytes::from(event.body))
-        .map_err(|_| later("the url in the variable sinks is none".into()))
+        .map_err(|_| later("the variable sinks has an invalid url for this sink".into()))
 }
 
 /// An id as a header's value. Space around it would be lost on the way, and the

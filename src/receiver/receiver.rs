@@ -172,7 +172,7 @@ impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
             mode: Mode::Live,
         };
         self.counter.count(arrival.at, tally);
-        // Anybody may post one, signed or not.
+        // Anyone may post one, signed or not.
         if self.verify.is_due(arrival.at) {
             log::line(self.platform, Level::Info, log::Event::Verify)
                 .with("outcome", "answered")

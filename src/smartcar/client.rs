@@ -280,7 +280,7 @@ impl<P: Platform> Client<P> {
         }
         request
             .body(call.body.clone())
-            .map_err(|_| "the configured origin of Smartcar's API is no origin")
+            .map_err(|_| "the configured origin of Smartcar's API is not an origin")
     }
 }
 

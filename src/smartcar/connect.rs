@@ -46,7 +46,7 @@ impl ConnectMode {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConnect {
     /// Of two values, one reader could take the first and another the second.
-    #[error("the parameter {0} is there twice")]
+    #[error("the parameter {0} appears more than once")]
     Twice(&'static str),
     /// The parameter is missing.
     #[error("the parameter {0} is missing")]
@@ -208,7 +208,7 @@ pub struct ConnectReturn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectOutcome {
     /// This user gave access to vehicles. Only the browser says so:
-    /// somebody who came through Connect can put another user's id here.
+    /// someone who came through Connect can put another user's id here.
     User(UserId),
     /// They did not, or could not.
     Failed {

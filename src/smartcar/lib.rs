@@ -18,7 +18,7 @@
 //! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
 //! | know which signals there are | [`CATALOGUE`] |
 //! | list, read and remove connections, vehicles, webhooks, subscriptions | the methods of [`Client`] |
-//! | send somebody to Smartcar Connect and take them back | [`ConnectRequest`], [`ConnectState`], [`ConnectReturn`] |
+//! | send someone to Smartcar Connect and take them back | [`ConnectRequest`], [`ConnectState`], [`ConnectReturn`] |
 //! | know which endpoints there are | [`endpoints::ALL`] |
 
 mod api;

@@ -1,4 +1,4 @@
-//! Bodies as text that everybody can read.
+//! Bodies as text that everyone can read.
 
 use memchr::memmem;
 use std::borrow::Cow;

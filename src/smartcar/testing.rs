@@ -181,7 +181,7 @@ impl Fake {
     }
 
     /// Runs `future`, and whatever is spawned meanwhile, to the end. When no task
-    /// can go on, time passes until somebody can.
+    /// can go on, time passes until someone can.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = std::pin::pin!(future);
         let mut background: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();

@@ -3,7 +3,7 @@
 //! Smartcar's application tokens live for an hour and have no refresh token.
 //! They are looked for in the instance first, then in the key-value store, which
 //! all instances share, and only then asked for at the identity server. Well
-//! before one expires somebody fetches the next, while all go on with the old.
+//! before one expires someone fetches the next, while all go on with the old.
 
 pub(crate) mod grant;
 mod lease;

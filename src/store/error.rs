@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The store could not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else was writing, and went on writing until the wait ended.
+    /// Someone else was writing, and went on writing until the wait ended.
     #[error("the database is locked")]
     Busy,
     /// A row with this key is there already.

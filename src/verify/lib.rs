@@ -1,7 +1,7 @@
 //! Middleware in front of any component that takes Smartcar's deliveries itself:
 //! what arrives there was signed by Smartcar. VERIFY is answered here.
 //!
-//! It keeps nothing. A delivery that somebody recorded and sends again is passed
+//! It keeps nothing. A delivery that someone recorded and sends again is passed
 //! on again: by its event id the handler can tell.
 
 mod settings;
@@ -82,7 +82,7 @@ async fn receive(request: Request) -> Result<Next, Problem> {
         }
         Posted::Verify(challenge, token) => {
             let token = settings.tokens.get(token).ok_or_else(invalid_challenge)?;
-            // Anybody may post one, signed or not.
+            // Anyone may post one, signed or not.
             static LINE: Seldom = Seldom::a_minute();
             if LINE.is_due(Host.now()) {
                 log::line(&Host, Level::Info, Event::Verify)

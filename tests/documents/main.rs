@@ -1,4 +1,4 @@
-//! What is written for those who deploy and operate the application, held to the
+//! The documents for those who deploy and operate the application, compared with the
 //! application itself.
 #![allow(missing_docs, reason = "a test says what it is for in its name")]
 #![allow(

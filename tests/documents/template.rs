@@ -47,7 +47,7 @@ fn digest(of: usize) -> String {
 fn values() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("project-name", "my-cars".to_owned()),
-        ("authors", "Somebody".to_owned()),
+        ("authors", "Someone".to_owned()),
         ("project-description", "My cars".to_owned()),
         ("release-url", "https://example.com/0.1.0".to_owned()),
         ("receiver-digest", digest(1)),

@@ -198,7 +198,7 @@ fn action_that_a_power_cut_left_unknown_is_never_sent_again() {
     app.kill();
     app.run();
     app.smartcar.control("PUT", "/faults", &json!([]));
-    // As far as anybody knows it still runs.
+    // As far as anyone knows it still runs.
     let again = with_key(&app, "k-1", &lock(), "");
     assert_eq!(again.error(), edge(409, "REQUEST_IN_PROGRESS"));
     let other = app.call("POST", &lock(), &[USER], "");

@@ -77,7 +77,7 @@ impl Browser {
 
 type Arrival = (Option<String>, Option<i64>, bool, Option<String>);
 
-/// User, vehicles, whether it is completed, and error, of everybody who came back.
+/// User, vehicles, whether it is completed, and error, of everyone who came back.
 fn arrivals(app: &App) -> Vec<Arrival> {
     let arrivals = app.database().arrivals().into_iter();
     let arrivals = arrivals.map(|arrival| {
@@ -352,7 +352,7 @@ fn user_of_another_browser_is_not_taken_in() {
         ("WEBHOOK_ID", WEBHOOK),
         ("CONNECT_RETURN_URL", "https://product.example.com/"),
     ]);
-    // Somebody who came through Connect under their own state, or did not at all.
+    // Someone who came through Connect under their own state, or did not at all.
     for goes_through in [true, false] {
         let browser = Browser::start(&app, "");
         if goes_through {
@@ -424,7 +424,7 @@ fn external_id_that_smartcar_does_not_know_of_the_user_is_refused() {
 #[test]
 fn external_id_is_taken_with_a_key_alone() {
     let app = subscribing();
-    let path = "/connect/start?external_id=somebody";
+    let path = "/connect/start?external_id=someone";
     let refused = app.send("GET", path, &[], b"");
     assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
     assert!(refused.body.contains("manage_connections"), "{refused:?}");
@@ -433,8 +433,8 @@ fn external_id_is_taken_with_a_key_alone() {
     assert_eq!(refused.error(), edge(401, "UNAUTHORIZED"));
     let refused = app.call("GET", "/connect/start?external_id=null", &[], "");
     assert_eq!(refused.error(), edge(400, "INVALID_INPUT"));
-    let browser = Browser::start_with_key(&app, "?external_id=somebody");
-    assert!(browser.connect.contains("&external_id=somebody"));
+    let browser = Browser::start_with_key(&app, "?external_id=someone");
+    assert!(browser.connect.contains("&external_id=someone"));
 }
 
 #[test]
@@ -793,11 +793,11 @@ fn start_without_its_variables_says_so_and_the_rest_works() {
     for name in [
         "smartcar_application_id is not set",
         "connect_redirect_uri is not set",
-        "connect_mode is neither",
-        "connect_return_url is no URL",
-        "webhook_id is no id",
-        "connect_requires_key is neither",
-        "connect_lookups is no whole number",
+        "connect_mode must be live or simulated",
+        "connect_return_url must be a URL",
+        "webhook_id must be an id",
+        "connect_requires_key must be true or false",
+        "connect_lookups must be a whole number",
     ] {
         assert!(said.contains(name), "{name}: {said}");
     }

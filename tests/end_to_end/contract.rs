@@ -293,7 +293,7 @@ fn deliveries_are_read_without_any_host() {
         &verify(MANAGEMENT_TOKEN, &[]),
         &["Err(Rejection", "name: \"missing\""],
     );
-    // Anybody could sign with an empty token.
+    // Anyone could sign with an empty token.
     let empty = sign("", body);
     let empty = [("sc-signature", empty.as_str())];
     holds(

@@ -47,7 +47,7 @@ fn smartcar_is_slow() {
     let started = Instant::now();
     let answer = vehicle(&app);
     assert_eq!(answer.error(), edge(502, "SMARTCAR_UNREACHABLE"));
-    // A read takes 10 s at the most; the rest is room for a busy machine.
+    // A read takes 10 s at most; the rest is room for a busy machine.
     assert!(started.elapsed() < Duration::from_secs(20));
 
     // A command may take long.
@@ -94,7 +94,7 @@ fn commands_that_wait_for_a_token_do_not_wait_for_each_other() {
             });
         }
     });
-    // Ten seconds at the most, each; the rest is room for a busy machine.
+    // Ten seconds at most, each; the rest is room for a busy machine.
     assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(app.smartcar.count(LOCK, 200), 0);
 }

@@ -100,7 +100,7 @@ fn deliveries_older_than_the_retention_are_swept() {
     let order = json!({"vehicleId": FIRST_VEHICLE});
     app.smartcar.control("POST", "/deliveries", &order);
     app.smartcar.delivered(1);
-    // A step takes 500 of the 600, so that no sweep holds anybody up; the next one
+    // A step takes 500 of the 600, so that no sweep holds anyone up; the next one
     // follows without another delivery.
     eventually("the old ones are gone", || {
         (app.stored() == 2).then_some(())

@@ -142,7 +142,7 @@ fn evidence_is_settled_once() {
     let at = now() + 1;
     report(&app, FIRST_USER, at, true);
     assert_eq!(said(&app), "carried_out");
-    // What somebody does with the car later is another story.
+    // What someone does with the car later is another story.
     report(&app, FIRST_USER, at + 1, false);
     pass(&app, 400);
     report(&app, FIRST_USER, at + 2, false);

@@ -108,7 +108,7 @@ fn query_is_passed_on_as_it_came() {
     assert_eq!(europe["data"].as_array().unwrap().len(), 1);
 }
 
-/// An application with keys that are held to a vehicle and to a user.
+/// An application with keys that are restricted to a vehicle and to a user.
 fn with_restricted_keys() -> App {
     // printf '%s' KEY | openssl dgst -sha256
     let keys = json!([
@@ -173,7 +173,7 @@ fn key_for_one_vehicle_or_one_user_sees_nothing_of_another() {
         let twice = format!("{CONNECTIONS}?filter[{filter}]={FIRST_VEHICLE}&filter[{filter}]=x");
         assert_eq!(get(key, &twice).error(), edge(400, "INVALID_INPUT"));
     }
-    // Nor may the header, which is a filter too, name somebody else.
+    // Nor may the header, which is a filter too, name someone else.
     let own = format!("{CONNECTIONS}?filter[userId]={FIRST_USER}");
     for (user, status) in [(FIRST_USER, 200), (SECOND_USER, 403)] {
         let headers = [("authorization", "Bearer user-key"), ("sc-user-id", user)];

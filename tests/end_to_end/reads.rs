@@ -13,7 +13,7 @@ const CONNECTIONS: &str = "/v3/connections";
 const ODOMETER: &str = "odometer-traveleddistance";
 const LOCATION: &str = "location-preciselocation";
 
-/// Keys that are held to something, beside the one for everything.
+/// Restricted keys, beside the one for everything.
 fn keys() -> String {
     // printf '%s' NAME-key | openssl dgst -sha256
     json!([
@@ -382,7 +382,7 @@ fn signal_without_a_usable_code_is_shown_to_a_key_for_all_signals_alone() {
     assert_eq!(refused.error(), edge(502, "UNREADABLE_ANSWER"));
     app.smartcar.control("PUT", "/faults", &json!([]));
 
-    // Stored ones are held to the same.
+    // The same holds for stored ones.
     let path = list(FIRST_VEHICLE);
     get(&app, "all", &path, &[("cache-control", "no-cache")]);
     let mut odd = signal("Location-PreciseLocation", 1, now(), now());
@@ -480,7 +480,7 @@ fn vehicle_that_is_not_connected_is_looked_up_once() {
     // Nor is the command of a vehicle whose owner is known.
     let lock = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
     assert_eq!(app.call("POST", &lock, &[], "").status, 200);
-    // After a while it is asked again: somebody may have connected it.
+    // After a while it is asked again: someone may have connected it.
     let a_while = Duration::from_secs(600);
     app.database().age_fruitless_lookups(a_while);
     let before = count(&app, CONNECTIONS);
@@ -624,7 +624,7 @@ fn fresh_signal_that_the_caller_does_not_want_is_asked_for_at_its_request() {
     let answer = get(&app, "all", &path, &[("cache-control", "max-age=0")]);
     let expected = "smartcar-edge; fwd=stale; fwd-status=500; detail=stale-if-error";
     assert_eq!(cache_status(&answer), expected);
-    // Longer than anybody can count is long.
+    // Longer than anyone can count is long.
     let forever = [("cache-control", "max-age=99999999999999999999999")];
     assert_eq!(
         cache_status(&get(&app, "all", &path, &forever)),

@@ -210,7 +210,7 @@ fn key_opens_what_its_scopes_vehicles_and_users_name() {
     assert_eq!(other.error(), edge(403, "VEHICLE_NOT_ALLOWED"));
     let other = send("one-key", "POST", &lock(FIRST_VEHICLE), "other-user");
     assert_eq!(other.error(), edge(403, "USER_NOT_ALLOWED"));
-    // Nor are the signals of a car that is somebody else's: they are asked for on behalf
+    // Nor are the signals of a car that is someone else's: they are asked for on behalf
     // of the user of the key, and Smartcar refuses.
     app.try_deliver(&vehicle_state(
         "e-1",

@@ -70,7 +70,7 @@ fn event_is_posted_as_received_and_signed() {
     assert_eq!(posted.body, body.as_bytes());
     assert_eq!(posted.id(), "e-1");
     assert_eq!(posted.headers["content-type"], "application/json");
-    // By somebody else's implementation of the same specification.
+    // By someone else's implementation of the same specification.
     let mut headers = http::HeaderMap::new();
     for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         headers.insert(name, posted.headers[name].parse().unwrap());

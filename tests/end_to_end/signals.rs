@@ -224,7 +224,7 @@ fn refusal_of_smartcar_is_not_a_failure() {
     let unknown = read(&app, "no-suchsignal", &[]);
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.error().1, "RESOURCE_NOT_FOUND");
-    // A stored value is its owner's; who names somebody else asks Smartcar.
+    // A stored value is its owner's; who names someone else asks Smartcar.
     let other = read(&app, LOCKED, &[("sc-user-id", SECOND_USER)]);
     assert_eq!(other.error().1, "RESOURCE_NOT_FOUND");
 }

@@ -23,7 +23,7 @@ pub fn repository() -> PathBuf {
 }
 
 /// An address that is not in use. Its port is none that systems give out by
-/// themselves (from 32768 on), or a connection of somebody's could have it by the
+/// themselves (from 32768 on), or a connection of someone's could have it by the
 /// time that it is taken. It is given out once.
 ///
 /// # Panics

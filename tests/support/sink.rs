@@ -1,4 +1,4 @@
-//! Somebody who takes events over HTTP, and behaves as a test wants.
+//! Someone who takes events over HTTP, and behaves as a test wants.
 
 use std::{
     collections::BTreeMap,

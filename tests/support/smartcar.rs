@@ -19,7 +19,7 @@ impl Smartcar {
     /// Starts one with these flags on top of its defaults. Failed deliveries are
     /// tried again after milliseconds instead of seconds.
     pub fn start(flags: &[&str]) -> Self {
-        // Between finding a free port and taking it, somebody else can.
+        // Between finding a free port and taking it, someone else can.
         (0..3)
             .find_map(|_| Self::try_start(flags).ok())
             .expect("the simulator ended three times")

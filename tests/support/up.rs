@@ -1,4 +1,4 @@
-//! `make up`, as somebody sees it who runs it.
+//! `make up`, as someone sees it who runs it.
 
 use crate::{
     eventually,

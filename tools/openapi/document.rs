@@ -14,7 +14,7 @@ pub(super) fn document() -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "Smartcar's API v3, with API keys, a record of changes and stored signals",
             "description": "The paths and bodies under /v3 are Smartcar's own, and so are the \
-                answers, which are handed on with every header SC-* and Retry-After. Errors of \
+                answers, which are passed on with every header SC-* and Retry-After. Errors of \
                 this application have the type EDGE.",
             "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         },

@@ -55,7 +55,7 @@ impl Operation {
         matches!(self, Self::Smartcar { is_signal, .. } if is_signal)
     }
 
-    /// Whether anybody may ask for it, and nothing is looked up.
+    /// Whether anyone may ask for it, and nothing is looked up.
     fn is_open(self) -> bool {
         self.is(Own::OpenApi) || self.is(Own::Health)
     }

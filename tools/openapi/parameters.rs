@@ -174,7 +174,7 @@ pub(super) fn all() -> Value {
     for (name, text, schema) in [
         (
             "sc-user-id",
-            "On whose behalf. Left out, it is the user whom the key is held to, if that is one, \
+            "On whose behalf. Left out, it is the user whom the key is restricted to, if that is one, \
              else the owner of the vehicle, as far as there is one alone; for connections it is \
              a filter.",
             id(),

@@ -243,7 +243,7 @@ pub(super) fn run() -> Value {
     or(or(responses, &KEYED), &[403, 502])
 }
 
-/// Those of what everybody may read.
+/// Those of what everyone may read.
 pub(super) fn opened(name: &str) -> Value {
     or(
         json!({"200": json_of("What is asked for.", name, &[])}),
@@ -255,7 +255,7 @@ fn elsewhere(text: &str) -> Value {
     json!({"description": text, "headers": with_headers(&["Location"])})
 }
 
-/// Adds errors that a browser is shown as a page, and everybody else as JSON.
+/// Adds errors that a browser is shown as a page, and everyone else as JSON.
 fn or_pages(mut responses: Value, errors: &[u16]) -> Value {
     for status in errors {
         let (_, text, headers) = ERRORS.iter().find(|(known, ..)| known == status).unwrap();

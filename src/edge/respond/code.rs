@@ -138,7 +138,7 @@ codes! {
         /// The key has used up its look-ups of owners.
         TooManyLookups = "TOO_MANY_LOOKUPS",
     }
-    BAD_GATEWAY "no answer of Smartcar's (a read takes 10 seconds at the most), or one that is no JSON; a command was not carried out" {
+    BAD_GATEWAY "Smartcar did not answer (a read takes 10 seconds at most), or answered with something other than JSON; a command was not carried out" {
         /// Smartcar gave no answer.
         SmartcarUnreachable = "SMARTCAR_UNREACHABLE",
         /// Something answered in Smartcar's place, and not with JSON.

@@ -21,7 +21,7 @@ pub(crate) const CONNECT: &str = "connect";
 #[derive(Debug)]
 pub(crate) struct Callers(Vec<Caller>);
 
-/// Somebody with a key.
+/// Someone with a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Caller {
@@ -180,7 +180,7 @@ impl Caller {
         }
     }
 
-    /// Whether the key is held to nothing.
+    /// Whether the key is not restricted.
     pub(crate) fn is_for_all(&self) -> bool {
         self.is_for_all_vehicles() && self.is_for_all_users()
     }
@@ -200,17 +200,17 @@ impl Caller {
         self.users().is_none()
     }
 
-    /// The vehicles that the key is held to, if it is.
+    /// The vehicles that the key is restricted to, if it is.
     pub(crate) fn vehicles(&self) -> Option<&[String]> {
         held_to(&self.vehicles)
     }
 
-    /// The users whom the key is held to, if it is.
+    /// The users whom the key is restricted to, if it is.
     pub(crate) fn users(&self) -> Option<&[String]> {
         held_to(&self.users)
     }
 
-    /// The one user whom the key is held to, if it is held to one.
+    /// The one user whom the key is restricted to, if it is restricted to one.
     pub(crate) fn only_user(&self) -> Option<UserId> {
         match self.users() {
             Some([user]) => UserId::parse(user).ok(),

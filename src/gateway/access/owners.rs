@@ -52,7 +52,7 @@ pub(crate) async fn ask<P: Platform, S: Store>(
     caller: &Caller,
     vehicle: &VehicleId,
 ) -> Result<UserId, Problem> {
-    // Whoever the owner is, a key that is held to no user is not for them.
+    // Whoever the owner is, a key that is restricted to no user is not for them.
     if caller.users().is_some_and(<[String]>::is_empty) {
         caller.require_owner(None)?;
     }
@@ -93,7 +93,7 @@ async fn look_up<P: Platform, S: Store>(
         let Some((owner, about)) = owned.next() else {
             continue;
         };
-        // Somebody else can stand on another page.
+        // Someone else can stand on another page.
         let is_whole = page.is_last && page.unreadable.is_empty();
         if !is_whole || owned.any(|(other, _)| other != owner) {
             return Ok(Err(NoOwner::Several));
@@ -135,7 +135,7 @@ async fn remember<P: Platform, S: Store>(
     note(app, remembered.await);
 }
 
-/// Refuses a key that is held to users and not to the vehicle's owner.
+/// Refuses a key that is restricted to users and not to the vehicle's owner.
 pub(crate) async fn require<P: Platform, S: Store>(
     app: &App<P, S>,
     caller: &Caller,

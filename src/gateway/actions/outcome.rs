@@ -96,7 +96,7 @@ pub(crate) fn not_answered(error: &Error) -> Judgement {
 /// What an answer says that is not Smartcar's.
 pub(crate) fn not_from_smartcar(status: StatusCode) -> Judgement {
     let error = format!("{} without JSON", status.as_u16());
-    // What stands in front of Smartcar and refuses does not hand on.
+    // What stands in front of Smartcar and refuses does not pass on.
     if status.is_client_error() {
         Judgement {
             error: Some(error),

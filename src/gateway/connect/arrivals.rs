@@ -27,7 +27,7 @@ const OF_ONE: i64 = 5;
 const ERRORS: i64 = 60;
 const ERRORS_WHILE: Duration = Duration::from_secs(60 * 60);
 
-/// How far somebody has come.
+/// How far someone has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// Their vehicles are still to be taken in, and may be looked up now.
@@ -98,7 +98,7 @@ fn begun_for(state: &ConnectState) -> Option<String> {
     state.from_server.then(|| hash.unwrap_or_default())
 }
 
-/// Somebody has come back with an error. False where that is not stored: enough
+/// Someone has come back with an error. False where that is not stored: enough
 /// others are, or the state has been here before.
 pub(crate) async fn fail<P: Platform, S: Store>(
     app: &App<P, S>,

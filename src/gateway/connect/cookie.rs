@@ -26,7 +26,7 @@ pub(crate) fn set(nonce: &str, is_https: bool) -> String {
     format!("{name}={nonce}; HttpOnly; SameSite=Lax; Max-Age={life}; {place}")
 }
 
-/// Whether the browser holds the nonce. Of two cookies one can be somebody
+/// Whether the browser holds the nonce. Of two cookies one can be someone
 /// else's doing, so all have to be the same.
 pub(crate) fn is_held(headers: &HeaderMap, nonce: &str, is_https: bool) -> bool {
     // Other cookies need not even be text.

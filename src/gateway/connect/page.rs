@@ -54,7 +54,7 @@ pub(crate) fn with_parameters(url: &str, parameters: &[(&str, Option<&str>)]) ->
 }
 
 /// A problem: a page for a browser, which asks for one by name, and the usual
-/// JSON for everybody else.
+/// JSON for everyone else.
 pub(crate) fn problem(problem: Problem, asked: &HeaderMap) -> Response {
     let wants_page = asked.get_all(header::ACCEPT).iter().any(|accept| {
         let accept = accept.to_str().unwrap_or_default();

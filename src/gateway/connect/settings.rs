@@ -30,7 +30,7 @@ pub(crate) struct ConnectSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unset(pub(crate) &'static str);
 
-/// What it takes to send somebody to Connect.
+/// What it takes to send someone to Connect.
 pub(crate) struct ConnectTarget<'a> {
     pub(crate) application: &'a ApplicationId,
     pub(crate) redirect_uri: &'a str,
@@ -52,7 +52,7 @@ impl ConnectSettings {
             origin: origin(variables, "smartcar_connect_origin").await?,
             mode: mode.ok_or(ConfigurationFault::Value(
                 "connect_mode",
-                "neither live nor simulated",
+                "live or simulated",
             ))?,
             return_url: url(variables, "connect_return_url").await?,
             webhook: id(variables, "webhook_id", WebhookId::parse).await?,
@@ -61,8 +61,8 @@ impl ConnectSettings {
         })
     }
 
-    /// The way to Connect, if all of it is known.
-    pub(crate) fn way(&self) -> Result<ConnectTarget<'_>, Unset> {
+    /// Where to send a user to Connect, if all of it is known.
+    pub(crate) fn target(&self) -> Result<ConnectTarget<'_>, Unset> {
         let application = self.application.as_ref();
         let redirect_uri = self.redirect_uri.as_deref();
         Ok(ConnectTarget {
@@ -72,7 +72,7 @@ impl ConnectSettings {
     }
 
     /// What a state is sealed with. A secret that is not set would be one that
-    /// everybody knows.
+    /// everyone knows.
     pub(crate) fn credentials(&self) -> Result<&Credentials, Unset> {
         if self.credentials.is_set() {
             Ok(&self.credentials)
@@ -97,7 +97,7 @@ async fn lookups(
     let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
     let number = number.ok_or(ConfigurationFault::Value(
         name,
-        "no whole number from 2 to 65535",
+        "a whole number from 2 to 65535",
     ))?;
     Ok(number.into())
 }
@@ -110,7 +110,7 @@ async fn id<T>(
     let text = variables::text(variables, name).await?;
     let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
     id.transpose()
-        .map_err(|_| ConfigurationFault::Value(name, "no id"))
+        .map_err(|_| ConfigurationFault::Value(name, "an id"))
 }
 
 /// The URL of a page that a browser can be sent to, with parameters added.
@@ -126,13 +126,13 @@ async fn url(
     if is_url(text) {
         Ok(Some(text.to_owned()))
     } else {
-        let fault = "no URL with http or https and without a fragment";
-        Err(ConfigurationFault::Value(name, fault))
+        let expected = "a URL with http or https and without a fragment";
+        Err(ConfigurationFault::Value(name, expected))
     }
 }
 
 fn is_url(text: &str) -> bool {
-    // The parser takes bytes that no URL has, and drops a fragment.
+    // The parser accepts bytes that a URL cannot have, and drops a fragment.
     let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     is_plain && matches!(scheme(text).as_deref(), Some("http" | "https"))
 }

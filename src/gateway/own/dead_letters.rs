@@ -50,7 +50,7 @@ pub(crate) async fn replay_one<P: Platform, S: Store>(
     let work = async {
         let replayed = app.store().replay(seq, app.now()).await;
         if !replayed.map_err(|error| app.unavailable(&error))? {
-            let detail = "there is no dead letter of this id";
+            let detail = "no dead letter has this id";
             return Err(Problem::new(Code::DeadLetterNotFound, detail));
         }
         Ok(accepted(app, 1))

@@ -80,12 +80,12 @@ diagnoses! {
 
     /// Most requests to /webhooks are not signed by Smartcar.
     MostlyForged = "MOSTLY_FORGED",
-        "Most requests to /webhooks are not signed by Smartcar. If they are not somebody else's, \
+        "Most requests to /webhooks are not signed by Smartcar. If they are not someone else's, \
          a management token is missing in the variable management_tokens.";
 
     /// Deliveries were sent too long ago.
     StaleDeliveries = "STALE_DELIVERIES",
-        "Deliveries were refused because they were sent too long ago: somebody replays them, or this \
+        "Deliveries were refused because they were sent too long ago: someone replays them, or this \
          host's clock is ahead (see the variable max_delivery_age).";
 
     /// This host's clock is behind.

@@ -187,7 +187,7 @@ fn flood_is_written_by_one_of_sixteen() {
 
 #[test]
 fn flood_is_not_ended_by_verify() {
-    // Anybody may post a VERIFY: it needs no signature.
+    // Anyone may post a VERIFY: it needs no signature.
     let verify = [(Outcome::Verify, FLOOD)];
     let both = [(Outcome::Refused, FLOOD - 1), (Outcome::Verify, 1)];
     for flood in [&verify[..], &both] {

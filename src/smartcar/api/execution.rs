@@ -65,7 +65,7 @@ pub struct CommandExecution {
     pub body: Bytes,
 }
 
-/// Parameters can say where somebody is going.
+/// Parameters can say where someone is going.
 impl std::fmt::Debug for CommandExecution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CommandExecution")

@@ -107,7 +107,7 @@ impl<'a> Listing<'a> {
         let top = Fields::read(text).unwrap_or_default();
         let list = top.get("data").zip(top.array("data"));
         let (data, elements) =
-            list.ok_or_else(|| unreadable(response, "data is no list".to_owned()))?;
+            list.ok_or_else(|| unreadable(response, "data is not a list".to_owned()))?;
         let meta = top.object("meta");
         let links = top.object("links");
         let (size, total) = (meta.count("pageSize"), meta.count("totalCount"));

@@ -198,7 +198,7 @@ impl<P: Platform> Client<P> {
         let signals = Signals::from_answer(&response.body).unwrap_or_default();
         match signals.signals.into_iter().next() {
             Some(value) => Ok(ApiResponse { value, response }),
-            None => Err(unreadable(&response, "data is no signal".to_owned())),
+            None => Err(unreadable(&response, "data is not a signal".to_owned())),
         }
     }
 }

@@ -199,7 +199,7 @@ impl Call {
     }
 }
 
-/// A body can say where somebody is going.
+/// A body can say where someone is going.
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Call")

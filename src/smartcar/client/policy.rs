@@ -4,7 +4,7 @@ use crate::{Error, Random, Sent, client::back_off::back_off, endpoints::Endpoint
 use http::{Method, StatusCode};
 use std::time::Duration;
 
-/// How often a call is made again at the most.
+/// How often a call is made again at most.
 const RETRIES: u32 = 2;
 
 /// Under which circumstances a call is made again. A limit (429, 430) and an

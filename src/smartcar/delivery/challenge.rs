@@ -1,9 +1,9 @@
 //! The VERIFY event: Smartcar asks a new callback URI to prove that it knows the
 //! management token, by the HMAC-SHA256 of a challenge.
 //!
-//! VERIFY is not signed, so anybody can ask for such an HMAC. An answer to any
+//! VERIFY is not signed, so anyone can ask for such an HMAC. An answer to any
 //! string would be the signature of a delivery of the asker's choice. Challenges
-//! are therefore held to an alphabet in which no delivery can be written, and
+//! are therefore restricted to an alphabet in which no delivery can be written, and
 //! [`verify`](super::verify) refuses a body in that alphabet.
 //!
 //! Source: <https://smartcar.com/docs/integrations/webhooks/callback-verification>

@@ -1,4 +1,4 @@
-//! What a body is that somebody posted to a webhook's callback URI.
+//! What a body is that someone posted to a webhook's callback URI.
 
 use super::{Challenge, InvalidChallenge, Rejection, Verified, verify};
 use crate::ManagementToken;

@@ -45,7 +45,7 @@ pub enum Rejection {
     Missing,
     /// There is more than one signature: what one of two readers checked, the
     /// other may not have.
-    #[error("the header SC-Signature is there more than once")]
+    #[error("the header SC-Signature appears more than once")]
     Repeated,
     /// The signature is not 64 hexadecimal digits.
     #[error("the header SC-Signature is not 64 hexadecimal digits")]
@@ -55,7 +55,7 @@ pub enum Rejection {
     Mismatch,
     /// The body could be a VERIFY challenge. Whoever can post here can have such
     /// a string signed, so its signature proves nothing.
-    #[error("the body is no delivery")]
+    #[error("the body is not a delivery")]
     Challenge,
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// request to a server that is slow already.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(7);
 
-/// How often a request is made again at the most.
+/// How often a request is made again at most.
 const RETRIES: u32 = 2;
 
 /// No access token could be had.
@@ -132,7 +132,7 @@ async fn attempt(
         .map_err(|_| {
             TokenError::Transport(TransportError {
                 sent: Sent::No,
-                detail: "the configured origin of the identity server is no origin".to_owned(),
+                detail: "the configured origin of the identity server is not an origin".to_owned(),
             })
         })?;
     let response = platform

@@ -39,7 +39,7 @@ pub(crate) struct Lease<P: Platform> {
 
 impl<P: Platform> Lease<P> {
     /// The lease, unless another instance has it. Where the store is down,
-    /// everybody goes alone.
+    /// everyone goes alone.
     pub(crate) async fn take(platform: &P, vault: &Arc<Vault>) -> Option<Self> {
         if is_held(platform, vault).await {
             return None;

@@ -1,5 +1,5 @@
 //! Each sentence about the life of a token is a test. Time only passes while
-//! everybody waits.
+//! everyone waits.
 
 use super::*;
 use crate::testing::{Fake, Reply, credentials, tokens};

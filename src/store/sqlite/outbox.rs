@@ -14,8 +14,8 @@ use std::{collections::BTreeMap, time::Duration};
 /// How many rows a look visits of those that were never tried, and of the others.
 const WINDOW: i64 = 64;
 
-/// How often a look is repeated where all rows that it found were in somebody's way
-/// or claimed by somebody else.
+/// How often a look is repeated where all rows that it found were in someone's way
+/// or claimed by someone else.
 const LOOKS: usize = 8;
 
 /// The sinks that can be sent something: `?1` is now, `?2` how long a pause can be.

@@ -3,7 +3,7 @@
 use super::{Database, millis};
 use std::time::Duration;
 
-/// Somebody who came back.
+/// Someone who came back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrival {
     /// The user as whom they came.
@@ -21,7 +21,7 @@ pub struct Arrival {
 }
 
 impl Database {
-    /// Everybody who came back, in that order.
+    /// Everyone who came back, in that order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         let sql =
             "SELECT user_id, vehicles, completed_at IS NOT NULL, error, description, begun_for
@@ -38,19 +38,19 @@ impl Database {
         })
     }
 
-    /// Lets so much time pass since everybody came back.
+    /// Lets so much time pass since everyone came back.
     pub fn age_arrivals(&self, by: Duration) {
         let sql = "UPDATE arrival SET arrived_at = arrived_at - ?1";
         self.change(sql, [millis(by)]);
     }
 
-    /// Has everybody come back later, as if by a clock that is ahead.
+    /// Has everyone come back later, as if by a clock that is ahead.
     pub fn advance_arrivals(&self, by: Duration) {
         let sql = "UPDATE arrival SET arrived_at = arrived_at + ?1";
         self.change(sql, [millis(by)]);
     }
 
-    /// Has everybody come back as this user.
+    /// Has everyone come back as this user.
     pub fn give_arrivals_to(&self, user: &str) {
         self.change("UPDATE arrival SET user_id = ?1", [user]);
     }

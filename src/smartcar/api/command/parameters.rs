@@ -78,7 +78,7 @@ impl Destination {
     }
 }
 
-/// Where somebody is going belongs in no log.
+/// Where someone is going belongs in no log.
 impl fmt::Debug for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Destination(..)")
@@ -179,7 +179,7 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         #[allow(clippy::cast_possible_truncation, reason = "within what an f64 counts")]
         return Ok(number as i64);
     }
-    Err(serde::de::Error::custom("no whole number"))
+    Err(serde::de::Error::custom("not a whole number"))
 }
 
 fn attributes<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CommandError> {

@@ -213,7 +213,7 @@ fn error_ends_the_list_and_is_reported_once() {
     ] {
         let (items, requests) = listed(&[body.to_owned()]);
         assert_eq!((items.len(), requests), (1, 1), "{body}");
-        assert!(complaint(&items).contains("data is no list"), "{body}");
+        assert!(complaint(&items).contains("data is not a list"), "{body}");
     }
 }
 

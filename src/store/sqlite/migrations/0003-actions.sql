@@ -8,7 +8,7 @@ CREATE TABLE action (
     id              TEXT PRIMARY KEY NOT NULL, -- in the order of time
     kind            TEXT NOT NULL,     -- for example security-lock, remove-connection
     path            TEXT NOT NULL,     -- as called
-    caller          TEXT NOT NULL,     -- the name of the API key; connect: somebody's arrival
+    caller          TEXT NOT NULL,     -- the name of the API key; connect: someone's arrival
     vehicle_id      TEXT,
     user_id         TEXT,
     idempotency_key TEXT,
@@ -63,8 +63,8 @@ BEGIN
     DELETE FROM vehicle_error WHERE vehicle_id = OLD.id;
 END
 --;
--- Everybody who came back from Smartcar Connect, once for each time that
--- somebody was sent there.
+-- Everyone who came back from Smartcar Connect, once for each time that
+-- someone was sent there.
 CREATE TABLE arrival (
     nonce        TEXT PRIMARY KEY NOT NULL, -- of the state that Connect handed back
     arrived_at   INTEGER NOT NULL,
@@ -78,7 +78,7 @@ CREATE TABLE arrival (
 --;
 CREATE INDEX arrival_arrived_at ON arrival (arrived_at)
 --;
--- What led to nothing is forgotten after 30 days: anybody can go to Connect and
+-- What led to nothing is forgotten after 30 days: anyone can go to Connect and
 -- come back with an error.
 CREATE TRIGGER arrival_before BEFORE INSERT ON arrival
 BEGIN

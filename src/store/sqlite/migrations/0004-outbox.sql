@@ -23,7 +23,7 @@ CREATE TABLE outbox (
     vehicle_id    TEXT,
     created_at    INTEGER NOT NULL,
     due_at        INTEGER NOT NULL DEFAULT 0,
-    claimed_until INTEGER NOT NULL DEFAULT 0, -- somebody is sending it
+    claimed_until INTEGER NOT NULL DEFAULT 0, -- someone is sending it
     attempts      INTEGER NOT NULL DEFAULT 0,
     error         TEXT,              -- of the last attempt
     dead_at       INTEGER,           -- since when it is a dead letter
