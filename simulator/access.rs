@@ -8,8 +8,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::lock::lock;
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 /// Lets a request under `/v3` through only with a live access token. A path that
 /// does not exist is refused the same way, as strangers learn nothing.

@@ -12,7 +12,7 @@ const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlenc
 const JSON: [(&str, &str); 1] = [("content-type", "application/json; charset=utf-8")];
 
 #[tokio::test]
-async fn a_token_is_issued_for_a_form_and_for_json() {
+async fn token_is_issued_for_a_form_and_for_json() {
     let simulator = Running::start(Config::default()).await;
     let credentials = json!({
         "grant_type": "client_credentials",
@@ -30,7 +30,7 @@ async fn a_token_is_issued_for_a_form_and_for_json() {
 }
 
 #[tokio::test]
-async fn a_bad_token_request_is_refused_the_oauth_way() {
+async fn bad_token_request_is_refused_the_oauth_way() {
     let simulator = Running::start(Config::default()).await;
     let wrong = "grant_type=client_credentials&client_id=client_simulator&client_secret=no";
     let no_grant = "client_id=client_simulator&client_secret=simulator-secret";
@@ -52,7 +52,7 @@ async fn a_bad_token_request_is_refused_the_oauth_way() {
 }
 
 #[tokio::test]
-async fn every_v3_path_needs_a_live_token() {
+async fn token_has_to_be_live_for_every_v3_path() {
     let simulator = Running::start(Config::default()).await;
     let path = format!("/v3/vehicles/{FIRST_VEHICLE}");
     let unauthorized = (401, "AUTHENTICATION".to_owned(), "UNAUTHORIZED".to_owned());
@@ -79,7 +79,7 @@ async fn every_v3_path_needs_a_live_token() {
 }
 
 #[tokio::test]
-async fn a_token_of_no_life_is_refused() {
+async fn token_of_no_life_is_refused() {
     let simulator = Running::start(Config {
         token_life: Duration::ZERO,
         ..Config::default()

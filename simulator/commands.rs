@@ -12,8 +12,9 @@ use crate::car::Command;
 use crate::clock::Millis;
 use crate::event::{Event, Mode, Trigger};
 use crate::execution::Execution;
+use crate::lock::lock;
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 type Answer = Result<Json<Value>, Refusal>;
 

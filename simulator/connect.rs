@@ -12,9 +12,10 @@ use http::{StatusCode, Uri};
 use crate::applications::APPLICATION;
 use crate::clock::Millis;
 use crate::fleet::FIRST_USER;
+use crate::lock::lock;
 use crate::page::Query;
 use crate::refusal::Refusal;
-use crate::state::{Shared, lock};
+use crate::state::Shared;
 
 /// Sends the browser back with the user's id. There are no simulated vehicles:
 /// who asks for those comes back with an error.

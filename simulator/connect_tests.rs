@@ -16,7 +16,7 @@ async fn location(simulator: &Running, parameters: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_browser_comes_back_with_what_it_was_sent_with() {
+async fn browser_comes_back_with_what_it_was_sent_with() {
     let simulator = Running::start(Config::default()).await;
     let back = location(&simulator, "&state=s%26&mode=live&external_id=e%40x").await;
     let expected = format!("http://app/back?user_id={FIRST_USER}&external_id=e%40x&state=s%26");
@@ -26,7 +26,7 @@ async fn the_browser_comes_back_with_what_it_was_sent_with() {
 }
 
 #[tokio::test]
-async fn there_is_no_simulated_vehicle_to_connect() {
+async fn simulated_vehicle_cannot_be_connected() {
     let simulator = Running::start(Config::default()).await;
     let back = location(&simulator, "&mode=simulated&state=s").await;
     let expected = "http://app/back?error=no_vehicles\
@@ -35,7 +35,7 @@ async fn there_is_no_simulated_vehicle_to_connect() {
 }
 
 #[tokio::test]
-async fn what_connect_does_not_know_is_refused() {
+async fn parameter_that_connect_does_not_know_is_refused() {
     let simulator = Running::start(Config::default()).await;
     let good = format!("response_type=code&application_id={APPLICATION}&redirect_uri=http://app");
     for query in [

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::access::{path_parameter, user_id};
 use crate::car::{Car, Connection, Powertrain};
 use crate::fleet::Fleet;
+use crate::lock::lock;
 use crate::page::{Page, Query};
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 /// Smartcar pages by ten here, which a client that reads one page overlooks.
 const PAGE_SIZE: usize = 10;

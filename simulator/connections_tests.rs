@@ -69,7 +69,7 @@ async fn connections_are_listed_in_pages_newest_first() {
 }
 
 #[tokio::test]
-async fn there_are_no_simulated_vehicles() {
+async fn list_of_simulated_vehicles_is_empty() {
     let simulator = Running::start(Config::default()).await;
     assert_eq!(
         connected(&simulator, "?filter[vehicle.mode]=live")
@@ -82,7 +82,7 @@ async fn there_are_no_simulated_vehicles() {
 }
 
 #[tokio::test]
-async fn a_visit_to_connect_shows_in_the_connections() {
+async fn visit_to_connect_shows_in_the_connections() {
     let simulator = Running::start(Config::default()).await;
     let path = "/v3/connections?filter[user.externalId]=e-1";
     let list = simulator.v3("GET", path, "").await.json();
@@ -109,7 +109,7 @@ async fn a_visit_to_connect_shows_in_the_connections() {
 }
 
 #[tokio::test]
-async fn without_its_connection_a_vehicle_is_unknown() {
+async fn vehicle_without_its_connection_is_unknown() {
     let simulator = Running::start(Config::default()).await;
     let connection = connection_of(&simulator, FIRST_VEHICLE).await;
     let removed = simulator.v3("DELETE", &connection, "").await;
@@ -149,7 +149,7 @@ async fn without_its_connection_a_vehicle_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_user_is_removed_with_all_their_connections() {
+async fn user_is_removed_with_all_their_connections() {
     let simulator = Running::start(Config::default()).await;
     let user = format!("/v3/users/{FIRST_USER}");
     let removed = simulator.v3("DELETE", &user, "").await;

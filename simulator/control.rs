@@ -16,8 +16,9 @@ use crate::catalogue;
 use crate::config;
 use crate::event::{Event, Mode, Trigger};
 use crate::faults::Fault;
+use crate::lock::lock;
 use crate::requests::Summary;
-use crate::state::{Shared, lock};
+use crate::state::Shared;
 use crate::webhook::Verification;
 
 pub(crate) fn router() -> Router<Shared> {

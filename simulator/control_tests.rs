@@ -43,7 +43,7 @@ async fn requests_are_counted_by_route_and_status() {
 }
 
 #[tokio::test]
-async fn a_fault_answers_instead_of_smartcar() {
+async fn fault_answers_instead_of_smartcar() {
     let simulator = Running::start(Config::default()).await;
     let body = r#"{"errors":[{"status":"429"}]}"#;
     let faults = json!([{
@@ -71,7 +71,7 @@ async fn a_fault_answers_instead_of_smartcar() {
 }
 
 #[tokio::test]
-async fn a_command_runs_although_its_client_stopped_waiting() {
+async fn command_runs_although_its_client_stopped_waiting() {
     let simulator = Running::start(Config::default()).await;
     let faults = json!([{ "route": LOCK, "latencyMs": 300 }]);
     simulator.control("PUT", "/faults", faults).await;
@@ -97,7 +97,7 @@ async fn a_command_runs_although_its_client_stopped_waiting() {
 }
 
 #[tokio::test]
-async fn a_control_that_makes_no_sense_says_why() {
+async fn control_that_makes_no_sense_says_why() {
     let simulator = Running::start(Config::default()).await;
     for (method, path, body, status) in [
         ("PUT", "/faults", json!([{ "route": "/nowhere" }]), 400),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::event::Event;
-use crate::state::lock;
+use crate::lock::lock;
 use crate::webhook::{Attempt, Webhook};
 
 /// The waits in seconds after the first, second and third failed attempt.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failing_event_is_tried_four_times_and_dropped() {
+    async fn failing_event_is_tried_four_times_and_dropped() {
         assert_eq!(
             attempts(1.0, usize::MAX).await,
             (false, vec![0, 25_000, 75_000, 175_000])
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_waits_scale_together() {
+    async fn waits_scale_together() {
         assert_eq!(
             attempts(0.01, usize::MAX).await,
             (false, vec![0, 250, 750, 1_750])
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_success_ends_the_attempts() {
+    async fn success_ends_the_attempts() {
         assert_eq!(attempts(1.0, 1).await, (true, vec![0]));
         assert_eq!(attempts(1.0, 3).await, (true, vec![0, 25_000, 75_000]));
     }

@@ -14,7 +14,7 @@ fn all_are(state: &str) -> impl Fn(&[Value]) -> bool {
 }
 
 #[tokio::test]
-async fn a_change_is_delivered_signed_and_once() {
+async fn change_is_delivered_signed_and_once() {
     let receiver = Receiver::start(&[]).await;
     let simulator = Running::delivering_to(&receiver).await;
     simulator.command(FIRST_VEHICLE, "security/lock", "").await;
@@ -53,7 +53,7 @@ async fn a_change_is_delivered_signed_and_once() {
 }
 
 #[tokio::test]
-async fn a_retry_is_the_same_event_in_a_new_delivery() {
+async fn retry_is_the_same_event_in_a_new_delivery() {
     let receiver = Receiver::start(&[503, 404, 302]).await;
     let simulator = Running::delivering_to(&receiver).await;
     simulator.command(FIRST_VEHICLE, "charge/start", "").await;
@@ -76,7 +76,7 @@ async fn a_retry_is_the_same_event_in_a_new_delivery() {
 }
 
 #[tokio::test]
-async fn an_event_is_dropped_after_four_attempts_and_can_be_redelivered() {
+async fn event_is_dropped_after_four_attempts_and_can_be_redelivered() {
     let receiver = Receiver::start(&[500; 4]).await;
     let simulator = Running::delivering_to(&receiver).await;
     simulator.command(FIRST_VEHICLE, "security/lock", "").await;
@@ -95,7 +95,7 @@ async fn an_event_is_dropped_after_four_attempts_and_can_be_redelivered() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_away_is_an_error_and_not_a_status() {
+async fn receiver_that_is_away_is_an_error_and_not_a_status() {
     let unused = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let address = unused.await.unwrap().local_addr().unwrap();
     let simulator = Running::start(Config {
@@ -138,7 +138,7 @@ async fn events_are_sent_on_demand_to_a_receiver_named_later() {
 }
 
 #[tokio::test]
-async fn a_receiver_is_verified_by_the_token_it_knows() {
+async fn receiver_is_verified_by_the_token_it_knows() {
     let receiver = Receiver::start(&[]).await;
     let simulator = Running::delivering_to(&receiver).await;
     let answer = simulator

@@ -14,9 +14,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::framing::{Framing, KeepOpen, Slow};
-use crate::routes;
-use crate::state::{Simulator, lock};
+use crate::framing::{Cut, Framing, KeepOpen, Slow};
+use crate::lock::lock;
+use crate::paths::TEMPLATES;
+use crate::tokens::Tokens;
 
 /// What happens to the requests of one route. Several members work together, in
 /// this order: the wait, the revocation, the cut, the answer, how its body is sent.
@@ -69,14 +70,10 @@ pub(crate) struct Fault {
     keep_open: Option<KeepOpen>,
 }
 
-/// Marks a response that must not be sent: the server closes the connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cut;
-
 /// Why a fault is refused, in words for the author of the test.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidFault {
-    #[error("unknown route {0}; the routes are {routes}", routes = routes::TEMPLATES.join(", "))]
+    #[error("unknown route {0}; the routes are {routes}", routes = TEMPLATES.join(", "))]
     Route(String),
     #[error("the status must be from 200 to 599")]
     Status,
@@ -94,7 +91,7 @@ impl Fault {
     /// A fault that can never apply would let a test pass for the wrong reason,
     /// so it is refused when it is set.
     fn check(&self) -> Result<(), InvalidFault> {
-        if !routes::TEMPLATES.contains(&self.route.as_str()) {
+        if !TEMPLATES.contains(&self.route.as_str()) {
             return Err(InvalidFault::Route(self.route.clone()));
         }
         if self.status.is_some_and(|s| !(200..600).contains(&s)) {
@@ -123,17 +120,12 @@ impl Fault {
     }
 
     /// Lets the fault happen; the normal handling follows where it only waits.
-    pub(crate) async fn apply(
-        &self,
-        simulator: &Simulator,
-        request: Request,
-        next: Next,
-    ) -> Response {
+    pub(crate) async fn apply(&self, tokens: &Tokens, request: Request, next: Next) -> Response {
         if let Some(latency) = self.latency_ms {
             tokio::time::sleep(Duration::from_millis(latency)).await;
         }
         if self.revoke_tokens {
-            simulator.tokens.revoke_all();
+            tokens.revoke_all();
         }
         if self.cut {
             return Extension(Cut).into_response();

@@ -56,7 +56,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_page_of_a_proxy_is_html() {
+async fn page_of_a_proxy_is_html() {
     let simulator = Running::start(Config::default()).await;
     let page = "<html><h1>Bad gateway</h1></html>";
     let headers = json!({ "Content-Type": "text/html" });
@@ -68,7 +68,7 @@ async fn a_page_of_a_proxy_is_html() {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_whole_in_the_end() {
+async fn slow_body_is_whole_in_the_end() {
     let simulator = Running::start(Config::default()).await;
     let whole = simulator.v3("GET", CONNECTIONS, "").await;
     set(
@@ -83,7 +83,7 @@ async fn a_slow_body_is_whole_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_slow_body_comes_in_pieces() {
+async fn slow_body_comes_in_pieces() {
     let simulator = Running::start(Config::default()).await;
     let fault = json!({ "route": LOCK, "body": BODY, "pieces": 2, "pauseMs": HOUR });
     set(&simulator, fault).await;
@@ -95,7 +95,7 @@ async fn a_slow_body_comes_in_pieces() {
 }
 
 #[tokio::test]
-async fn a_cut_body_ends_before_its_promised_length() {
+async fn cut_body_ends_before_its_promised_length() {
     let simulator = Running::start(Config::default()).await;
     let fault = json!({ "route": LOCK, "body": BODY, "cutAfterBytes": 9 });
     set(&simulator, fault).await;
@@ -116,7 +116,7 @@ async fn a_cut_body_ends_before_its_promised_length() {
 }
 
 #[tokio::test]
-async fn a_long_command_sends_its_headers_at_once() {
+async fn long_command_sends_its_headers_at_once() {
     let simulator = Running::start(Config::default()).await;
     let keep_open = json!({ "status": 202, "afterMs": HOUR });
     set(&simulator, json!({ "route": LOCK, "keepOpen": keep_open })).await;
@@ -130,7 +130,7 @@ async fn a_long_command_sends_its_headers_at_once() {
 }
 
 #[tokio::test]
-async fn the_result_of_a_long_command_follows_whatever_it_is() {
+async fn result_of_a_long_command_follows_whatever_it_is() {
     let simulator = Running::start(Config::default()).await;
     let keep_open = json!({ "afterMs": 1 });
     set(&simulator, json!({ "route": LOCK, "keepOpen": keep_open })).await;
@@ -160,7 +160,7 @@ async fn the_result_of_a_long_command_follows_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn a_long_command_can_lose_its_result() {
+async fn long_command_can_lose_its_result() {
     let simulator = Running::start(Config::default()).await;
     let keep_open = json!({ "afterMs": 1 });
     let fault = json!({ "route": LOCK, "keepOpen": keep_open, "cutAfterBytes": 0 });
@@ -174,7 +174,7 @@ async fn a_long_command_can_lose_its_result() {
 }
 
 #[tokio::test]
-async fn a_token_can_be_revoked_while_it_is_on_its_way() {
+async fn token_can_be_revoked_while_it_is_on_its_way() {
     let simulator = Running::start(Config::default()).await;
     let fault = json!({ "route": LOCK, "revokeTokens": true, "times": 1 });
     set(&simulator, fault).await;
@@ -201,7 +201,7 @@ async fn a_token_can_be_revoked_while_it_is_on_its_way() {
 #[tokio::test]
 async fn faults_are_set_and_requests_counted_on_every_route() {
     let simulator = Running::start(Config::default()).await;
-    let routes = crate::routes::TEMPLATES;
+    let routes = crate::paths::TEMPLATES;
     let faults: Vec<Value> = routes
         .iter()
         .map(|route| json!({ "route": route, "method": "PATCH", "status": 418 }))

@@ -17,8 +17,6 @@ use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Sleep, sleep};
 
-use crate::faults::Cut;
-
 /// Smartcar's contract for a command that takes long: the headers come at once,
 /// without the length of the body, and the result follows on the same connection.
 /// <https://smartcar.com/docs/api-reference/commands/overview>
@@ -52,6 +50,10 @@ pub(crate) struct Slow {
     pub(crate) pieces: usize,
     pub(crate) pause: Duration,
 }
+
+/// Marks a response that must not be sent: the server closes the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut;
 
 /// How the body of one answer is sent.
 #[derive(Clone, Debug)]
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_body_has_a_pause_between_two_pieces() {
+    async fn slow_body_has_a_pause_between_two_pieces() {
         let slow = Some(Slow {
             pieces: 3,
             pause: Duration::from_millis(100),
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cut_body_always_lacks_something() {
+    async fn cut_body_always_lacks_something() {
         for (bytes, expected) in [(0, ""), (2, "ab"), (3, "ab"), (99, "ab")] {
             let framing = Framing {
                 cut_after_bytes: Some(bytes),

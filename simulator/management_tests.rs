@@ -7,7 +7,7 @@ use crate::testing::{Receiver, Running, refused};
 use crate::{APPLICATION, CLIENT_SECRET, Config, MANAGEMENT_TOKEN, WEBHOOK};
 
 #[tokio::test]
-async fn the_webhook_says_where_it_delivers() {
+async fn webhook_says_where_it_delivers() {
     let receiver = Receiver::start(&[]).await;
     let simulator = Running::delivering_to(&receiver).await;
     let path = format!("/v3/webhooks/{WEBHOOK}");
@@ -78,7 +78,7 @@ async fn webhooks_are_found_by_a_part_of_their_texts() {
 }
 
 #[tokio::test]
-async fn there_is_one_application_and_its_secret_stays_secret() {
+async fn application_is_the_only_one_and_its_secret_stays_secret() {
     let simulator = Running::start(Config::default()).await;
     let list = simulator.v3("GET", "/v3/applications", "").await.json();
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
@@ -101,7 +101,7 @@ async fn there_is_one_application_and_its_secret_stays_secret() {
 }
 
 #[tokio::test]
-async fn the_management_api_needs_a_token() {
+async fn management_api_needs_a_token() {
     let simulator = Running::start(Config::default()).await;
     for path in [
         "/v3/webhooks".to_owned(),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use uuid::Uuid;
 
-use crate::faults::Cut;
+use crate::framing::Cut;
 use crate::refusal::Refusal;
 use crate::requests::Served;
 use crate::state::Shared;
@@ -28,7 +28,7 @@ pub(crate) async fn observe(
     let method = request.method().clone();
     let response = match simulator.faults.take(&method, &route) {
         Some(fault) => {
-            let response = fault.apply(&simulator, request, next).await;
+            let response = fault.apply(&simulator.tokens, request, next).await;
             // A refusal gets its body when it is finished, and a body its framing after that.
             fault.framing().apply(finish(response)).await
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
-use crate::state::lock;
+use crate::lock::lock;
 
 #[derive(Default)]
 pub(crate) struct RequestLog {

@@ -12,6 +12,13 @@ use crate::connect;
 use crate::connections;
 use crate::control;
 use crate::observe::observe;
+use crate::paths::{
+    APPLICATION, APPLICATIONS, AUTHORIZE, CHARGE_SET_LIMIT, CHARGE_START, CHARGE_STOP,
+    CLOSE_CHARGE_PORT, COMPATIBLE_VEHICLES, CONNECTION, CONNECTIONS, DAILY_SCHEDULES, LOCK,
+    OPEN_CHARGE_PORT, SCHEDULE, SECRETS, SET_DESTINATION, SIGNAL, SIGNALS, SUBSCRIPTION,
+    SUBSCRIPTIONS, TOKEN, UNLOCK, USER, VEHICLE, WEBHOOK, WEBHOOKS, WEEKLY_SCHEDULES,
+    WORKWEEK_SCHEDULES,
+};
 use crate::refusal::Refusal;
 use crate::schedules;
 use crate::state::Shared;
@@ -20,45 +27,6 @@ use crate::token;
 use crate::users;
 use crate::vehicles;
 use crate::webhooks;
-
-macro_rules! templates {
-    ($($constant:ident = $path:literal;)*) => {
-        $(const $constant: &str = $path;)*
-        /// The routes of Smartcar's side, by which requests are counted and faults set.
-        pub(crate) const TEMPLATES: &[&str] = &[$($constant),*];
-    };
-}
-
-templates! {
-    AUTHORIZE = "/oauth/authorize";
-    TOKEN = "/oauth2/token";
-    CONNECTIONS = "/v3/connections";
-    CONNECTION = "/v3/connections/{connectionId}";
-    USER = "/v3/users/{userId}";
-    VEHICLE = "/v3/vehicles/{vehicleId}";
-    SIGNALS = "/v3/vehicles/{vehicleId}/signals";
-    SIGNAL = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
-    CHARGE_START = "/v3/vehicles/{vehicleId}/commands/charge/start";
-    CHARGE_STOP = "/v3/vehicles/{vehicleId}/commands/charge/stop";
-    CHARGE_SET_LIMIT = "/v3/vehicles/{vehicleId}/commands/charge/set-limit";
-    LOCK = "/v3/vehicles/{vehicleId}/commands/security/lock";
-    UNLOCK = "/v3/vehicles/{vehicleId}/commands/security/unlock";
-    SET_DESTINATION = "/v3/vehicles/{vehicleId}/commands/navigation/set-destination";
-    OPEN_CHARGE_PORT = "/v3/vehicles/{vehicleId}/commands/charge-port/open";
-    CLOSE_CHARGE_PORT = "/v3/vehicles/{vehicleId}/commands/charge-port/close";
-    DAILY_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/daily";
-    WEEKLY_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/weekly";
-    WORKWEEK_SCHEDULES = "/v3/vehicles/{vehicleId}/charge-schedules/workweek";
-    SCHEDULE = "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}";
-    WEBHOOKS = "/v3/webhooks";
-    WEBHOOK = "/v3/webhooks/{webhookId}";
-    SUBSCRIPTIONS = "/v3/subscriptions";
-    SUBSCRIPTION = "/v3/subscriptions/{subscriptionId}";
-    APPLICATIONS = "/v3/applications";
-    APPLICATION = "/v3/applications/{applicationId}";
-    SECRETS = "/v3/applications/{applicationId}/secrets";
-    COMPATIBLE_VEHICLES = "/v3/compatible-vehicles";
-}
 
 pub(crate) fn router(simulator: Shared) -> Router {
     smartcar(&simulator)
@@ -123,16 +91,4 @@ fn management_api() -> Router<Shared> {
         .route(APPLICATIONS, get(applications::applications))
         .route(APPLICATION, get(applications::application))
         .route(SECRETS, get(applications::secrets))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn route_exists_for_every_endpoint_of_the_client() {
-        for endpoint in smartcar::endpoints::ALL {
-            assert!(TEMPLATES.contains(&endpoint.path), "{}", endpoint.name);
-        }
-    }
 }

@@ -20,8 +20,9 @@ use crate::attributes::attributes;
 use crate::car::Schedule;
 use crate::clock::Millis;
 use crate::execution::Execution;
+use crate::lock::lock;
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 type Answer = Result<Json<Value>, Refusal>;
 

@@ -17,7 +17,7 @@ async fn schedules(simulator: &Running) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_schedule_is_made_and_removed_by_its_id() {
+async fn schedule_is_made_and_removed_by_its_id() {
     let simulator = Running::start(Config::default()).await;
     let attributes = json!({ "startTime": "23:00", "location": { "latitude": 1.5 } });
     let body = json!({ "data": { "attributes": attributes } }).to_string();
@@ -52,7 +52,7 @@ async fn a_schedule_is_made_and_removed_by_its_id() {
 }
 
 #[tokio::test]
-async fn a_schedule_that_cannot_be_made_says_why() {
+async fn schedule_that_cannot_be_made_says_why() {
     let simulator = Running::start(Config::default()).await;
     let empty = r#"{"data":{"attributes":{}}}"#;
     let invalid = refused(400, "VALIDATION", "INVALID_INPUT_FORMAT");

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 
 use crate::config::Config;
-use crate::faults::Cut;
+use crate::framing::Cut;
 use crate::observe::finish;
 use crate::refusal::Refusal;
 use crate::routes;

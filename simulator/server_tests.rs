@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_vehicle_and_its_signals_are_read_by_the_owner_only() {
+async fn vehicle_and_its_signals_are_read_by_the_owner_only() {
     let simulator = Running::start(Config::default()).await;
     let bearer = simulator.bearer().await;
     let bearer = ("authorization", bearer.as_str());
@@ -58,7 +58,7 @@ async fn a_vehicle_and_its_signals_are_read_by_the_owner_only() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_or_method_is_an_invalid_path() {
+async fn unknown_path_or_method_is_an_invalid_path() {
     let simulator = Running::start(Config::default()).await;
     let bearer = simulator.bearer().await;
     let headers = [
@@ -85,7 +85,7 @@ async fn an_unknown_path_or_method_is_an_invalid_path() {
 }
 
 #[tokio::test]
-async fn a_command_answers_its_execution_and_changes_the_car() {
+async fn command_answers_its_execution_and_changes_the_car() {
     let simulator = Running::start(Config::default()).await;
     let answer = simulator.command(FIRST_VEHICLE, "security/lock", "").await;
     assert_eq!(answer.status, 200);
@@ -122,7 +122,7 @@ async fn a_command_answers_its_execution_and_changes_the_car() {
 }
 
 #[tokio::test]
-async fn a_command_repeats_its_parameters() {
+async fn command_repeats_its_parameters() {
     let simulator = Running::start(Config::default()).await;
     let limit = r#"{"data":{"attributes":{"percent":70}}}"#;
     let answer = simulator
@@ -145,7 +145,7 @@ async fn a_command_repeats_its_parameters() {
 }
 
 #[tokio::test]
-async fn the_charge_port_opens_and_closes() {
+async fn charge_port_opens_and_closes() {
     let simulator = Running::start(Config::default()).await;
     for (word, is_open) in [("close", false), ("open", true)] {
         let command = format!("charge-port/{word}");
@@ -158,7 +158,7 @@ async fn the_charge_port_opens_and_closes() {
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_run_says_why() {
+async fn command_that_cannot_run_says_why() {
     let simulator = Running::start(Config::default()).await;
     let invalid = refused(400, "VALIDATION", "INVALID_INPUT_FORMAT");
     for (vehicle, command, body, expected) in [
@@ -195,7 +195,7 @@ async fn a_command_that_cannot_run_says_why() {
 }
 
 #[tokio::test]
-async fn an_enormous_body_is_refused() {
+async fn enormous_body_is_refused() {
     let simulator = Running::start(Config::default()).await;
     let body = "x".repeat(2 * 1024 * 1024);
     // The server may close before it has read everything, which the client may
@@ -214,7 +214,7 @@ async fn an_enormous_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cut_closes_the_connection_without_a_byte() {
+async fn cut_closes_the_connection_without_a_byte() {
     let simulator = Running::start(Config::default()).await;
     let fault = json!([{ "route": "/oauth2/token", "cut": true, "times": 1 }]);
     assert_eq!(simulator.control("PUT", "/faults", fault).await.status, 200);
@@ -242,7 +242,7 @@ async fn a_cut_closes_the_connection_without_a_byte() {
 }
 
 #[tokio::test]
-async fn a_busy_address_is_named() {
+async fn busy_address_is_named() {
     let simulator = Running::start(Config::default()).await;
     let taken = Server::bind(Config {
         listen: simulator.address,

@@ -1,6 +1,6 @@
 //! Everything one running simulator knows.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Millis;
@@ -9,7 +9,7 @@ use crate::delivery::Outbox;
 use crate::faults::Faults;
 use crate::fleet::{Fleet, WEBHOOK};
 use crate::requests::RequestLog;
-use crate::token::{Client, Tokens};
+use crate::tokens::{Client, Tokens};
 use crate::webhook::Webhook;
 
 /// The state that every handler shares.
@@ -54,10 +54,4 @@ impl Simulator {
     pub(crate) fn webhook_link(&self) -> String {
         format!("{}/v3/webhooks/{WEBHOOK}", self.origin)
     }
-}
-
-/// Locks a mutex. A thread that panicked while it held the lock has left
-/// nothing half-written here, so its poison is ignored.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

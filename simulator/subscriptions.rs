@@ -20,9 +20,10 @@ use crate::attributes::attribute;
 use crate::car::{Car, Subscription};
 use crate::clock::Millis;
 use crate::fleet::WEBHOOK;
+use crate::lock::lock;
 use crate::page::{Page, Query};
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 const PAGE_SIZE: usize = 25;
 

@@ -31,7 +31,7 @@ async fn list(simulator: &Running, query: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_subscription_is_made_found_read_and_ended() {
+async fn subscription_is_made_found_read_and_ended() {
     let simulator = Running::start(Config::default()).await;
     assert_eq!(list(&simulator, "").await["data"], json!([]));
     subscribe(&simulator, FIRST_USER, FIRST_VEHICLE).await;
@@ -77,7 +77,7 @@ async fn a_subscription_is_made_found_read_and_ended() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_cannot_be_made_says_why() {
+async fn subscription_that_cannot_be_made_says_why() {
     let simulator = Running::start(Config::default()).await;
     subscribe(&simulator, FIRST_USER, FIRST_VEHICLE).await;
     let invalid = refused(400, "VALIDATION", "INVALID_INPUT_FORMAT");
@@ -166,7 +166,7 @@ async fn deliveries_need_no_subscription_and_a_new_one_causes_none() {
 }
 
 #[tokio::test]
-async fn a_removed_connection_takes_its_subscription_along() {
+async fn removed_connection_takes_its_subscription_along() {
     let simulator = Running::start(Config::default()).await;
     subscribe(&simulator, FIRST_USER, FIRST_VEHICLE).await;
     let user = format!("/v3/users/{FIRST_USER}");

@@ -17,9 +17,9 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+use crate::lock::lock;
 use crate::server::Server;
 use crate::signature::sign;
-use crate::state::lock;
 use crate::{CLIENT_ID, CLIENT_SECRET, Config, FIRST_USER, MANAGEMENT_TOKEN};
 
 /// A simulator on a free port.

@@ -6,8 +6,9 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::access::path_parameter;
+use crate::lock::lock;
 use crate::refusal::Refusal;
-use crate::state::{Shared, lock};
+use crate::state::Shared;
 
 pub(crate) struct UserId(String);
 

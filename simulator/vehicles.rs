@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::access::{OwnedVehicle, path_parameter};
 use crate::car::Car;
+use crate::lock::lock;
 use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator, lock};
+use crate::state::{Shared, Simulator};
 
 /// The vehicle id of a path, whoever asks.
 pub(crate) struct VehicleId(String);

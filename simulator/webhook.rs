@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use crate::clock::Millis;
 use crate::event::Event;
+use crate::lock::lock;
 use crate::signature::sign;
-use crate::state::lock;
 
 /// How long a receiver may take. It is Smartcar's, and no flag scales it.
 const TIME_OUT: Duration = Duration::from_secs(15);
@@ -205,7 +205,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
-    async fn a_receiver_has_15_seconds() {
+    async fn receiver_has_15_seconds() {
         let start = Instant::now();
         let never = within_time_out(std::future::pending::<Result<(), _>>()).await;
         assert_eq!(start.elapsed().as_secs(), 15);
