@@ -11,7 +11,7 @@ pub struct OnceCell<T> {
 }
 
 impl<T> OnceCell<T> {
-    /// Nothing yet.
+    /// A cell without a value.
     pub const fn new() -> Self {
         Self {
             value: OnceLock::new(),

@@ -14,20 +14,20 @@ use std::{collections::BTreeSet, fmt};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sink {
-    /// By which it is known; unique.
+    /// The name, which no other sink has.
     pub name: String,
     /// Where events are posted to. Can hold a secret, and appears in no log.
     pub url: String,
     /// The secrets that sign them, the newest first: `whsec_…`, separated by spaces.
     #[serde(rename = "secret", deserialize_with = "split")]
     pub secrets: Vec<SecretString>,
-    /// Which types of events; all where nothing is said.
+    /// The types of events that it wants; all if none is given.
     #[serde(default)]
     pub types: Option<Vec<String>>,
-    /// Of which vehicles.
+    /// The vehicles whose events it wants; all if none is given.
     #[serde(default)]
     pub vehicles: Option<Vec<String>>,
-    /// `LIVE`, `TEST`.
+    /// The modes of events that it wants, `LIVE` or `TEST`; all if none is given.
     #[serde(default)]
     pub modes: Option<Vec<String>>,
     /// Of vehicle states only those that change a signal.

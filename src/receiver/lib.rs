@@ -1,8 +1,8 @@
 //! The receiver: Smartcar posts its webhook deliveries here.
 //!
 //! This is the only component that the internet may post to without a key. It
-//! has no Smartcar credentials and no outbound access: the worst that a flaw
-//! here could give away is what is in the database.
+//! has no Smartcar credentials, and its only outbound call is to the relay: the worst
+//! that a flaw here could give away is what is in the database.
 
 mod batch;
 mod incoming;

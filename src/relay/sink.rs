@@ -28,16 +28,16 @@ pub(crate) struct Event {
 /// Why a sink did not take an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SinkError {
-    /// Not now.
+    /// The sink does not take the event now.
     Unavailable {
         /// For how many seconds the sink wants nothing, if it says so.
         retry_after: Option<u32>,
         /// What went wrong.
         detail: String,
     },
-    /// It never takes this event.
+    /// The sink never takes this event.
     Rejected(String),
-    /// It takes nothing any more.
+    /// The sink takes no events any more.
     Gone(String),
 }
 

@@ -11,9 +11,9 @@ use crate::{ApplicationId, InvalidId, UserId, VehicleMode};
 /// Which vehicles Connect offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectMode {
-    /// Real ones.
+    /// Vehicles on the road.
     Live,
-    /// Those that were made in Smartcar's dashboard.
+    /// Vehicles that were made in Smartcar's dashboard.
     Simulated,
 }
 

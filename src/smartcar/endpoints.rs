@@ -43,11 +43,11 @@ impl Api {
 /// Whether a call says on whose behalf it is made (the header `sc-user-id`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnBehalf {
-    /// It has to.
+    /// `sc-user-id` is required.
     Required,
-    /// It may; for connections it acts as a filter.
+    /// `sc-user-id` may be sent; for connections it acts as a filter.
     Optional,
-    /// It does not.
+    /// `sc-user-id` is not sent.
     None,
 }
 

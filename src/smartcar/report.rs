@@ -41,7 +41,7 @@ pub struct VehicleReport<'a> {
     pub make: Option<Cow<'a, str>>,
     /// For example `Model 3`.
     pub model: Option<Cow<'a, str>>,
-    /// Of the model.
+    /// The model year.
     pub year: Option<u32>,
     /// For example `BEV`.
     pub powertrain_type: Option<Cow<'a, str>>,

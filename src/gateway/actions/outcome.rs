@@ -59,7 +59,7 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
     let of_a_vehicle = endpoint.about == About::Vehicle;
     if answer.status == StatusCode::NO_CONTENT || (!of_a_vehicle && answer.status.is_success()) {
         return match ApiError::within(answer) {
-            Some(error) => not_done(&Error::Api(Box::new(error))),
+            Some(error) => not_answered(&Error::Api(Box::new(error))),
             None => Judgement::of(Outcome::Succeeded),
         };
     }
@@ -84,13 +84,8 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
                 ..Judgement::of(outcome)
             }
         }
-        Err(error) => not_done(&error),
+        Err(error) => not_answered(&error),
     }
-}
-
-/// What a call says that got no answer.
-pub(crate) fn not_answered(error: &Error) -> Judgement {
-    not_done(error)
 }
 
 /// What an answer says that is not Smartcar's.
@@ -108,7 +103,8 @@ pub(crate) fn not_from_smartcar(status: StatusCode) -> Judgement {
     }
 }
 
-fn not_done(error: &Error) -> Judgement {
+/// What an error of a call says about the outcome.
+pub(crate) fn not_answered(error: &Error) -> Judgement {
     let (text, request_id, execution_id) = match error {
         Error::Api(api) => (error_name(api), api.request_id.clone(), None),
         Error::CommandFailed(execution) => {

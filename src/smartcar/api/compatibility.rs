@@ -39,9 +39,9 @@ pub struct CompatibleVehicle {
     pub first_year: Option<u32>,
     /// The last model year.
     pub last_year: Option<u32>,
-    /// What drives it.
+    /// The kind of powertrain.
     pub powertrain_type: Option<PowertrainType>,
-    /// Where.
+    /// The region in which the model is supported.
     pub region: Option<Region>,
     /// As Smartcar wrote it.
     pub raw: RawJson,
@@ -67,11 +67,11 @@ impl Resource for CompatibleVehicle {
 /// Which models to list; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompatibilityFilter {
-    /// In this region.
+    /// Only models that are supported in this region.
     pub region: Option<Region>,
-    /// Of this make, for example `TESLA`.
+    /// Only models of this make, for example `TESLA`.
     pub make: Option<String>,
-    /// Driven by this.
+    /// Only models with this powertrain.
     pub powertrain_type: Option<PowertrainType>,
 }
 

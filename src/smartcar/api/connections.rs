@@ -88,11 +88,11 @@ impl Resource for Connection {
 /// Which connections to list; by default all of live vehicles.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
-    /// Of this user.
+    /// Only connections of this user.
     pub user: Option<UserId>,
-    /// To this vehicle.
+    /// Only connections to this vehicle.
     pub vehicle: Option<VehicleId>,
-    /// To vehicles of this mode. Smartcar takes `live` where nothing is said, so
+    /// Only connections to vehicles of this mode. Smartcar takes `live` where nothing is said, so
     /// simulated vehicles have to be asked for.
     pub mode: Option<VehicleMode>,
     /// Of the user whom the application gave this id of its own in Connect.

@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 /// How a command ended. An open set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExecutionStatus {
-    /// It was carried out.
+    /// The command was carried out.
     Success,
-    /// It was not.
+    /// The command was not carried out.
     Failure,
-    /// It is not known yet.
+    /// The outcome is not known yet.
     Pending,
     /// A status that is new.
     Other(String),

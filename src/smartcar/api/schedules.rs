@@ -17,11 +17,11 @@ use serde_json::value::RawValue;
 /// How a charge schedule repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScheduleKind {
-    /// Every day alike.
+    /// The same on every day.
     Daily,
-    /// Each day of the week for itself.
+    /// Separate for each day of the week.
     Weekly,
-    /// Working days alike, and weekends alike.
+    /// The same on all working days, and the same on all weekends.
     Workweek,
 }
 

@@ -67,18 +67,18 @@ impl Resource for Subscription {
 pub enum Subscribed {
     /// Smartcar is about to do it (202), and does not tell the id.
     InProgress,
-    /// It was already (409).
+    /// The vehicle was subscribed already (409).
     Already,
 }
 
 /// Which subscriptions to list; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionFilter {
-    /// To this webhook.
+    /// Only subscriptions to this webhook.
     pub webhook: Option<WebhookId>,
-    /// Of this vehicle.
+    /// Only subscriptions of this vehicle.
     pub vehicle: Option<VehicleId>,
-    /// Of this user's vehicles.
+    /// Only subscriptions of this user's vehicles.
     pub user: Option<UserId>,
     /// Of vehicles of this mode.
     pub mode: Option<VehicleMode>,

@@ -14,11 +14,11 @@ use crate::{
 };
 
 open_set! {
-    /// Whether a vehicle is a real one.
+    /// Whether a vehicle is real or simulated.
     VehicleMode {
-        /// It is.
+        /// A vehicle on the road.
         Live = "live",
-        /// It was made in Smartcar's dashboard.
+        /// A vehicle that was made in Smartcar's dashboard.
         Simulated = "simulated",
     }
 }
@@ -26,18 +26,18 @@ open_set! {
 open_set! {
     /// What drives a vehicle.
     PowertrainType {
-        /// A battery.
+        /// Battery-electric.
         Bev = "BEV",
-        /// A battery to be plugged in, and an engine.
+        /// A plug-in hybrid.
         Phev = "PHEV",
-        /// A battery that the engine charges, and an engine.
+        /// A hybrid whose engine charges the battery.
         Hev = "HEV",
-        /// An engine.
+        /// An internal-combustion engine.
         Ice = "ICE",
     }
 }
 
-/// `{make, model, year, powertrainType, mode}`: what Smartcar tells of a vehicle
+/// `{make, model, year, powertrainType, mode}`: what Smartcar says of a vehicle
 /// wherever it names one. Any of it can be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VehicleAttributes {
@@ -47,9 +47,9 @@ pub struct VehicleAttributes {
     pub model: Option<String>,
     /// The model year.
     pub year: Option<u32>,
-    /// What drives it.
+    /// The kind of powertrain.
     pub powertrain_type: Option<PowertrainType>,
-    /// Whether it is a real one.
+    /// Whether the vehicle is real or simulated.
     pub mode: Option<VehicleMode>,
 }
 

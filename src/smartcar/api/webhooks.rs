@@ -28,17 +28,17 @@ pub struct Webhook {
     pub callback_uri: Option<String>,
     /// Where `VEHICLE_ERROR` deliveries are sent, if elsewhere.
     pub error_callback_uri: Option<String>,
-    /// Whether anything is sent.
+    /// Whether deliveries are sent.
     pub is_enabled: Option<bool>,
     /// Whether a vehicle that is connected is subscribed by itself.
     pub auto_subscribe: Option<bool>,
-    /// Whose changes cause a delivery.
+    /// The signals whose changes cause a delivery.
     pub triggers: Vec<WebhookSignal>,
-    /// What is delivered.
+    /// The signals that are delivered.
     pub data: Vec<WebhookSignal>,
-    /// When it was made.
+    /// When the webhook was made.
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// When the webhook last changed.
     pub updated_at: Option<Timestamp>,
     /// As Smartcar wrote it.
     pub raw: RawJson,

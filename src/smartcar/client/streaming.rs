@@ -17,9 +17,9 @@ pub struct StreamingResponse<B> {
 
 /// A body, which may have been read already.
 pub enum ResponseBody<B> {
-    /// It is here.
+    /// The whole body.
     Complete(Bytes),
-    /// It is on its way.
+    /// A body that is still arriving.
     Streaming(B),
 }
 

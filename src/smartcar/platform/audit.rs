@@ -10,7 +10,7 @@ pub struct TokenUse<'a> {
     pub endpoint: &'static Endpoint,
     /// The vehicle, where the call was about one.
     pub vehicle: Option<&'a VehicleId>,
-    /// On whose behalf.
+    /// The user on whose behalf it was made.
     pub user: Option<&'a UserId>,
     /// The HTTP status; none where no answer came.
     pub status: Option<u16>,

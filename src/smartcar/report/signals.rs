@@ -44,7 +44,7 @@ pub enum Content<'a> {
 pub struct ErrorParts<'a> {
     /// What Smartcar said in place of a value.
     pub status: Option<&'a RawValue>,
-    /// An old value.
+    /// The last value before the error.
     pub body: Option<&'a RawValue>,
 }
 

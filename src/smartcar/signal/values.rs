@@ -97,9 +97,9 @@ pub struct Location<'a> {
 /// Source: <https://smartcar.com/docs/api-reference/signals/charge>
 #[derive(Clone, Debug)]
 pub struct ChargeLimits<'a> {
-    /// May be empty.
+    /// The limits; there may be none.
     pub limits: Vec<ChargeLimit<'a>>,
-    /// The limit in force, if the vehicle tells.
+    /// The limit in force, if the vehicle reports it.
     pub active: Option<f64>,
     /// `percent` was seen.
     pub unit: Option<Cow<'a, str>>,
@@ -136,15 +136,15 @@ pub struct Grid<'a> {
 /// A door, window or tire: `{row, column, isOpen?, isLocked?, tirePressure?}`
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cell {
-    /// From 0 at the front.
+    /// The row, from 0 at the front.
     pub row: Option<u32>,
-    /// From 0 at the left.
+    /// The column, from 0 at the left.
     pub column: Option<u32>,
-    /// Of doors and windows.
+    /// Whether a door or window is open.
     pub is_open: Option<bool>,
-    /// Of doors.
+    /// Whether a door is locked.
     pub is_locked: Option<bool>,
-    /// Of tires, in the unit of the grid.
+    /// The pressure of a tire, in the unit of the grid.
     pub tire_pressure: Option<f64>,
 }
 
