@@ -22,16 +22,17 @@ mod sweep;
 #[cfg(test)]
 mod testing;
 
+use access::callers::Caller;
 use answer::{Reply, complete};
-use app::Gateway;
+use app::{App, Gateway};
 use bytes::Bytes;
 use edge::{
-    Host, Platform,
+    Host, Platform, Response,
     respond::{self, Problem},
 };
 use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use request::{Inbound, bearer};
-use routes::{Own, Route};
+use routes::{Open, Route};
 use smartcar::endpoints::Family;
 use spin_sdk::{http::Request, http_service};
 use store::{HostStore, Store, host_store};
@@ -78,32 +79,47 @@ async fn answer<P: Platform, S: Store>(
         parts,
         body,
     };
-    if route == Route::Own(Own::Health) {
-        let body = r#"{"status":"ok"}"#;
-        return Ok(complete(respond::json(StatusCode::OK, body)));
-    }
-    if route == Route::Own(Own::OpenApi) {
-        return Ok(complete(openapi::answer(&inbound)));
-    }
-    let app = gateway.app().await?;
     match route {
-        Route::Own(Own::ConnectStart) => return Ok(complete(connect::start(app, &inbound))),
-        Route::Own(Own::ConnectCallback) => {
-            return Ok(complete(connect::callback(app, &inbound).await));
+        Route::Open(open) => answer_open(gateway, open, &inbound).await.map(complete),
+        Route::Own(own) => {
+            let (app, caller) = identify(gateway, &inbound).await?;
+            own::answer(app, caller, own, &inbound).await.map(complete)
         }
-        _ => {}
+        Route::Smartcar(endpoint) => {
+            let (app, caller) = identify(gateway, &inbound).await?;
+            if endpoint.method != Method::GET {
+                actions::run(app, caller, endpoint, &inbound).await
+            } else if endpoint.family == Family::Signals {
+                signals::read(app, caller, endpoint, &inbound).await
+            } else {
+                reads::read(app, caller, endpoint, &inbound).await
+            }
+        }
     }
+}
+
+/// The caller whose key the request carries.
+async fn identify<P: Platform, S: Store>(
+    gateway: &'static Gateway<P, S>,
+    inbound: &Inbound,
+) -> Result<(&'static App<P, S>, &'static Caller), Problem> {
+    let app = gateway.app().await?;
     let caller = app.callers()?.identify(bearer(&inbound.headers)?)?;
     sweep::soon(app);
     inbound.require_spelling()?;
-    match route {
-        Route::Smartcar(endpoint) if endpoint.method != Method::GET => {
-            actions::run(app, caller, endpoint, &inbound).await
-        }
-        Route::Smartcar(endpoint) if endpoint.family == Family::Signals => {
-            signals::read(app, caller, endpoint, &inbound).await
-        }
-        Route::Smartcar(endpoint) => reads::read(app, caller, endpoint, &inbound).await,
-        Route::Own(own) => own::answer(app, caller, own, &inbound).await.map(complete),
-    }
+    Ok((app, caller))
+}
+
+/// What takes no key.
+async fn answer_open<P: Platform, S: Store>(
+    gateway: &'static Gateway<P, S>,
+    open: Open,
+    inbound: &Inbound,
+) -> Result<Response, Problem> {
+    Ok(match open {
+        Open::Health => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
+        Open::OpenApi => openapi::answer(inbound),
+        Open::ConnectStart => connect::start(gateway.app().await?, inbound),
+        Open::ConnectCallback => connect::callback(gateway.app().await?, inbound).await,
+    })
 }

@@ -11,12 +11,7 @@ pub(crate) mod status;
 mod tally;
 pub(crate) mod vehicles;
 
-use crate::{
-    access::callers::Caller,
-    app::App,
-    request::{Inbound, invalid},
-    signals,
-};
+use crate::{access::callers::Caller, app::App, request::Inbound, signals};
 use edge::{Platform, Response, respond::Problem};
 use routes::Own;
 use store::Store;
@@ -43,10 +38,6 @@ pub(crate) async fn answer<P: Platform, S: Store>(
         Own::Status => {
             caller.require("read_status")?;
             status::read(app, caller).await
-        }
-        // Answered before anyone is asked for a key.
-        Own::Health | Own::OpenApi | Own::ConnectStart | Own::ConnectCallback => {
-            Err(invalid("this path takes no key"))
         }
     }
 }

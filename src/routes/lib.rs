@@ -11,8 +11,10 @@ use std::{collections::BTreeMap, sync::OnceLock};
 pub enum Route {
     /// Something of Smartcar's.
     Smartcar(&'static Endpoint),
-    /// Something of ours.
+    /// Something of this gateway's own, for holders of a key.
     Own(Own),
+    /// Something of this gateway's own that takes no key.
+    Open(Open),
 }
 
 /// What this gateway adds to Smartcar's API.
@@ -34,41 +36,62 @@ pub enum Own {
     ReplayDeadLetters,
     /// Pass on what is due.
     Run,
+    /// How the application is doing.
+    Status,
+}
+
+/// What this gateway answers without asking for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
     /// The way to Smartcar Connect.
     ConnectStart,
-    /// The way back from it.
+    /// The way back from Smartcar Connect.
     ConnectCallback,
     /// The description of this API.
     OpenApi,
-    /// How the application is doing.
-    Status,
     /// Whether this component answers.
     Health,
 }
 
-/// The methods and paths of what is ours.
-pub const OWN: [(Method, &str, Own); 13] = [
-    (Method::GET, "/v3/signals", Own::Catalogue),
-    (Method::GET, "/v3/vehicles", Own::Vehicles),
-    (Method::GET, "/v3/commands/{actionId}", Own::Action),
-    (Method::GET, "/v3/audit", Own::Audit),
-    (Method::GET, "/v3/dead-letters", Own::DeadLetters),
+/// The methods and paths of what is this gateway's own.
+pub const OWN: [(Method, &str, Route); 13] = [
+    (Method::GET, "/v3/signals", Route::Own(Own::Catalogue)),
+    (Method::GET, "/v3/vehicles", Route::Own(Own::Vehicles)),
+    (
+        Method::GET,
+        "/v3/commands/{actionId}",
+        Route::Own(Own::Action),
+    ),
+    (Method::GET, "/v3/audit", Route::Own(Own::Audit)),
+    (
+        Method::GET,
+        "/v3/dead-letters",
+        Route::Own(Own::DeadLetters),
+    ),
     (
         Method::POST,
         "/v3/dead-letters/{deadLetterId}/replay",
-        Own::ReplayDeadLetter,
+        Route::Own(Own::ReplayDeadLetter),
     ),
     (
         Method::POST,
         "/v3/dead-letters/replay",
-        Own::ReplayDeadLetters,
+        Route::Own(Own::ReplayDeadLetters),
     ),
-    (Method::POST, "/run", Own::Run),
-    (Method::GET, "/connect/start", Own::ConnectStart),
-    (Method::GET, "/connect/callback", Own::ConnectCallback),
-    (Method::GET, "/openapi.json", Own::OpenApi),
-    (Method::GET, "/status", Own::Status),
-    (Method::GET, "/healthz", Own::Health),
+    (Method::POST, "/run", Route::Own(Own::Run)),
+    (
+        Method::GET,
+        "/connect/start",
+        Route::Open(Open::ConnectStart),
+    ),
+    (
+        Method::GET,
+        "/connect/callback",
+        Route::Open(Open::ConnectCallback),
+    ),
+    (Method::GET, "/openapi.json", Route::Open(Open::OpenApi)),
+    (Method::GET, "/status", Route::Own(Own::Status)),
+    (Method::GET, "/healthz", Route::Open(Open::Health)),
 ];
 
 /// Smartcar's endpoints that stand under this gateway's base URL: all but the
@@ -104,9 +127,9 @@ fn router() -> &'static Router<Methods> {
     static ROUTER: OnceLock<Router<Methods>> = OnceLock::new();
     ROUTER.get_or_init(|| {
         let mut paths: BTreeMap<&str, Methods> = BTreeMap::new();
-        for (method, path, own) in OWN {
+        for (method, path, route) in OWN {
             let methods = paths.entry(path).or_default();
-            methods.push((method, Route::Own(own)));
+            methods.push((method, route));
         }
         for endpoint in smartcar_endpoints() {
             let methods = paths.entry(endpoint.path).or_default();
@@ -151,8 +174,8 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
 /// something: one takes vehicles in, the other gives the browser a cookie that takes
 /// the place of the one it holds.
 fn may_be_looked_at(route: Route) -> bool {
-    let connect = [Own::ConnectStart, Own::ConnectCallback];
-    !connect.map(Route::Own).contains(&route)
+    let connect = [Open::ConnectStart, Open::ConnectCallback];
+    !connect.map(Route::Open).contains(&route)
 }
 
 fn not_allowed(methods: &Methods) -> Problem {
@@ -193,7 +216,7 @@ mod tests {
     fn route_is_found_under_its_method_only() {
         let own = OWN
             .iter()
-            .map(|(method, path, own)| (method.clone(), *path, Route::Own(*own)));
+            .map(|(method, path, route)| (method.clone(), *path, *route));
         let smartcar = smartcar_endpoints().map(|endpoint| {
             let route = Route::Smartcar(endpoint);
             (endpoint.method.clone(), endpoint.path, route)

@@ -48,8 +48,8 @@ fn paths() -> Map<String, Value> {
         let operation = operations::smartcar(endpoint);
         add(endpoint.path, endpoint.method.as_str(), operation);
     }
-    for (method, path, own) in OWN {
-        add(path, method.as_str(), operations::own(path, own));
+    for (method, path, route) in OWN {
+        add(path, method.as_str(), operations::own(path, route));
     }
     add("/webhooks", "post", operations::delivery());
     paths

@@ -3,7 +3,7 @@
 use super::tests::{operations, served};
 use edge::respond::Code;
 use http::Method;
-use routes::{Own, Route, find};
+use routes::{Open, Own, Route, find};
 
 /// Who answers an operation: the gateway by a route, or the receiver.
 #[derive(Clone, Copy)]
@@ -14,8 +14,10 @@ enum Operation {
         is_of_vehicle: bool,
         is_signal: bool,
     },
-    /// Something of ours.
+    /// Something of ours, with a key.
     Own(Own),
+    /// Something of ours, without a key.
+    Open(Open),
     /// What Smartcar posts to the receiver.
     Delivery,
 }
@@ -27,6 +29,7 @@ impl Operation {
         }
         match find(method, &path.replace(['{', '}'], "")).unwrap().0 {
             Route::Own(own) => Self::Own(own),
+            Route::Open(open) => Self::Open(open),
             Route::Smartcar(endpoint) => Self::Smartcar {
                 is_change: endpoint.method != Method::GET,
                 is_of_vehicle: path.starts_with("/v3/vehicles/{vehicleId}"),
@@ -37,6 +40,10 @@ impl Operation {
 
     fn is(self, own: Own) -> bool {
         matches!(self, Self::Own(this) if this == own)
+    }
+
+    fn is_open_as(self, open: Open) -> bool {
+        matches!(self, Self::Open(this) if this == open)
     }
 
     fn is_of_smartcar(self) -> bool {
@@ -57,13 +64,13 @@ impl Operation {
 
     /// Whether anyone may ask for it, and nothing is looked up.
     fn is_open(self) -> bool {
-        self.is(Own::OpenApi) || self.is(Own::Health)
+        self.is_open_as(Open::OpenApi) || self.is_open_as(Open::Health)
     }
 
     /// Whether a key is read where one is sent.
     fn reads_key(self) -> bool {
         let is_delivery = matches!(self, Self::Delivery);
-        !is_delivery && !self.is_open() && !self.is(Own::ConnectCallback)
+        !is_delivery && !self.is_open() && !self.is_open_as(Open::ConnectCallback)
     }
 
     /// Whether the error can be its answer.
@@ -111,9 +118,9 @@ impl Operation {
             Code::DeadLetterNotFound => self.is(Own::ReplayDeadLetter),
             Code::NotStored => self.is_signal(),
             Code::RelayUnreachable => self.is(Own::Run),
-            Code::NoRandomness => self.is(Own::ConnectStart),
+            Code::NoRandomness => self.is_open_as(Open::ConnectStart),
             Code::InvalidState | Code::ConnectBusy | Code::ConnectIncomplete => {
-                self.is(Own::ConnectCallback)
+                self.is_open_as(Open::ConnectCallback)
             }
             Code::NotConfigured | Code::StoreUnavailable => !self.is_open(),
             // What is described is there.

@@ -2,7 +2,7 @@
 
 use super::{parameters, responses, schemas::schema};
 use http::Method;
-use routes::Own;
+use routes::{Open, Own, Route};
 use serde_json::{Value, json};
 use smartcar::{
     CommandKind,
@@ -134,22 +134,23 @@ fn open(id: &str, tag: &str, summary: &str, responses: Value) -> Value {
 }
 
 /// An operation of ours.
-pub(super) fn own(path: &str, own: Own) -> Value {
-    let mut operation = match own {
-        Own::Catalogue => {
+pub(super) fn own(path: &str, route: Route) -> Value {
+    let mut operation = match route {
+        Route::Smartcar(endpoint) => return smartcar(endpoint),
+        Route::Own(Own::Catalogue) => {
             let summary = "Every signal that Smartcar knows, with its shape, unit and permission.";
             let mut operation = keyed("listSignalCatalogue", "Signals", summary, "read_*");
             operation["responses"] = responses::ours("Catalogue", &[403]);
             operation
         }
-        Own::Vehicles => {
+        Route::Own(Own::Vehicles) => {
             let summary = "What deliveries, reads and connections have reported of each vehicle.";
             let mut operation = keyed("listVehicles", "Vehicles", summary, "read_vehicle_info");
             operation["parameters"] = parameters::of_list(&[]);
             operation["responses"] = responses::ours("Vehicles", &[403]);
             operation
         }
-        Own::Action => json!({
+        Route::Own(Own::Action) => json!({
             "operationId": "getCommand",
             "tags": ["Commands"],
             "summary": "What became of a command or another change.",
@@ -157,7 +158,7 @@ pub(super) fn own(path: &str, own: Own) -> Value {
                 What the vehicle has reported takes the scope of the signal too.",
             "responses": responses::ours("OneCommand", &[404]),
         }),
-        Own::Audit => {
+        Route::Own(Own::Audit) => {
             let summary = "Everything that callers had done, the newest first.";
             let mut operation = keyed("listAudit", "Commands", summary, "read_audit");
             operation["parameters"] =
@@ -165,20 +166,20 @@ pub(super) fn own(path: &str, own: Own) -> Value {
             operation["responses"] = responses::ours("Commands", &[403]);
             operation
         }
-        Own::DeadLetters => {
+        Route::Own(Own::DeadLetters) => {
             let summary = "The events that no sink has taken, the newest first.";
             let mut operation = keyed("listDeadLetters", "Sinks", summary, "run_relay");
             operation["parameters"] = parameters::of_list(&["filter[sink]"]);
             operation["responses"] = responses::ours("DeadLetters", &[403]);
             operation
         }
-        Own::ReplayDeadLetter => {
+        Route::Own(Own::ReplayDeadLetter) => {
             let summary = "Sends an event again that no sink has taken.";
             let mut operation = keyed("replayDeadLetter", "Sinks", summary, "run_relay");
             operation["responses"] = responses::replay(&[403, 404]);
             operation
         }
-        Own::ReplayDeadLetters => {
+        Route::Own(Own::ReplayDeadLetters) => {
             let summary = "Sends those events again that no sink has taken and that were received \
                            in a while.";
             let mut operation = keyed("replayDeadLetters", "Sinks", summary, "run_relay");
@@ -187,13 +188,13 @@ pub(super) fn own(path: &str, own: Own) -> Value {
             operation["responses"] = responses::replay(&[403]);
             operation
         }
-        Own::Run => {
+        Route::Own(Own::Run) => {
             let summary = "Passes on the events that are due.";
             let mut operation = keyed("runRelay", "Sinks", summary, "run_relay");
             operation["responses"] = responses::run();
             operation
         }
-        Own::ConnectStart => {
+        Route::Open(Open::ConnectStart) => {
             let summary = "Sends a vehicle's owner on to Smartcar Connect.";
             let responses = responses::connect_start();
             let mut operation = open("startConnect", "Connect", summary, responses);
@@ -211,7 +212,7 @@ pub(super) fn own(path: &str, own: Own) -> Value {
                 json!({"url": "https://smartcar.com/docs/connect/redirect-to-connect"});
             operation
         }
-        Own::ConnectCallback => {
+        Route::Open(Open::ConnectCallback) => {
             let summary = "Takes a vehicle's owner back from Smartcar Connect.";
             let responses = responses::connect_callback();
             let mut operation = open("finishConnect", "Connect", summary, responses);
@@ -221,19 +222,19 @@ pub(super) fn own(path: &str, own: Own) -> Value {
                 json!({"url": "https://smartcar.com/docs/connect/handle-the-response"});
             operation
         }
-        Own::OpenApi => open(
+        Route::Open(Open::OpenApi) => open(
             "getOpenApi",
             "Operation",
             "This document.",
             responses::opened("Anything"),
         ),
-        Own::Status => {
+        Route::Own(Own::Status) => {
             let summary = "Token, limits, stores, deliveries, commands, and what is wrong.";
             let mut operation = keyed("getStatus", "Operation", summary, "read_status");
             operation["responses"] = responses::ours("Status", &[403]);
             operation
         }
-        Own::Health => open(
+        Route::Open(Open::Health) => open(
             "getHealth",
             "Operation",
             "Whether the gateway answers.",

@@ -7,7 +7,7 @@
 
 use edge::respond::{Code, Problem};
 use http::{HeaderValue, header};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use smartcar::{SignalCode, UserId, VehicleId, signal_permission};
 use std::{collections::BTreeSet, fmt};
@@ -29,14 +29,51 @@ pub(crate) struct Caller {
     #[serde(deserialize_with = "hex::deserialize")]
     sha256: [u8; 32],
     scopes: Vec<String>,
-    #[serde(default = "all")]
-    vehicles: Vec<String>,
-    #[serde(default = "all")]
-    users: Vec<String>,
+    #[serde(default)]
+    vehicles: Reach,
+    #[serde(default)]
+    users: Reach,
 }
 
-fn all() -> Vec<String> {
-    vec!["*".to_owned()]
+/// The vehicles or the users that a key is for.
+#[derive(Default)]
+enum Reach {
+    /// All of them: the list is left out, or has a `*`.
+    #[default]
+    Every,
+    /// Those with these ids.
+    Only(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Reach {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ids = Vec::<String>::deserialize(deserializer)?;
+        let is_every = ids.iter().any(|id| id == "*");
+        Ok(if is_every {
+            Self::Every
+        } else {
+            Self::Only(ids)
+        })
+    }
+}
+
+impl Reach {
+    fn only(&self) -> Option<&[String]> {
+        match self {
+            Self::Every => None,
+            Self::Only(ids) => Some(ids),
+        }
+    }
+
+    fn require(&self, id: &str, code: Code, what: &str) -> Result<(), Problem> {
+        match self {
+            Self::Only(ids) if !ids.iter().any(|own| own == id) => {
+                let detail = format!("this key is not for this {what}");
+                Err(Problem::new(code, detail))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for Caller {
@@ -202,12 +239,12 @@ impl Caller {
 
     /// The vehicles that the key is restricted to, if it is.
     pub(crate) fn vehicles(&self) -> Option<&[String]> {
-        held_to(&self.vehicles)
+        self.vehicles.only()
     }
 
     /// The users whom the key is restricted to, if it is.
     pub(crate) fn users(&self) -> Option<&[String]> {
-        held_to(&self.users)
+        self.users.only()
     }
 
     /// The one user whom the key is restricted to, if it is restricted to one.
@@ -220,12 +257,8 @@ impl Caller {
 
     /// Refuses a key that is not for this vehicle.
     pub(crate) fn require_vehicle(&self, vehicle: &VehicleId) -> Result<(), Problem> {
-        holds(
-            &self.vehicles,
-            vehicle.as_str(),
-            Code::VehicleNotAllowed,
-            "vehicle",
-        )
+        self.vehicles
+            .require(vehicle.as_str(), Code::VehicleNotAllowed, "vehicle")
     }
 
     /// Refuses a key that is not for this user.
@@ -236,34 +269,14 @@ impl Caller {
     /// Refuses a key that is not for the user who owns a vehicle. An owner who is
     /// not known counts as another one.
     pub(crate) fn require_owner(&self, user: Option<&str>) -> Result<(), Problem> {
-        holds(
-            &self.users,
-            user.unwrap_or_default(),
-            Code::UserNotAllowed,
-            "user",
-        )
+        self.users
+            .require(user.unwrap_or_default(), Code::UserNotAllowed, "user")
     }
-}
-
-fn held_to(allowed: &[String]) -> Option<&[String]> {
-    let all = allowed.iter().any(|entry| entry == "*");
-    (!all).then_some(allowed)
 }
 
 fn missing(scope: &str) -> Problem {
     let detail = format!("this key lacks the scope {scope}");
     Problem::new(Code::MissingScope, detail)
-}
-
-fn holds(allowed: &[String], id: &str, code: Code, what: &str) -> Result<(), Problem> {
-    if allowed.iter().any(|entry| entry == "*" || entry == id) {
-        Ok(())
-    } else {
-        Err(Problem::new(
-            code,
-            format!("this key is not for this {what}"),
-        ))
-    }
 }
 
 #[cfg(test)]
