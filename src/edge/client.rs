@@ -4,21 +4,10 @@ use crate::variables::{self, VariableError, Variables};
 use secrecy::ExposeSecret;
 use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
 
-/// What a client cannot be set up with.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigurationError {
-    /// A variable cannot be read.
-    #[error(transparent)]
-    Variable(#[from] VariableError),
-    /// A variable that is to hold an origin holds something else.
-    #[error("the variable {0} must be an origin, for example https://host")]
-    Origin(&'static str),
-}
-
 /// A client with the credentials in `smartcar_client_id` and
 /// `smartcar_client_secret`, and Smartcar's hosts in `smartcar_…_origin`. Without
 /// credentials there is a client too; its calls fail and say so.
-pub async fn from_variables<P>(platform: P) -> Result<Client<P>, ConfigurationError>
+pub async fn from_variables<P>(platform: P) -> Result<Client<P>, VariableError>
 where
     P: smartcar::Platform + Variables,
 {
@@ -47,19 +36,16 @@ pub async fn credentials(variables: &impl Variables) -> Result<Credentials, Vari
 pub async fn origin(
     variables: &impl Variables,
     name: &'static str,
-) -> Result<String, ConfigurationError> {
-    let text = variables::text(variables, name).await?;
-    let uri: Option<http::Uri> = text.trim().parse().ok();
-    let is_origin = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.path() == "/"
-            && uri.query().is_none()
-    });
-    if is_origin {
-        Ok(text.trim().to_owned())
-    } else {
-        Err(ConfigurationError::Origin(name))
-    }
+) -> Result<String, VariableError> {
+    let expected = "an origin, for example https://host";
+    variables::parsed(variables, name, expected, parse_origin).await
+}
+
+fn parse_origin(text: &str) -> Option<String> {
+    let uri: http::Uri = text.parse().ok()?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_origin = is_web && uri.path() == "/" && uri.query().is_none();
+    is_origin.then(|| text.to_owned())
 }
 
 #[cfg(test)]

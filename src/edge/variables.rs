@@ -4,6 +4,7 @@ use crate::Host;
 use secrecy::{ExposeSecret, SecretString};
 use smartcar::ManagementToken;
 use spin_sdk::variables::Error;
+use std::fmt;
 
 /// The variables of the application.
 #[allow(
@@ -15,9 +16,8 @@ pub trait Variables {
     async fn variable(&self, name: &'static str) -> Result<String, VariableError>;
 }
 
-/// A variable that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read the variable {name}: {reason}")]
+/// A variable that cannot be read or used.
+#[derive(Debug)]
 pub struct VariableError {
     name: &'static str,
     reason: Reason,
@@ -34,6 +34,26 @@ enum Reason {
     Provider,
     #[error("the host failed")]
     Host,
+    #[error("it must be {0}")]
+    Invalid(&'static str),
+}
+
+impl std::error::Error for VariableError {}
+
+impl fmt::Display for VariableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, reason } = self;
+        match reason {
+            Reason::Invalid(expected) => write!(f, "the variable {name} must be {expected}"),
+            reason => write!(f, "failed to read the variable {name}: {reason}"),
+        }
+    }
+}
+
+impl From<VariableError> for String {
+    fn from(error: VariableError) -> Self {
+        error.to_string()
+    }
 }
 
 impl VariableError {
@@ -63,6 +83,24 @@ impl Variables for Host {
 /// The value of a variable.
 pub async fn text(variables: &impl Variables, name: &'static str) -> Result<String, VariableError> {
     variables.variable(name).await
+}
+
+/// The value of a variable, as `parse` reads it without the blanks around it; `expected`
+/// says what it must be.
+pub async fn parsed<T>(
+    variables: &impl Variables,
+    name: &'static str,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, VariableError> {
+    let value = text(variables, name).await?;
+    let reason = Reason::Invalid(expected);
+    parse(value.trim()).ok_or(VariableError { name, reason })
+}
+
+/// The value of a variable that is `true` or `false`.
+pub async fn switch(variables: &impl Variables, name: &'static str) -> Result<bool, VariableError> {
+    parsed(variables, name, "true or false", |text| text.parse().ok()).await
 }
 
 /// The value of a variable that spin.toml need not give to this component.
@@ -146,6 +184,21 @@ mod tests {
         let error = Fake::new().run(optional(&Broken, "sinks")).unwrap_err();
         let message = "failed to read the variable sinks: the provider of variables failed";
         assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn variable_that_is_a_switch_is_true_or_false() {
+        let fake = Fake::new();
+        let read = |text| {
+            fake.set_variable("require_signed_verify", text);
+            fake.run(switch(&fake, "require_signed_verify"))
+        };
+        assert!(read("true").unwrap() && !read(" false\n").unwrap());
+        for bad in ["yes", "", "TRUE", "1"] {
+            let error = read(bad).unwrap_err();
+            let message = "the variable require_signed_verify must be true or false";
+            assert_eq!(error.to_string(), message, "{bad}");
+        }
     }
 
     #[test]

@@ -2,21 +2,19 @@
 //! store, its configuration and the client with the token. Caches only; truth is in the
 //! stores.
 
-use crate::{
-    access::callers::Callers,
-    connect::settings::ConnectSettings,
-    settings::{ConfigurationFault, days, seconds, switch},
-};
+use crate::{access::callers::Callers, connect::settings::ConnectSettings};
 use edge::{
     OnceCell, Platform,
     log::{self, Event, Level, Seldom},
     respond::{Code, Problem},
-    variables,
+    variables::{self, parsed, switch},
 };
 use secrecy::ExposeSecret;
 use smartcar::{Client, Timestamp};
 use std::{sync::atomic::AtomicI64, time::Duration};
 use store::{Store, StoreError};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An instance of the gateway.
 pub(crate) struct Gateway<P: Platform, S: Store> {
@@ -72,32 +70,35 @@ impl<P: Platform, S: Store> Gateway<P, S> {
         let app = self
             .app
             .get_or_try_init(&self.platform, async || self.set_up().await);
-        app.await.map_err(|flaw| {
-            self.not_configured(match flaw {
-                ConfigurationFault::Variable(error) => error.to_string(),
-                ConfigurationFault::Client(error) => error.to_string(),
-                ConfigurationFault::Value(name, expected) => {
-                    format!("the variable {name} must be {expected}")
-                }
-            })
-        })
+        app.await
+            .map_err(|reason: String| self.not_configured(reason))
     }
 
-    async fn set_up(&'static self) -> Result<App<P, S>, ConfigurationFault> {
+    async fn set_up(&'static self) -> Result<App<P, S>, String> {
         let platform = &self.platform;
         let client = edge::client::from_variables(platform.clone()).await?;
         let callers = variables::secret(platform, "api_keys").await?;
         let callers = Callers::parse(callers.expose_secret());
         let credentials = edge::client::credentials(platform).await?;
         let connect = ConnectSettings::read(platform, credentials).await?;
+        let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
+        // More than the day for which an idempotency key is honoured.
+        let days = |text: &str| text.parse().ok().filter(|days: &u32| *days > 1);
+        let max_age = parsed(platform, "signals_max_age", "a number of seconds", seconds);
+        let retention = parsed(
+            platform,
+            "audit_retention_days",
+            "a number of days above 1",
+            days,
+        );
         Ok(App {
             gateway: self,
             callers,
             client,
             connect,
             requires_idempotency_key: switch(platform, "require_idempotency_key").await?,
-            signals_max_age: seconds(platform, "signals_max_age").await?,
-            audit_retention: days(platform, "audit_retention_days").await?,
+            signals_max_age: max_age.await?,
+            audit_retention: DAY * retention.await?,
         })
     }
 

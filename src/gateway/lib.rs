@@ -16,7 +16,6 @@ mod reads;
 #[cfg(test)]
 mod reads_tests;
 mod request;
-mod settings;
 mod signals;
 mod sweep;
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! What the operator decided, read once by each instance.
 
-use edge::{
-    Variables,
-    variables::{self, VariableError},
-};
+use edge::{Variables, variables};
 use smartcar::ManagementToken;
 use std::time::Duration;
 use store::retention;
@@ -26,18 +23,15 @@ impl Settings {
     /// # Errors
     /// What is missing or wrong, in a sentence.
     pub(crate) async fn read(platform: &impl Variables) -> Result<Self, String> {
-        let said = |error: VariableError| error.to_string();
-        let tokens = variables::management_tokens(platform).await.map_err(said)?;
+        let tokens = variables::management_tokens(platform).await?;
         if tokens.is_empty() {
             return Err("the variable management_tokens is not set".to_owned());
         }
-        let signed = variables::text(platform, "require_signed_verify")
-            .await
-            .map_err(said)?;
-        let max_age = variables::text(platform, "max_delivery_age")
-            .await
-            .map_err(said)?;
-        let max_age = Duration::from_secs(positive("max_delivery_age", &max_age)?);
+        let require_signed_verify = variables::switch(platform, "require_signed_verify").await?;
+        let seconds = |text: &str| text.parse().ok().filter(|seconds| *seconds > 0);
+        let expected = "a whole number above 0";
+        let max_age = variables::parsed(platform, "max_delivery_age", expected, seconds);
+        let max_age = Duration::from_secs(max_age.await?);
         let retention = retention::configured(platform).await?;
         if retention <= max_age {
             // A replay must not outlive the memory of what was received.
@@ -46,23 +40,10 @@ impl Settings {
         }
         Ok(Self {
             tokens,
-            require_signed_verify: switch("require_signed_verify", &signed)?,
+            require_signed_verify,
             max_age,
             retention,
         })
-    }
-}
-
-fn positive(name: &str, value: &str) -> Result<u64, String> {
-    let number = value.trim().parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("the variable {name} must be a whole number above 0"))
-}
-
-fn switch(name: &str, value: &str) -> Result<bool, String> {
-    match value.trim() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(format!("the variable {name} must be true or false")),
     }
 }
 
@@ -138,15 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_above_zero_and_switches_are_words() {
-        assert_eq!(positive("n", " 7 "), Ok(7));
+    fn delivery_age_is_a_number_above_zero() {
+        let age = |text: &str| read(&[("max_delivery_age", text)]);
+        assert_eq!(age(" 7 ").unwrap().max_age, Duration::from_secs(7));
         for bad in ["", "0", "-1", "1.5", "seven"] {
-            assert!(positive("n", bad).is_err(), "{bad}");
+            assert!(age(bad).is_err(), "{bad}");
         }
-        assert_eq!(
-            (switch("s", "true"), switch("s", " false\n")),
-            (Ok(true), Ok(false))
-        );
-        assert!(switch("s", "yes").is_err() && switch("s", "").is_err());
     }
 }

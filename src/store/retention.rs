@@ -24,14 +24,13 @@ const TALLIES: Duration = Duration::from_secs(25 * 60 * 60);
 /// # Errors
 /// What is wrong with the variable, in a sentence.
 pub async fn configured(platform: &impl Variables) -> Result<Duration, String> {
-    let days = variables::text(platform, "retention_days").await;
-    parse(&days.map_err(|error| error.to_string())?)
+    let expected = "a whole number above 0";
+    let days = variables::parsed(platform, "retention_days", expected, days);
+    Ok(DAY * days.await?)
 }
 
-fn parse(days: &str) -> Result<Duration, String> {
-    let days: Option<u32> = days.trim().parse().ok().filter(|days| *days > 0);
-    days.map(|days| DAY * days)
-        .ok_or_else(|| "the variable retention_days must be a whole number above 0".to_owned())
+fn days(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|days| *days > 0)
 }
 
 /// The sweep of an instance.
@@ -103,9 +102,9 @@ mod tests {
 
     #[test]
     fn retention_is_a_number_of_days_above_zero() {
-        assert_eq!(parse(" 7 "), Ok(DAY * 7));
+        assert_eq!(days("7"), Some(7));
         for bad in ["", "0", "-1", "1.5", "seven", "4294967296"] {
-            assert!(parse(bad).is_err(), "{bad}");
+            assert_eq!(days(bad), None, "{bad}");
         }
     }
 }

@@ -1,9 +1,8 @@
 //! How this application stands to Smartcar Connect, as its variables say.
 
-use crate::settings::{ConfigurationFault, switch};
 use edge::{
     client::origin,
-    variables::{self, Variables},
+    variables::{VariableError, Variables, parsed, switch},
 };
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
 
@@ -42,18 +41,14 @@ impl ConnectSettings {
     pub(crate) async fn read(
         variables: &impl Variables,
         credentials: Credentials,
-    ) -> Result<Self, ConfigurationFault> {
-        let mode = variables::text(variables, "connect_mode").await?;
-        let mode = ConnectMode::parse(mode.trim());
+    ) -> Result<Self, String> {
+        let mode = "live or simulated";
         Ok(Self {
             credentials,
             application: id(variables, "smartcar_application_id", ApplicationId::parse).await?,
             redirect_uri: url(variables, "connect_redirect_uri").await?,
             origin: origin(variables, "smartcar_connect_origin").await?,
-            mode: mode.ok_or(ConfigurationFault::Value(
-                "connect_mode",
-                "live or simulated",
-            ))?,
+            mode: parsed(variables, "connect_mode", mode, ConnectMode::parse).await?,
             return_url: url(variables, "connect_return_url").await?,
             webhook: id(variables, "webhook_id", WebhookId::parse).await?,
             requires_key: switch(variables, "connect_requires_key").await?,
@@ -89,16 +84,9 @@ impl ConnectSettings {
 }
 
 /// Those who begin without a key have half of it.
-async fn lookups(
-    variables: &impl Variables,
-    name: &'static str,
-) -> Result<i64, ConfigurationFault> {
-    let text = variables::text(variables, name).await?;
-    let number: Option<u16> = text.trim().parse().ok().filter(|number| *number > 1);
-    let number = number.ok_or(ConfigurationFault::Value(
-        name,
-        "a whole number from 2 to 65535",
-    ))?;
+async fn lookups(variables: &impl Variables, name: &'static str) -> Result<i64, VariableError> {
+    let number = |text: &str| text.parse().ok().filter(|number: &u16| *number > 1);
+    let number = parsed(variables, name, "a whole number from 2 to 65535", number).await?;
     Ok(number.into())
 }
 
@@ -106,29 +94,25 @@ async fn id<T>(
     variables: &impl Variables,
     name: &'static str,
     parse: fn(&str) -> Result<T, InvalidId>,
-) -> Result<Option<T>, ConfigurationFault> {
-    let text = variables::text(variables, name).await?;
-    let id = Some(text.trim()).filter(|id| !id.is_empty()).map(parse);
-    id.transpose()
-        .map_err(|_| ConfigurationFault::Value(name, "an id"))
+) -> Result<Option<T>, VariableError> {
+    let id = |text: &str| match text {
+        "" => Some(None),
+        text => parse(text).ok().map(Some),
+    };
+    parsed(variables, name, "an id", id).await
 }
 
 /// The URL of a page that a browser can be sent to, with parameters added.
 async fn url(
     variables: &impl Variables,
     name: &'static str,
-) -> Result<Option<String>, ConfigurationFault> {
-    let text = variables::text(variables, name).await?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if is_url(text) {
-        Ok(Some(text.to_owned()))
-    } else {
-        let expected = "a URL with http or https and without a fragment";
-        Err(ConfigurationFault::Value(name, expected))
-    }
+) -> Result<Option<String>, VariableError> {
+    let url = |text: &str| match text {
+        "" => Some(None),
+        text => is_url(text).then(|| Some(text.to_owned())),
+    };
+    let expected = "a URL with http or https and without a fragment";
+    parsed(variables, name, expected, url).await
 }
 
 fn is_url(text: &str) -> bool {
