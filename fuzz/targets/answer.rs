@@ -22,5 +22,5 @@ fuzz_target!(|input: (u16, Vec<u8>)| {
         body: body.into(),
     };
     let _ = ApiError::from_response(&response);
-    let _ = CommandExecution::read(response);
+    let _ = CommandExecution::read(&response);
 });
