@@ -1,16 +1,17 @@
 //! Who may ask: the bearer token on every `/v3` path but one, and the owner's user id on
 //! the paths of one vehicle.
 
-use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use http::request::Parts;
-
-use crate::lock::lock;
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
+use crate::{
+    lock::lock,
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    extract::{FromRequestParts, RawPathParams, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 /// Lets a request under `/v3` through only with a live access token. A path that
 /// does not exist is refused the same way, as strangers learn nothing.

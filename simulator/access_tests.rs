@@ -1,12 +1,9 @@
 //! Tokens and who may ask, over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
-
+use crate::{Config, FIRST_VEHICLE, testing::Running};
 use serde_json::{Value, json};
-
-use crate::testing::Running;
-use crate::{Config, FIRST_VEHICLE};
+use std::time::Duration;
 
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 const JSON: [(&str, &str); 1] = [("content-type", "application/json; charset=utf-8")];

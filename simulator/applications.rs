@@ -4,15 +4,18 @@
 //! Smartcar names these calls and documents no shape of their answers; these have
 //! the shape of its other resources.
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use crate::{
+    access::path_parameter,
+    clock::Millis,
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
 use http::request::Parts;
 use serde_json::{Value, json};
-
-use crate::access::path_parameter;
-use crate::clock::Millis;
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 /// The id of the one application. It is not the client id that fetches tokens.
 pub const APPLICATION: &str = "98e71ae6-c452-4b4b-9791-759e02c4ca3c";

@@ -1,11 +1,12 @@
 //! A car: what it is, what state it is in, and what a command does to it.
 
+use crate::{
+    catalogue::{self, Kind},
+    clock::Millis,
+    refusal::Refusal,
+    signal::Signal,
+};
 use serde_json::{Value, json};
-
-use crate::catalogue::{self, Kind};
-use crate::clock::Millis;
-use crate::refusal::Refusal;
-use crate::signal::Signal;
 
 /// The commands of Smartcar's documentation, with their checked parameters.
 /// <https://smartcar.com/docs/api-reference/commands/overview>

@@ -1,14 +1,15 @@
 //! What commands do to a car.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use crate::{
+    car::{Car, Command, charge_limits, doors},
+    catalogue::{self, Kind},
+    clock::Millis,
+    fleet::{COMBUSTION_VEHICLE, FIRST_VEHICLE, Fleet, UNPLUGGED_VEHICLE},
+    refusal::Refusal,
+    signal::Reading,
+};
 use serde_json::{Value, json};
-
-use crate::car::{Car, Command, charge_limits, doors};
-use crate::catalogue::{self, Kind};
-use crate::clock::Millis;
-use crate::fleet::{COMBUSTION_VEHICLE, FIRST_VEHICLE, Fleet, UNPLUGGED_VEHICLE};
-use crate::refusal::Refusal;
-use crate::signal::Reading;
 
 const START: Millis = Millis(1_700_000_000_000);
 const LATER: Millis = Millis(1_700_000_060_000);

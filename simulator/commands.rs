@@ -1,20 +1,20 @@
 //! `POST /v3/vehicles/{vehicleId}/commands/…`.
 //! <https://smartcar.com/docs/api-reference/commands/overview>
 
-use axum::Json;
-use axum::extract::State;
+use crate::{
+    access::OwnedVehicle,
+    attributes::attribute,
+    car::Command,
+    clock::Millis,
+    event::{Event, Mode, Trigger},
+    execution::Execution,
+    lock::lock,
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{Json, extract::State};
 use bytes::Bytes;
 use serde_json::{Value, json};
-
-use crate::access::OwnedVehicle;
-use crate::attributes::attribute;
-use crate::car::Command;
-use crate::clock::Millis;
-use crate::event::{Event, Mode, Trigger};
-use crate::execution::Execution;
-use crate::lock::lock;
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 type Answer = Result<Json<Value>, Refusal>;
 

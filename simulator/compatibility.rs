@@ -1,13 +1,14 @@
 //! `GET /v3/compatible-vehicles`, which takes no token.
 //! <https://smartcar.com/docs/api-reference/compatible-vehicles>
 
+use crate::{
+    catalogue::{self, Kind},
+    page::Query,
+    refusal::Refusal,
+};
 use axum::Json;
 use http::Uri;
 use serde_json::{Value, json};
-
-use crate::catalogue::{self, Kind};
-use crate::page::Query;
-use crate::refusal::Refusal;
 
 const REGIONS: [&str; 3] = ["US", "CA", "EUROPE"];
 const POWERTRAIN_TYPES: [&str; 4] = ["BEV", "HEV", "ICE", "PHEV"];

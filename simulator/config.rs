@@ -1,11 +1,11 @@
 //! The options of the simulator.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
-
-use http::Uri;
-
 use crate::{CLIENT_ID, CLIENT_SECRET, MANAGEMENT_TOKEN};
+use http::Uri;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// The settings of one simulator. It has no `Debug`, because it holds secrets.
 pub struct Config {

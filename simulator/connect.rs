@@ -4,18 +4,15 @@
 //! <https://smartcar.com/docs/connect/redirect-to-connect>,
 //! <https://smartcar.com/docs/connect/handle-the-response>
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
-use http::{StatusCode, Uri};
-
-use crate::applications::APPLICATION;
-use crate::clock::Millis;
-use crate::fleet::FIRST_USER;
-use crate::lock::lock;
-use crate::page::Query;
-use crate::refusal::Refusal;
-use crate::state::Shared;
+use crate::{
+    applications::APPLICATION, clock::Millis, fleet::FIRST_USER, lock::lock, page::Query,
+    refusal::Refusal, state::Shared,
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, Uri, header::LOCATION};
 
 /// Sends the browser back with the user's id. There are no simulated vehicles:
 /// who asks for those comes back with an error.

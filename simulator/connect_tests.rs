@@ -1,8 +1,10 @@
 //! Connect over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use crate::testing::{Running, refused};
-use crate::{APPLICATION, Config, FIRST_USER};
+use crate::{
+    APPLICATION, Config, FIRST_USER,
+    testing::{Running, refused},
+};
 
 /// Where a browser is sent back to.
 async fn location(simulator: &Running, parameters: &str) -> String {

@@ -2,19 +2,21 @@
 //! <https://smartcar.com/docs/api-reference/list-connections>,
 //! <https://smartcar.com/docs/api-reference/remove-connection>
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
-use http::request::Parts;
-use http::{HeaderMap, StatusCode, Uri};
+use crate::{
+    access::{path_parameter, user_id},
+    car::{Car, Connection, Powertrain},
+    fleet::Fleet,
+    lock::lock,
+    page::{Page, Query},
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
+use http::{HeaderMap, StatusCode, Uri, request::Parts};
 use serde_json::{Value, json};
-
-use crate::access::{path_parameter, user_id};
-use crate::car::{Car, Connection, Powertrain};
-use crate::fleet::Fleet;
-use crate::lock::lock;
-use crate::page::{Page, Query};
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 /// Smartcar pages by ten here, which a client that reads one page overlooks.
 const PAGE_SIZE: usize = 10;

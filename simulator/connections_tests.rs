@@ -1,13 +1,12 @@
 //! Connections and users over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use serde_json::{Value, json};
-
-use crate::testing::{Running, refused};
 use crate::{
     APPLICATION, COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER,
     UNPLUGGED_VEHICLE,
+    testing::{Running, refused},
 };
+use serde_json::{Value, json};
 
 /// The vehicles of the connections that a query finds, in the order of the list.
 async fn connected(simulator: &Running, query: &str) -> Vec<String> {

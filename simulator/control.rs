@@ -1,25 +1,26 @@
 //! `/_simulator/…`: what a test reads and asks for. None of this is Smartcar's,
 //! and none of it is counted or needs a token.
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
+use crate::{
+    car::{Car, Schedule},
+    catalogue, config,
+    event::{Event, Mode, Trigger},
+    faults::Fault,
+    lock::lock,
+    requests::Summary,
+    state::Shared,
+    webhook::Verification,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-
-use crate::car::{Car, Schedule};
-use crate::catalogue;
-use crate::config;
-use crate::event::{Event, Mode, Trigger};
-use crate::faults::Fault;
-use crate::lock::lock;
-use crate::requests::Summary;
-use crate::state::Shared;
-use crate::webhook::Verification;
 
 pub(crate) fn router() -> Router<Shared> {
     Router::new()

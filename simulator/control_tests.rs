@@ -1,14 +1,10 @@
 //! The controls over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
-
+use crate::{Config, FIRST_USER, FIRST_VEHICLE, testing::Running};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-
-use crate::testing::Running;
-use crate::{Config, FIRST_USER, FIRST_VEHICLE};
+use std::time::Duration;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 

@@ -2,17 +2,19 @@
 //! schedule, then dropped for good.
 //! <https://smartcar.com/docs/api-reference/webhooks/delivery-behavior>
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
+use crate::{
+    event::Event,
+    lock::lock,
+    webhook::{Attempt, Webhook},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::time::sleep;
-
-use crate::event::Event;
-use crate::lock::lock;
-use crate::webhook::{Attempt, Webhook};
 
 /// The waits in seconds after the first, second and third failed attempt.
 const WAITS: [u64; 3] = [25, 50, 100];

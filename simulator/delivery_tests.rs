@@ -1,13 +1,13 @@
 //! Deliveries to a receiver over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::net::{Ipv4Addr, SocketAddr};
-
+use crate::{
+    Config, FIRST_VEHICLE, MANAGEMENT_TOKEN,
+    signature::sign,
+    testing::{Receiver, Running},
+};
 use serde_json::{Value, json};
-
-use crate::signature::sign;
-use crate::testing::{Receiver, Running};
-use crate::{Config, FIRST_VEHICLE, MANAGEMENT_TOKEN};
+use std::net::{Ipv4Addr, SocketAddr};
 
 fn all_are(state: &str) -> impl Fn(&[Value]) -> bool {
     move |deliveries| !deliveries.is_empty() && deliveries.iter().all(|d| d["state"] == state)

@@ -1,16 +1,17 @@
 //! The events that a webhook carries, in both layouts.
 //! <https://smartcar.com/docs/api-reference/webhooks/events/overview>
 
+use crate::{
+    car::Car,
+    catalogue::Kind,
+    clock::Millis,
+    config::Layout,
+    fleet::WEBHOOK,
+    signal::{Reading, Signal, put},
+};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use crate::car::Car;
-use crate::catalogue::Kind;
-use crate::clock::Millis;
-use crate::config::Layout;
-use crate::fleet::WEBHOOK;
-use crate::signal::{Reading, Signal, put};
 
 /// `meta.mode` of an event: the dashboard's test events say `TEST`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]

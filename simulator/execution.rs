@@ -1,11 +1,9 @@
 //! The answer to a command: what Smartcar recorded of its execution.
 //! <https://smartcar.com/docs/api-reference/commands/overview>
 
+use crate::{clock::Millis, signal::put};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use crate::clock::Millis;
-use crate::signal::put;
 
 /// A command that has been carried out.
 pub(crate) struct Execution {

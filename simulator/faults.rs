@@ -1,23 +1,25 @@
 //! The trouble that a test asks for: slow answers, chosen answers, cut connections,
 //! revoked tokens. How a body is sent is in `framing`.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::Duration;
-
-use axum::Extension;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, StatusCode};
+use crate::{
+    framing::{Cut, Framing, KeepOpen, Slow},
+    lock::lock,
+    paths::TEMPLATES,
+    tokens::Tokens,
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING},
+};
 use serde::{Deserialize, Serialize};
-
-use crate::framing::{Cut, Framing, KeepOpen, Slow};
-use crate::lock::lock;
-use crate::paths::TEMPLATES;
-use crate::tokens::Tokens;
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 /// What happens to the requests of one route. Several members work together, in
 /// this order: the wait, the revocation, the cut, the answer, how its body is sent.

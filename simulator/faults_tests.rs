@@ -2,14 +2,13 @@
 //! sockets. A wait of an hour stands for one that the test does not see the end of.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
-
+use crate::{Config, FIRST_USER, FIRST_VEHICLE, testing::Running};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-use crate::testing::Running;
-use crate::{Config, FIRST_USER, FIRST_VEHICLE};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const CONNECTIONS: &str = "/v3/connections";

@@ -2,15 +2,15 @@
 //!
 //! The ids never change, so that tests and printed commands can name them.
 
-use std::collections::BTreeMap;
-
+use crate::{
+    car::{Car, Charge, Connection, Powertrain, State, Subscription, charge_limits, doors},
+    catalogue::{self, Kind},
+    clock::Millis,
+    signal::Signal,
+};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use uuid::Uuid;
-
-use crate::car::{Car, Charge, Connection, Powertrain, State, Subscription, charge_limits, doors};
-use crate::catalogue::{self, Kind};
-use crate::clock::Millis;
-use crate::signal::Signal;
 
 /// The car to try things on: a battery car of [`FIRST_USER`], unlocked, plugged
 /// in and not charging, with a charge limit of 80 %. Every command succeeds,

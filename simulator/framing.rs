@@ -1,20 +1,25 @@
 //! How the body of an answer is sent: slowly, not to its end, or late on a
 //! connection that stays open.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-use axum::Extension;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Extension,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{
+    StatusCode,
+    header::{CONTENT_LENGTH, HeaderValue},
+};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 use tokio::time::{Sleep, sleep};
 
 /// Smartcar's contract for a command that takes long: the headers come at once,

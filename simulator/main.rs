@@ -1,13 +1,9 @@
 //! The simulator as a program: reads the flags, listens, serves until stopped.
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::time::Duration;
-
 use clap::Parser;
 use http::Uri;
 use simulator::{CLIENT_ID, CLIENT_SECRET, Config, Layout, MANAGEMENT_TOKEN, Server};
+use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A double of Smartcar: token endpoint, vehicle API v3, signed webhook deliveries.

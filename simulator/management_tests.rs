@@ -1,10 +1,11 @@
 //! Webhooks, applications and the list of compatible vehicles over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use crate::{
+    APPLICATION, CLIENT_SECRET, Config, MANAGEMENT_TOKEN, WEBHOOK,
+    testing::{Receiver, Running, refused},
+};
 use serde_json::{Value, json};
-
-use crate::testing::{Receiver, Running, refused};
-use crate::{APPLICATION, CLIENT_SECRET, Config, MANAGEMENT_TOKEN, WEBHOOK};
 
 #[tokio::test]
 async fn webhook_says_where_it_delivers() {

@@ -1,17 +1,15 @@
 //! The outermost layer of Smartcar's side: names each request, lets faults
 //! happen, counts what was served and finishes the answer.
 
-use axum::Json;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use crate::{framing::Cut, refusal::Refusal, requests::Served, state::Shared};
+use axum::{
+    Json,
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use http::HeaderValue;
 use uuid::Uuid;
-
-use crate::framing::Cut;
-use crate::refusal::Refusal;
-use crate::requests::Served;
-use crate::state::Shared;
 
 /// The route under which requests for a path that does not exist are counted.
 const UNMATCHED: &str = "unmatched";

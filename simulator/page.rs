@@ -1,12 +1,10 @@
 //! Lists in pages, as Smartcar answers them: what a query asks for, and the
 //! envelope around the items.
 
-use std::collections::HashMap;
-
+use crate::refusal::Refusal;
 use http::Uri;
 use serde_json::{Value, json};
-
-use crate::refusal::Refusal;
+use std::collections::HashMap;
 
 /// The most items that a page of any list has.
 const MAX_SIZE: usize = 100;

@@ -1,8 +1,10 @@
 //! Smartcar's v3 errors: `{"errors":[{status,type,code,title,detail,meta}]}`.
 //! <https://smartcar.com/docs/api-reference/api-errors>
 
-use axum::Extension;
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Extension,
+    response::{IntoResponse, Response},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 

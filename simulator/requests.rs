@@ -1,11 +1,8 @@
 //! The count of what was served, so that a test can tell how often it was asked.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-
-use serde::Serialize;
-
 use crate::lock::lock;
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Mutex};
 
 #[derive(Default)]
 pub(crate) struct RequestLog {

@@ -1,32 +1,26 @@
 //! Every path there is.
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
-
-use crate::access::require_token;
-use crate::applications;
-use crate::commands;
-use crate::compatibility;
-use crate::connect;
-use crate::connections;
-use crate::control;
-use crate::observe::observe;
-use crate::paths::{
-    APPLICATION, APPLICATIONS, AUTHORIZE, CHARGE_SET_LIMIT, CHARGE_START, CHARGE_STOP,
-    CLOSE_CHARGE_PORT, COMPATIBLE_VEHICLES, CONNECTION, CONNECTIONS, DAILY_SCHEDULES, LOCK,
-    OPEN_CHARGE_PORT, SCHEDULE, SECRETS, SET_DESTINATION, SIGNAL, SIGNALS, SUBSCRIPTION,
-    SUBSCRIPTIONS, TOKEN, UNLOCK, USER, VEHICLE, WEBHOOK, WEBHOOKS, WEEKLY_SCHEDULES,
-    WORKWEEK_SCHEDULES,
+use crate::{
+    access::require_token,
+    applications, commands, compatibility, connect, connections, control,
+    observe::observe,
+    paths::{
+        APPLICATION, APPLICATIONS, AUTHORIZE, CHARGE_SET_LIMIT, CHARGE_START, CHARGE_STOP,
+        CLOSE_CHARGE_PORT, COMPATIBLE_VEHICLES, CONNECTION, CONNECTIONS, DAILY_SCHEDULES, LOCK,
+        OPEN_CHARGE_PORT, SCHEDULE, SECRETS, SET_DESTINATION, SIGNAL, SIGNALS, SUBSCRIPTION,
+        SUBSCRIPTIONS, TOKEN, UNLOCK, USER, VEHICLE, WEBHOOK, WEBHOOKS, WEEKLY_SCHEDULES,
+        WORKWEEK_SCHEDULES,
+    },
+    refusal::Refusal,
+    schedules,
+    state::Shared,
+    subscriptions, token, users, vehicles, webhooks,
 };
-use crate::refusal::Refusal;
-use crate::schedules;
-use crate::state::Shared;
-use crate::subscriptions;
-use crate::token;
-use crate::users;
-use crate::vehicles;
-use crate::webhooks;
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{delete, get, post},
+};
 
 pub(crate) fn router(simulator: Shared) -> Router {
     smartcar(&simulator)

@@ -7,22 +7,24 @@
 //! JSON object will do. The schedules of a car and their ids are in
 //! `GET /_simulator/vehicles`, and no signal tells of them.
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use crate::{
+    access::{OwnedVehicle, path_parameter},
+    attributes::attributes,
+    car::Schedule,
+    clock::Millis,
+    execution::Execution,
+    lock::lock,
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
 use bytes::Bytes;
-use http::StatusCode;
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use serde_json::Value;
 use uuid::Uuid;
-
-use crate::access::{OwnedVehicle, path_parameter};
-use crate::attributes::attributes;
-use crate::car::Schedule;
-use crate::clock::Millis;
-use crate::execution::Execution;
-use crate::lock::lock;
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 type Answer = Result<Json<Value>, Refusal>;
 

@@ -1,10 +1,11 @@
 //! Charge schedules over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use crate::{
+    COMBUSTION_VEHICLE, Config, FIRST_VEHICLE, UNPLUGGED_VEHICLE,
+    testing::{Running, refused},
+};
 use serde_json::{Value, json};
-
-use crate::testing::{Running, refused};
-use crate::{COMBUSTION_VEHICLE, Config, FIRST_VEHICLE, UNPLUGGED_VEHICLE};
 
 fn path(vehicle: &str, last: &str) -> String {
     format!("/v3/vehicles/{vehicle}/charge-schedules/{last}")

@@ -1,29 +1,21 @@
 //! The listener. It serves each connection with hyper itself and not with
 //! `axum::serve`, because a cut must end the connection without an answer.
 
-use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use axum::Router;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use crate::{
+    config::Config, framing::Cut, observe::finish, refusal::Refusal, routes, state::Simulator,
+};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::Request;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
-
-use crate::config::Config;
-use crate::framing::Cut;
-use crate::observe::finish;
-use crate::refusal::Refusal;
-use crate::routes;
-use crate::state::Simulator;
 
 /// Far more than any request of Smartcar's API needs.
 const MAX_BODY: usize = 1024 * 1024;

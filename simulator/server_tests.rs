@@ -1,16 +1,14 @@
 //! Smartcar's side over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::time::Duration;
-
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use crate::testing::{Running, refused};
 use crate::{
     BindError, COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER, Server,
     UNPLUGGED_VEHICLE,
+    testing::{Running, refused},
 };
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn vehicle_and_its_signals_are_read_by_the_owner_only() {

@@ -1,10 +1,7 @@
 //! One signal of one car, and its resource in the REST API.
 
+use crate::{catalogue::Kind, clock::Millis, refusal::title};
 use serde_json::{Value, json};
-
-use crate::catalogue::Kind;
-use crate::clock::Millis;
-use crate::refusal::title;
 
 /// What the simulated manufacturer last said about one signal.
 #[derive(Clone, Debug)]

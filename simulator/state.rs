@@ -1,16 +1,19 @@
 //! Everything one running simulator knows.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use crate::clock::Millis;
-use crate::config::{Config, Layout};
-use crate::delivery::Outbox;
-use crate::faults::Faults;
-use crate::fleet::{Fleet, WEBHOOK};
-use crate::requests::RequestLog;
-use crate::tokens::{Client, Tokens};
-use crate::webhook::Webhook;
+use crate::{
+    clock::Millis,
+    config::{Config, Layout},
+    delivery::Outbox,
+    faults::Faults,
+    fleet::{Fleet, WEBHOOK},
+    requests::RequestLog,
+    tokens::{Client, Tokens},
+    webhook::Webhook,
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// The state that every handler shares.
 pub(crate) type Shared = Arc<Simulator>;

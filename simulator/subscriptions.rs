@@ -7,23 +7,25 @@
 //! not, and a new subscription causes no first delivery. Smartcar may take a
 //! moment to list a new one; here it is there at once.
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use crate::{
+    access::path_parameter,
+    attributes::attribute,
+    car::{Car, Subscription},
+    clock::Millis,
+    fleet::WEBHOOK,
+    lock::lock,
+    page::{Page, Query},
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
 use bytes::Bytes;
-use http::request::Parts;
-use http::{StatusCode, Uri};
+use http::{StatusCode, Uri, request::Parts};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-use crate::access::path_parameter;
-use crate::attributes::attribute;
-use crate::car::{Car, Subscription};
-use crate::clock::Millis;
-use crate::fleet::WEBHOOK;
-use crate::lock::lock;
-use crate::page::{Page, Query};
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 const PAGE_SIZE: usize = 25;
 

@@ -1,12 +1,11 @@
 //! Subscriptions over real sockets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use serde_json::{Value, json};
-
-use crate::testing::{Receiver, Running, refused};
 use crate::{
     COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK,
+    testing::{Receiver, Running, refused},
 };
+use serde_json::{Value, json};
 
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
 

@@ -1,26 +1,24 @@
 //! A running simulator and a receiver for it, for tests over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use axum::response::Response;
-use axum::routing::post;
+use crate::{
+    CLIENT_ID, CLIENT_SECRET, Config, FIRST_USER, MANAGEMENT_TOKEN, lock::lock, server::Server,
+    signature::sign,
+};
+use axum::{Router, body::Body, extract::State, response::Response, routing::post};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::TokioExecutor;
+use hyper_util::{
+    client::legacy::{Client, Error},
+    rt::TokioExecutor,
+};
 use serde_json::{Value, json};
-
-use crate::lock::lock;
-use crate::server::Server;
-use crate::signature::sign;
-use crate::{CLIENT_ID, CLIENT_SECRET, Config, FIRST_USER, MANAGEMENT_TOKEN};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// A simulator on a free port.
 pub(crate) struct Running {

@@ -1,17 +1,19 @@
 //! The token endpoint.
 //! <https://smartcar.com/docs/api-reference/authorization/request-access-token>
 
-use std::collections::HashMap;
-
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
-
 use crate::state::Shared;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// `POST /oauth2/token`: a form, as Smartcar's own example sends it, or JSON, as
 /// its reference declares it.

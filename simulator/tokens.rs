@@ -1,13 +1,9 @@
 //! The access tokens that were issued, and the application that may ask for them.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::time::Duration;
-
+use crate::lock::lock;
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
-
-use crate::lock::lock;
 
 /// The application that may ask for tokens.
 pub(crate) struct Client {

@@ -1,14 +1,9 @@
 //! `DELETE /v3/users/{userId}`.
 //! <https://smartcar.com/docs/api-reference/remove-user>
 
+use crate::{access::path_parameter, lock::lock, refusal::Refusal, state::Shared};
 use axum::extract::{FromRequestParts, State};
-use http::StatusCode;
-use http::request::Parts;
-
-use crate::access::path_parameter;
-use crate::lock::lock;
-use crate::refusal::Refusal;
-use crate::state::Shared;
+use http::{StatusCode, request::Parts};
 
 pub(crate) struct UserId(String);
 

@@ -2,16 +2,19 @@
 //! <https://smartcar.com/docs/api-reference/get-vehicle>,
 //! <https://smartcar.com/docs/api-reference/list-signals>
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use crate::{
+    access::{OwnedVehicle, path_parameter},
+    car::Car,
+    lock::lock,
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
 use http::request::Parts;
 use serde_json::{Value, json};
-
-use crate::access::{OwnedVehicle, path_parameter};
-use crate::car::Car;
-use crate::lock::lock;
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 /// The vehicle id of a path, whoever asks.
 pub(crate) struct VehicleId(String);

@@ -1,27 +1,23 @@
 //! The webhook: where events go, and one attempt to bring one there.
 //! <https://smartcar.com/docs/api-reference/webhooks/delivery-behavior>
 
-use std::error::Error;
-use std::sync::Mutex;
-use std::time::Duration;
-
+use crate::{clock::Millis, event::Event, lock::lock, signature::sign};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{
+    Method, Request, Response, StatusCode, Uri,
+    header::{CONTENT_TYPE, USER_AGENT},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde::Serialize;
 use serde_json::Value;
+use std::{error::Error, sync::Mutex, time::Duration};
 use tokio::time::timeout;
 use uuid::Uuid;
-
-use crate::clock::Millis;
-use crate::event::Event;
-use crate::lock::lock;
-use crate::signature::sign;
 
 /// How long a receiver may take. It is Smartcar's, and no flag scales it.
 const TIME_OUT: Duration = Duration::from_secs(15);

@@ -3,20 +3,22 @@
 //! <https://smartcar.com/docs/api-reference/list-webhooks>,
 //! <https://smartcar.com/docs/api-reference/get-webhook>
 
-use axum::Json;
-use axum::extract::{FromRequestParts, State};
-use http::Uri;
-use http::request::Parts;
+use crate::{
+    access::path_parameter,
+    catalogue::{self, Kind},
+    clock::Millis,
+    event::WEBHOOK_NAME,
+    fleet::WEBHOOK,
+    page::{Page, Query},
+    refusal::Refusal,
+    state::{Shared, Simulator},
+};
+use axum::{
+    Json,
+    extract::{FromRequestParts, State},
+};
+use http::{Uri, request::Parts};
 use serde_json::{Value, json};
-
-use crate::access::path_parameter;
-use crate::catalogue::{self, Kind};
-use crate::clock::Millis;
-use crate::event::WEBHOOK_NAME;
-use crate::fleet::WEBHOOK;
-use crate::page::{Page, Query};
-use crate::refusal::Refusal;
-use crate::state::{Shared, Simulator};
 
 const PAGE_SIZE: usize = 50;
 const CREATED_AT: Millis = Millis(1_764_230_518_377);
