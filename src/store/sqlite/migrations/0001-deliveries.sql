@@ -48,7 +48,7 @@ CREATE TABLE signal (
 --;
 -- Where signals are inserted, whoever reported them: nothing can be read from it.
 -- A row has either a body or an error. Deliveries come here by a trigger; what was
--- fetched from Smartcar's API comes by one statement, TELL in migrations.rs.
+-- fetched from Smartcar's API comes by one statement, REPORT in reports.rs.
 CREATE VIEW told_signal AS
 SELECT
     NULL AS vehicle_id,

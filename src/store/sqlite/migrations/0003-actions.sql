@@ -42,7 +42,7 @@ CREATE INDEX action_vehicle ON action (vehicle_id, id)
 --;
 -- An action that has run for longer than any call may take (310 s) belongs to an
 -- instance that is gone; its outcome is unknown. A key is honoured for a
--- day, and its answer kept for as long. Both numbers stand in migrations.rs too
+-- day, and its answer kept for as long. Both numbers stand in action.rs too
 -- (LOST_AFTER, KEY_LIFE).
 CREATE TRIGGER action_before BEFORE INSERT ON action
 BEGIN

@@ -39,7 +39,7 @@ CREATE TABLE action_signal (
 --;
 -- As before, and for a clock that was ahead when an action began: a start in the
 -- future by more than clocks differ (300 s) is not believed. The numbers stand in
--- migrations.rs too (LOST_AFTER, CLOCKS_DIFFER). A command that tells something else to
+-- action.rs and lib.rs too (LOST_AFTER, CLOCKS_DIFFER). A command that tells something else to
 -- the vehicle ends the wait of an earlier one, whose evidence could be the later one's.
 DROP TRIGGER action_before
 --;
