@@ -170,3 +170,52 @@ fn vehicle(mut row: Row) -> Vehicle {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::{
+        cost::effort,
+        schema::{STEPS, statements},
+    };
+    use rusqlite::params;
+
+    const VEHICLES: i64 = 1000;
+
+    /// A database with many vehicles, of each a hundred reports of another user's that
+    /// commands have awaited.
+    fn filled() -> rusqlite::Connection {
+        let database = rusqlite::Connection::open_in_memory().unwrap();
+        for statement in STEPS.iter().flat_map(|step| statements(step)) {
+            database.execute_batch(statement).unwrap();
+        }
+        for insert in [
+            "INSERT INTO vehicle (id, user_id, delivered_at)
+                SELECT 'v-' || n, 'other', 0 FROM number WHERE n < ?1",
+            "INSERT INTO signal (vehicle_id, code, body, user_id, delivered_at)
+                SELECT 'v-' || n, 'a', '{}', 'other', 0 FROM number WHERE n < ?1",
+            "INSERT INTO action (id, kind, path, caller, vehicle_id, user_id, fingerprint,
+                    is_exclusive, started_at, outcome)
+                SELECT 'a-' || n, 'lock', '', 'app', 'v-' || n, 'other', '', 0, n, 'succeeded'
+                FROM number WHERE n < ?1",
+            "INSERT INTO action_signal (action_id, is_late, body, observed_at)
+                SELECT 'a-' || (n % ?1), 0, n / ?1, n FROM number WHERE n < ?1 * 100",
+        ] {
+            let number = "WITH RECURSIVE number(n) AS
+                (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1 * 100) ";
+            database
+                .execute(&format!("{number}{insert}"), [VEHICLES])
+                .unwrap();
+        }
+        database
+    }
+
+    #[test]
+    fn reports_are_forgotten_in_steps_that_do_not_grow_with_what_others_have_reported() {
+        let database = filled();
+        let vehicles: Vec<String> = (0..20).map(|number| format!("v-{number}")).collect();
+        let (steps, scanned) = effort(&database, FORGET_REPORTS, params![names(&vehicles), "u-1"]);
+        println!("{steps} instructions, {scanned} rows scanned");
+        assert!(steps < 100_000 && scanned < 10_000, "{steps}, {scanned}");
+    }
+}

@@ -52,8 +52,9 @@ BEGIN
     DELETE FROM vehicle_error
     WHERE vehicle_id = NEW.vehicle_id AND user_id = NEW.user_id;
 
-    DELETE FROM action_signal WHERE EXISTS (
-        SELECT 1 FROM action WHERE id = action_id AND vehicle_id = NEW.vehicle_id
-            AND coalesce(action_signal.user_id, action.user_id) = NEW.user_id
-    );
+    -- By the actions of the vehicle: there is no index on the user, and a delivery that
+    -- comes meanwhile waits.
+    DELETE FROM action_signal
+    WHERE action_id IN (SELECT id FROM action WHERE vehicle_id = NEW.vehicle_id)
+        AND coalesce(user_id, (SELECT user_id FROM action WHERE id = action_id)) = NEW.user_id;
 END
