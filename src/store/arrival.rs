@@ -2,6 +2,11 @@
 
 use crate::StoreError;
 use smartcar::{Timestamp, UserId};
+use std::time::Duration;
+
+/// How long an arrival that was not completed is kept: anyone can go to Connect and come
+/// back. What is older is forgotten with the next one.
+pub const UNFINISHED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What is known of a way through Connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -50,7 +50,7 @@ macro_rules! contract {
                 vehicle_has_the_owner_that_a_delivery_or_a_look_up_says,
                 vehicle_is_what_the_newest_delivery_says,
                 vehicle_is_not_changed_by_what_is_remembered_of_it,
-                vehicle_is_not_changed_by_a_test_event,
+                vehicle_is_not_changed_by_a_delivery_that_reports_nothing,
                 vehicles_are_listed_to_those_who_may_see_them,
                 vehicle_figures_are_those_of_its_owner,
                 vehicles_of_an_owner_are_forgotten_together;
@@ -62,7 +62,9 @@ macro_rules! contract {
                 signals_of_a_read_replace_nothing_that_is_known_of_the_vehicle,
                 listing_holds_while_what_was_listed_is_the_user_s,
                 vehicle_that_is_forgotten_takes_its_signals_along,
-                reports_of_a_user_are_forgotten_and_others_stay;
+                reports_of_a_user_are_forgotten_and_others_stay,
+                reports_of_a_user_are_found_and_forgotten_of_the_vehicles_that_are_named,
+                errors_of_a_vehicle_go_with_the_reports_of_their_user;
             actions:
                 action_of_a_vehicle_runs_alone,
                 action_of_a_vehicle_is_begun_by_one_of_the_instances_that_race,
@@ -78,18 +80,23 @@ macro_rules! contract {
                 actions_are_listed_the_newest_first_by_what_is_known_now,
                 removal_says_whose_a_connection_was,
                 subscription_that_was_made_is_known_until_something_is_removed,
-                evidence_is_what_the_vehicle_reports_after_the_start;
+                removal_that_may_not_have_happened_is_not_outlived,
+                evidence_is_what_the_vehicle_reports_after_the_start,
+                evidence_says_whose_connection_reported_it_and_goes_with_that_user,
+                evidence_of_a_command_ends_where_another_one_asks_for_something_else;
             arrivals:
                 arrival_is_one_user_s_until_it_is_completed,
                 arrivals_are_limited_in_all_and_of_strangers,
                 arrivals_are_limited_of_one,
                 arrivals_of_instances_that_race_are_limited,
                 arrival_with_an_error_can_be_tried_again,
+                arrivals_that_were_not_completed_are_forgotten,
                 arrivals_are_counted_and_forgotten_in_steps;
             lookups:
                 lookup_is_known_to_all_and_counted_for_its_caller,
                 lookup_is_believed_and_counted_for_a_while,
-                lookup_of_a_clock_ahead_does_not_count;
+                lookup_of_a_clock_ahead_does_not_count,
+                lookups_that_count_no_more_are_forgotten;
             outbox:
                 outbox_has_an_event_for_each_sink_that_wants_it,
                 outbox_has_what_changes_a_signal_for_a_sink_that_wants_changes,
@@ -381,8 +388,19 @@ pub(crate) async fn deliver_report(
     at: Timestamp,
     signals: &[SignalReport<'_>],
 ) {
+    deliver_report_of(store, event_id, ("v-1", user_id), at, signals).await;
+}
+
+/// Stores a state of a vehicle through the connection of a user.
+pub(crate) async fn deliver_report_of(
+    store: &impl Deliveries,
+    event_id: &str,
+    vehicle_and_user: (&str, &str),
+    at: Timestamp,
+    signals: &[SignalReport<'_>],
+) {
     let report = report(at, signals);
-    deliver_of_v1(store, "VEHICLE_STATE", event_id, user_id, &report).await;
+    deliver_all(store, "VEHICLE_STATE", event_id, vehicle_and_user, &report).await;
 }
 
 /// Stores errors of `v-1` through the connection of a user.
@@ -397,19 +415,19 @@ pub(crate) async fn deliver_errors(
         errors: errors.to_vec(),
         ..report(at, &[])
     };
-    deliver_of_v1(store, "VEHICLE_ERROR", event_id, user_id, &report).await;
+    deliver_all(store, "VEHICLE_ERROR", event_id, ("v-1", user_id), &report).await;
 }
 
-async fn deliver_of_v1(
+async fn deliver_all(
     store: &impl Deliveries,
     event_type: &str,
     event_id: &str,
-    user_id: &str,
+    (vehicle_id, user_id): (&str, &str),
     report: &Report<'_>,
 ) {
     let delivery = Delivery {
         event_type,
-        vehicle_id: Some("v-1"),
+        vehicle_id: Some(vehicle_id),
         user_id: Some(user_id),
         delivered_at: Some(report.reported_at),
         received_at: report.received_at,

@@ -22,7 +22,8 @@ pub struct Delivery<'a> {
     pub received_at: Timestamp,
     /// The body, byte for byte.
     pub body: &'a [u8],
-    /// What it reports of the vehicle; none where that is nothing.
+    /// What it reports of the vehicle; none where that is nothing, as of a test event
+    /// ([`smartcar::delivery::Event::report`]).
     pub report: Option<&'a Report<'a>>,
 }
 

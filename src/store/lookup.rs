@@ -2,6 +2,10 @@
 
 use crate::StoreError;
 use smartcar::{Timestamp, VehicleId};
+use std::time::Duration;
+
+/// How long a look-up counts. What is older is forgotten with the next one that is kept.
+pub const COUNTS_FOR: Duration = Duration::from_secs(600);
 
 /// Why a look-up found no owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +60,7 @@ pub trait Lookups {
         now: Timestamp,
     ) -> Result<KnownLookups, StoreError>;
 
-    /// Keeps a look-up that found no owner.
+    /// Keeps a look-up that found no owner, for [`COUNTS_FOR`].
     async fn add_lookup(
         &self,
         vehicle: &VehicleId,

@@ -74,14 +74,13 @@ pub trait Vehicles {
     /// Vehicles in the order of their ids.
     async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError>;
 
-    /// The vehicles of which a user's connections have reported something. Waits for no
-    /// write.
-    async fn reported_by(&self, user: &UserId) -> Result<Vec<VehicleId>, StoreError>;
+    /// The ids of the vehicles of which a user's connections have reported something, as
+    /// Smartcar wrote them. Waits for no write.
+    async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError>;
 
     /// Forgets what a user's connections have reported of these vehicles. A value and an
     /// error of one signal can be of different users: the other's stays.
-    async fn forget_reports(&self, vehicles: &[VehicleId], user: &UserId)
-    -> Result<(), StoreError>;
+    async fn forget_reports(&self, vehicles: &[String], user: &UserId) -> Result<(), StoreError>;
 
     /// Forgets a vehicle with its signals; with a user, unless it is known to be another
     /// one's.

@@ -13,15 +13,11 @@ use smartcar::{Timestamp, VehicleId};
 use std::time::Duration;
 use store::{
     Store,
-    lookup::{KnownLookups, NoOwner},
+    lookup::{COUNTS_FOR, KnownLookups, NoOwner},
 };
 
 /// For how long it is believed that an owner cannot be found.
 const LIFE: Duration = Duration::from_secs(60);
-
-/// For how long a look-up counts. The trigger `fruitless_lookup_before` goes by the
-/// same number.
-const WINDOW: Duration = Duration::from_secs(600);
 
 /// How many of them a key has in that time: with two requests each, as many as
 /// Smartcar refills.
@@ -77,7 +73,7 @@ async fn known<P: Platform, S: Store>(
     vehicle: &VehicleId,
 ) -> KnownLookups {
     let now = app.now();
-    let (believed, counted) = (now.before(LIFE), now.before(WINDOW));
+    let (believed, counted) = (now.before(LIFE), now.before(COUNTS_FOR));
     let store = app.store();
     let known = store.known_lookups(vehicle, caller.name(), believed, counted, now);
     known.await.unwrap_or_else(|error| {
@@ -90,7 +86,7 @@ fn within_limit(known: KnownLookups, now: Timestamp) -> Result<(), Problem> {
     if known.count < MOST {
         return Ok(());
     }
-    let wait = known.first_at.unwrap_or(now).after(WINDOW).since(now);
+    let wait = known.first_at.unwrap_or(now).after(COUNTS_FOR).since(now);
     let detail = "this key has asked for too many vehicles whose owner cannot be found: send the \
                   header sc-user-id, or try again later";
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);

@@ -7,7 +7,10 @@ use crate::{
     request::Inbound,
 };
 use edge::{Platform, respond::Problem};
-use smartcar::{ConnectionFilter, PageRequest, UserId, VehicleAttributes, VehicleId, VehicleMode};
+use smartcar::{
+    Connection, ConnectionFilter, Page, PageRequest, UserId, VehicleAttributes, VehicleId,
+    VehicleMode,
+};
 use store::{Store, StoreError, lookup::NoOwner};
 
 /// The user on whose behalf a request is made without a look at the vehicle's owner: the
@@ -69,21 +72,35 @@ pub(crate) async fn ask<P: Platform, S: Store>(
     }
 }
 
+/// Smartcar lists simulated vehicles only where they are asked for.
+const MODES: [VehicleMode; 2] = [VehicleMode::Live, VehicleMode::Simulated];
+
+/// The first page of a vehicle's connections of a mode, as Smartcar says; with a user,
+/// those of that user.
+async fn connections<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    user: Option<&UserId>,
+    mode: VehicleMode,
+) -> Result<Page<Connection>, Problem> {
+    let filter = ConnectionFilter {
+        user: user.cloned(),
+        vehicle: Some(vehicle.clone()),
+        mode: Some(mode),
+        ..ConnectionFilter::default()
+    };
+    let client = app.client();
+    let page = client.list_connections(&filter, PageRequest::default());
+    Ok(page.await.map_err(|error| problem(&error))?.value)
+}
+
 /// The one user who is connected to a vehicle, and what the vehicle is.
 async fn look_up<P: Platform, S: Store>(
     app: &App<P, S>,
     vehicle: &VehicleId,
 ) -> Result<Result<(UserId, VehicleAttributes), NoOwner>, Problem> {
-    // Smartcar lists simulated vehicles only where they are asked for.
-    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
-        let filter = ConnectionFilter {
-            vehicle: Some(vehicle.clone()),
-            mode: Some(mode),
-            ..ConnectionFilter::default()
-        };
-        let client = app.client();
-        let page = client.list_connections(&filter, PageRequest::default());
-        let page = page.await.map_err(|error| problem(&error))?.value;
+    for mode in MODES {
+        let page = connections(app, vehicle, None, mode).await?;
         // What else is listed says nothing certain: others can own that too.
         let mut owned = page.items.iter().filter_map(|connection| {
             let is_it = connection.vehicle_id.as_ref() == Some(vehicle);
@@ -160,16 +177,8 @@ pub(crate) async fn require_connection<P: Platform, S: Store>(
     user: &UserId,
 ) -> Result<(), Problem> {
     lookups::admit_connection(app, caller, vehicle).await?;
-    for mode in [VehicleMode::Live, VehicleMode::Simulated] {
-        let filter = ConnectionFilter {
-            user: Some(user.clone()),
-            vehicle: Some(vehicle.clone()),
-            mode: Some(mode),
-            ..ConnectionFilter::default()
-        };
-        let client = app.client();
-        let page = client.list_connections(&filter, PageRequest::default());
-        let page = page.await.map_err(|error| problem(&error))?.value;
+    for mode in MODES {
+        let page = connections(app, vehicle, Some(user), mode).await?;
         let is_connected = page.items.iter().any(|connection| {
             connection.vehicle_id.as_ref() == Some(vehicle)
                 && connection.user_id.as_ref() == Some(user)
@@ -192,8 +201,8 @@ pub(crate) async fn forget_vehicle<P: Platform, S: Store>(
 ) {
     let store = app.store();
     if let Some(user) = user {
-        let vehicles = std::slice::from_ref(vehicle);
-        note(app, store.forget_reports(vehicles, user).await);
+        let vehicle = [vehicle.as_str().to_owned()];
+        note(app, store.forget_reports(&vehicle, user).await);
     }
     note(app, store.forget_vehicle(vehicle, user).await);
 }

@@ -2,7 +2,7 @@
 
 use super::{Engine, Stage, deliver_report, patiently, user, value, vehicle};
 use crate::{
-    Actions, CLOCKS_DIFFER, Signals,
+    Actions, CLOCKS_DIFFER, Signals, Vehicles,
     action::{
         ActionPage, Completion, KEY_LIFE, KeptAnswer, LOST_AFTER, NewAction, Outcome, least_id,
     },
@@ -226,6 +226,19 @@ pub(crate) async fn idempotency_key_keeps_the_answer_for_a_day(stage: &Stage<imp
     assert_eq!(claimed.answer, Some(kept));
     assert_eq!(claimed.user.as_deref(), Some("u-1"));
     assert!(!store.begin(of("a-2", last)).await.unwrap());
+    // What has run for too long is no more certain by its key than by its id.
+    let running = NewAction {
+        idempotency_key: Some("other"),
+        ..action("a-3", now)
+    };
+    assert!(store.begin(running).await.unwrap());
+    for (at, expected) in [
+        (now.after(LOST_AFTER - MILLI), Outcome::Running),
+        (now.after(LOST_AFTER), Outcome::Unknown),
+    ] {
+        let claimed = store.claimed("app", "other", at).await.unwrap().unwrap();
+        assert_eq!(claimed.outcome, expected);
+    }
     let over = now.after(KEY_LIFE);
     assert!(store.claimed("app", "key", over).await.unwrap().is_none());
     assert!(store.begin(of("a-2", over)).await.unwrap());
@@ -444,6 +457,51 @@ pub(crate) async fn removal_says_whose_a_connection_was(stage: &Stage<impl Engin
     assert!(store.removal(path).await.unwrap().unwrap().is_outlived);
 }
 
+pub(crate) async fn removal_that_may_not_have_happened_is_not_outlived(stage: &Stage<impl Engine>) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let (v1, u1, headers) = (vehicle("v-1"), user("u-1"), HeaderMap::new());
+    let remove = async |id, path, outcome, status, at| {
+        let new = NewAction {
+            kind: "remove-connection",
+            path,
+            vehicle: Some(&v1),
+            user: Some(&u1),
+            ..action(id, at)
+        };
+        assert!(store.begin(new).await.unwrap());
+        let completion = Completion {
+            status,
+            ..end(id, outcome, at, &headers)
+        };
+        store.complete(completion).await.unwrap();
+    };
+    let is_outlived = async |path| {
+        let removal = store.removal(path).await.unwrap().unwrap();
+        removal.is_outlived
+    };
+    let later = now.after(SECOND * 2);
+    let cases = [
+        ("/1", Outcome::Unknown, 504, false),
+        ("/2", Outcome::Failed, 400, false),
+        // Where Smartcar does not know it, it is certainly gone.
+        ("/3", Outcome::Failed, 404, true),
+        ("/4", Outcome::Failed, 410, true),
+        ("/5", Outcome::Succeeded, 204, true),
+    ];
+    for (path, outcome, status, _) in cases {
+        remove(path, path, outcome, status, now).await;
+    }
+    deliver_report(&store, "e-1", "u-1", now.after(SECOND), &[]).await;
+    for (path, outcome, status, expected) in cases {
+        assert_eq!(is_outlived(path).await, expected, "{outcome:?} {status}");
+    }
+    // The newest record says whose it was; any that was certain counts.
+    remove("b", "/1", Outcome::Succeeded, 204, later).await;
+    assert!(!is_outlived("/1").await, "nothing was reported since");
+    remove("c", "/5", Outcome::Unknown, 504, later).await;
+    assert!(is_outlived("/5").await);
+}
+
 pub(crate) async fn subscription_that_was_made_is_known_until_something_is_removed(
     stage: &Stage<impl Engine>,
 ) {
@@ -538,4 +596,79 @@ pub(crate) async fn evidence_is_what_the_vehicle_reports_after_the_start(
     .await;
     let [first, second] = in_time;
     assert_eq!(reports().await, [first, second, (true, open, late)]);
+}
+
+pub(crate) async fn evidence_says_whose_connection_reported_it_and_goes_with_that_user(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let (v1, u1) = (vehicle("v-1"), user("u-1"));
+    let evidence = Evidence::parse("closure-islocked=true").unwrap();
+    let new = NewAction {
+        vehicle: Some(&v1),
+        user: Some(&u1),
+        evidence: Some(&evidence),
+        ..action("a-1", now)
+    };
+    assert!(store.begin(new).await.unwrap());
+    let users = async || {
+        let reports = store.awaited_reports("a-1").await.unwrap();
+        let users = reports.into_iter().map(|report| report.user);
+        users.collect::<Vec<_>>()
+    };
+    let locked = |body, seconds| value("closure-islocked", body, now.after(SECOND * seconds));
+    let [closed, open] = [r#"{"value":true}"#, r#"{"value":false}"#];
+    for (event, by, report) in [
+        ("e-1", "u-1", locked(open, 1)),
+        ("e-2", "u-2", locked(closed, 2)),
+    ] {
+        deliver_report(&store, event, by, now.after(SECOND * 3), &[report]).await;
+    }
+    let [u1_said, u2_said] = ["u-1", "u-2"].map(|user| Some(user.to_owned()));
+    assert_eq!(users().await, [u1_said.clone(), u2_said]);
+    let vehicles = ["v-1".to_owned()];
+    let forget = async |by: &str| {
+        store.forget_reports(&vehicles, &user(by)).await.unwrap();
+        assert_eq!(store.reported_by(&user(by)).await.unwrap(), [""; 0]);
+    };
+    forget("u-2").await;
+    assert_eq!(users().await, [u1_said]);
+    forget("u-1").await;
+    assert_eq!(users().await, []);
+}
+
+pub(crate) async fn evidence_of_a_command_ends_where_another_one_asks_for_something_else(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
+    let begin = async |id, evidence, second: u32| {
+        let evidence = Evidence::parse(evidence).unwrap();
+        let new = NewAction {
+            vehicle: Some(&v1),
+            evidence: Some(&evidence),
+            ..action(id, now.after(SECOND * second))
+        };
+        assert!(store.begin(new).await.unwrap());
+    };
+    let report = async |event, body, second: u32| {
+        let at = now.after(SECOND * second);
+        let signals = [value("closure-islocked", body, at)];
+        deliver_report(&store, event, "u-1", at, &signals).await;
+    };
+    let waits = async |id| store.awaited_reports(id).await.unwrap().len();
+    begin("a-1", "closure-islocked=true", 0).await;
+    // The same again, and another signal, leave it.
+    begin("a-2", "closure-islocked=true", 1).await;
+    begin("a-3", "charge-ischarging=true", 2).await;
+    report("e-1", r#"{"value":true}"#, 3).await;
+    assert_eq!((waits("a-1").await, waits("a-2").await), (1, 1));
+    // What is reported now can be the later one's doing.
+    begin("a-4", "closure-islocked=false", 4).await;
+    report("e-2", r#"{"value":false}"#, 5).await;
+    assert_eq!((waits("a-1").await, waits("a-2").await), (1, 1));
+    assert_eq!(waits("a-4").await, 1);
+    // Not where that was not carried out.
+    complete(&store, "a-4", Outcome::Failed, now.after(SECOND * 6)).await;
+    report("e-3", r#"{"value":null}"#, 7).await;
+    assert_eq!((waits("a-1").await, waits("a-2").await), (2, 2));
 }

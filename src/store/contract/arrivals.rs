@@ -3,7 +3,7 @@
 use super::{Engine, Stage, patiently, user};
 use crate::{
     Arrivals, CLOCKS_DIFFER,
-    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival},
+    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival, UNFINISHED_FOR},
 };
 use smartcar::{Clock, Timestamp, UserId};
 use std::time::Duration;
@@ -176,4 +176,36 @@ pub(crate) async fn arrivals_are_counted_and_forgotten_in_steps(stage: &Stage<im
     assert!(store.forget_arrivals(before, 1).await.unwrap());
     assert!(!store.forget_arrivals(before, 1).await.unwrap());
     assert_eq!(store.arrival_figures(now).await.unwrap().arrived, 1);
+}
+
+pub(crate) async fn arrivals_that_were_not_completed_are_forgotten(stage: &Stage<impl Engine>) {
+    let (store, now, u1) = (stage.instance(), stage.clock.now(), user("u-1"));
+    assert!(
+        store
+            .begin_arrival(arrival("done", &u1, now))
+            .await
+            .unwrap()
+    );
+    store.complete_arrival("done", now, 1).await.unwrap();
+    assert!(
+        store
+            .begin_arrival(arrival("left", &u1, now))
+            .await
+            .unwrap()
+    );
+    assert!(store.fail_arrival(failed("no", now)).await.unwrap());
+    let later = now.after(SECOND);
+    assert!(store.fail_arrival(failed("later", later)).await.unwrap());
+    let at = now.after(UNFINISHED_FOR);
+    assert!(store.fail_arrival(failed("last", at)).await.unwrap());
+    for (nonce, is_kept) in [
+        ("done", true),
+        ("left", false),
+        ("no", false),
+        ("later", true),
+        ("last", true),
+    ] {
+        let found = store.arrival(nonce).await.unwrap();
+        assert_eq!(found.is_some(), is_kept, "{nonce}");
+    }
 }

@@ -3,17 +3,16 @@
 use super::{Engine, Stage, vehicle};
 use crate::{
     CLOCKS_DIFFER, Lookups,
-    lookup::{KnownLookups, NoOwner},
+    lookup::{COUNTS_FOR, KnownLookups, NoOwner},
 };
 use smartcar::{Clock, Timestamp};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LIFE: Duration = Duration::from_secs(60);
-const WINDOW: Duration = Duration::from_secs(600);
 
 async fn known(store: &impl Lookups, id: &str, caller: &str, now: Timestamp) -> KnownLookups {
-    let (believed, counted) = (now.before(LIFE), now.before(WINDOW));
+    let (believed, counted) = (now.before(LIFE), now.before(COUNTS_FOR));
     let vehicle = vehicle(id);
     let known = store.known_lookups(&vehicle, caller, believed, counted, now);
     known.await.unwrap()
@@ -64,8 +63,8 @@ pub(crate) async fn lookup_is_believed_and_counted_for_a_while(stage: &Stage<imp
     };
     assert_eq!(at(LIFE).await, (true, 1));
     assert_eq!(at(LIFE + SECOND).await, (false, 1));
-    assert_eq!(at(WINDOW).await, (false, 1));
-    assert_eq!(at(WINDOW + SECOND).await, (false, 0));
+    assert_eq!(at(COUNTS_FOR).await, (false, 1));
+    assert_eq!(at(COUNTS_FOR + SECOND).await, (false, 0));
 }
 
 pub(crate) async fn lookup_of_a_clock_ahead_does_not_count(stage: &Stage<impl Engine>) {
@@ -77,4 +76,23 @@ pub(crate) async fn lookup_of_a_clock_ahead_does_not_count(stage: &Stage<impl En
     let far = ahead.after(SECOND);
     store.add_lookup(&v1, "app", reason, far).await.unwrap();
     assert_eq!(known(&store, "v-1", "app", now).await.count, 1);
+}
+
+pub(crate) async fn lookups_that_count_no_more_are_forgotten(stage: &Stage<impl Engine>) {
+    let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
+    let kept = async || {
+        let (ever, later) = (Timestamp(0), now.after(COUNTS_FOR * 3));
+        let known = store.known_lookups(&v1, "app", ever, ever, later);
+        known.await.unwrap().count
+    };
+    let add = async |at| {
+        let reason = NoOwner::NotConnected;
+        store.add_lookup(&v1, "app", reason, at).await.unwrap();
+    };
+    for second in 0..5_u32 {
+        add(now.after(SECOND * second)).await;
+    }
+    assert_eq!(kept().await, 5);
+    add(now.after(COUNTS_FOR + SECOND * 3)).await;
+    assert_eq!(kept().await, 3);
 }

@@ -1,9 +1,12 @@
 //! Rules of the signals.
 
-use super::{Engine, Stage, deliver_report, failure, report, user, value, vehicle};
+use super::{
+    Engine, Stage, deliver_errors, deliver_report, deliver_report_of, error, failure, report, user,
+    value, vehicle,
+};
 use crate::{Signals, Vehicles, signal::StoredSignals};
 use smartcar::{Clock, SignalCode, Timestamp, VehicleAttributes, report::SignalReport};
-use std::{slice, time::Duration};
+use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -186,8 +189,21 @@ pub(crate) async fn listing_holds_while_what_was_listed_is_the_user_s(stage: &St
     store.listed(&v1, &u1, &["a", "b"], now).await.unwrap();
     assert_eq!(listed_at(None).await, Some(now));
     assert_eq!(listed_at(Some("u-2")).await, None);
-    // Another user's word of one of them is the newest.
+    // What was reported last before that time was not listed at it.
     let later = now.after(SECOND);
+    read(&store, "u-1", later, &[value("b", r#"{"value":1}"#, later)]).await;
+    store.listed(&v1, &u1, &["a", "b"], later).await.unwrap();
+    assert_eq!(listed_at(None).await, Some(now));
+    // A signal without a value counts too, and the newest listing.
+    read(&store, "u-1", later, &[failure("a", later)]).await;
+    read(&store, "u-1", later, &[failure("c", later)]).await;
+    store
+        .listed(&v1, &u1, &["a", "b", "c"], later)
+        .await
+        .unwrap();
+    assert_eq!(listed_at(None).await, Some(later));
+    // Another user's word of one of them is the newest.
+    let later = later.after(SECOND);
     read(&store, "u-2", later, &[value("a", r#"{"value":2}"#, later)]).await;
     assert_eq!(listed_at(None).await, None);
     let b = value("b", r#"{"value":2}"#, later);
@@ -213,39 +229,109 @@ pub(crate) async fn vehicle_that_is_forgotten_takes_its_signals_along(stage: &St
     assert_eq!(stored(&store, None).await, None);
 }
 
+/// Code, and whose the value and the error are, of each signal of `v-1`.
+async fn shown(store: &impl Signals) -> Vec<(String, Option<String>, Option<String>)> {
+    let signals = stored(store, None).await.unwrap().signals.into_iter();
+    let parts = signals.map(|signal| {
+        let error = signal.error.map(|error| error.user.unwrap());
+        (signal.code, signal.value.map(|v| v.user.unwrap()), error)
+    });
+    parts.collect()
+}
+
+fn part(code: &str, value: Option<&str>, error: Option<&str>) -> PartsOf {
+    let owned = |user: Option<&str>| user.map(str::to_owned);
+    (code.to_owned(), owned(value), owned(error))
+}
+
+type PartsOf = (String, Option<String>, Option<String>);
+
 pub(crate) async fn reports_of_a_user_are_forgotten_and_others_stay(stage: &Stage<impl Engine>) {
     let (store, now) = (stage.instance(), stage.clock.now());
     let later = now.after(SECOND);
     let body = r#"{"value":1}"#;
-    let signals = ["mine", "both"].map(|code| value(code, body, now));
+    let signals = ["mine", "both", "ours"].map(|code| value(code, body, now));
     deliver_report(&store, "e-1", "u-1", now, &signals).await;
-    read(
-        &store,
-        "u-2",
-        later,
-        &[failure("both", later), value("theirs", body, later)],
-    )
-    .await;
-    let (v1, u2) = (vehicle("v-1"), user("u-2"));
-    assert_eq!(store.reported_by(&u2).await.unwrap(), slice::from_ref(&v1));
-    store
-        .forget_reports(slice::from_ref(&v1), &u2)
-        .await
-        .unwrap();
-    assert_eq!(store.reported_by(&u2).await.unwrap(), []);
-    let left = stored(&store, None).await.unwrap();
-    let shown = |store: &StoredSignals| {
-        let signals = store.signals.iter();
-        let parts = signals.map(|s| (s.code.clone(), s.value.is_some(), s.error.is_some()));
-        parts.collect::<Vec<_>>()
-    };
-    let of = |code: &str| (code.to_owned(), true, false);
-    assert_eq!(shown(&left), [of("both"), of("mine")]);
+    let signals = [
+        failure("both", later),
+        failure("failed", later),
+        value("ours", body, later),
+        value("theirs", body, later),
+    ];
+    read(&store, "u-2", later, &signals).await;
+    read(&store, "u-1", later, &[failure("ours", later)]).await;
+    let (u1, u2) = (Some("u-1"), Some("u-2"));
+    let before = [
+        part("both", u1, u2),
+        part("failed", None, u2),
+        part("mine", u1, None),
+        part("ours", u2, u1),
+        part("theirs", u2, None),
+    ];
+    assert_eq!(shown(&store).await, before);
+    let vehicles = ["v-1".to_owned()];
+    store.forget_reports(&vehicles, &user("u-2")).await.unwrap();
+    let left = [
+        part("both", u1, None),
+        part("mine", u1, None),
+        part("ours", None, u1),
+    ];
+    assert_eq!(shown(&store).await, left);
+    // What is forgotten is in the way of nothing, however old it is.
+    let older = [value("ours", body, now.before(SECOND))];
+    deliver_report(&store, "e-2", "u-1", now, &older).await;
+    assert_eq!(shown(&store).await[2], part("ours", u1, u1));
     // The owner's go with what is left of the vehicle.
-    store.forget_reports(&[v1], &user("u-1")).await.unwrap();
+    store.forget_reports(&vehicles, &user("u-1")).await.unwrap();
     assert_eq!(stored(&store, None).await, None);
     assert_eq!(
         store.owner(&vehicle("v-1")).await.unwrap(),
         Some(user("u-1"))
     );
+}
+
+pub(crate) async fn reports_of_a_user_are_found_and_forgotten_of_the_vehicles_that_are_named(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let (u1, signals) = (user("u-1"), [value("a", r#"{"value":1}"#, now)]);
+    // A vehicle's id is what Smartcar says.
+    let odd = "v/3 \"ü\"\n";
+    for (event, id, by) in [
+        ("e-1", "v-2", "u-1"),
+        ("e-2", odd, "u-1"),
+        ("e-3", "v-3", "u-2"),
+        ("e-4", "v-4", "u-1"),
+    ] {
+        deliver_report_of(&store, event, (id, by), now, &signals).await;
+    }
+    // An error of the vehicle alone is a report, and so is what a command has awaited.
+    deliver_errors(&store, "e-5", "u-1", now, &[error("T", "C", false)]).await;
+    let found = async || {
+        let mut found = store.reported_by(&u1).await.unwrap();
+        found.sort();
+        found
+    };
+    assert_eq!(found().await, ["v-1", "v-2", "v-4", odd]);
+    assert_eq!(store.reported_by(&user("u-3")).await.unwrap(), [""; 0]);
+    let vehicles = ["v-1", "v-2", "v-3", odd].map(str::to_owned);
+    store.forget_reports(&vehicles, &u1).await.unwrap();
+    assert_eq!(found().await, ["v-4"]);
+    assert_eq!(store.reported_by(&user("u-2")).await.unwrap(), ["v-3"]);
+}
+
+pub(crate) async fn errors_of_a_vehicle_go_with_the_reports_of_their_user(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    deliver_errors(&store, "e-1", "u-2", now, &[error("THEIRS", "", false)]).await;
+    deliver_errors(&store, "e-2", "u-1", now, &[error("MINE", "", false)]).await;
+    let vehicles = ["v-1".to_owned()];
+    store.forget_reports(&vehicles, &user("u-2")).await.unwrap();
+    assert_eq!(store.reported_by(&user("u-2")).await.unwrap(), [""; 0]);
+    let open = super::vehicles::known(&store).await.open_errors;
+    assert_eq!(open, [("MINE".to_owned(), None)]);
+    store.forget_reports(&vehicles, &user("u-1")).await.unwrap();
+    let open = super::vehicles::known(&store).await.open_errors;
+    assert_eq!(open, []);
 }

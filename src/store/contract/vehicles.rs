@@ -86,7 +86,9 @@ pub(crate) async fn vehicle_is_not_changed_by_what_is_remembered_of_it(stage: &S
     assert_eq!(about.mode.as_deref(), Some("live"));
 }
 
-pub(crate) async fn vehicle_is_not_changed_by_a_test_event(stage: &Stage<impl Engine>) {
+pub(crate) async fn vehicle_is_not_changed_by_a_delivery_that_reports_nothing(
+    stage: &Stage<impl Engine>,
+) {
     let (store, now) = (stage.instance(), stage.clock.now());
     let test = Delivery {
         mode: Mode::Test,

@@ -96,26 +96,15 @@ impl<C: Connect, P: Platform> Vehicles for Sqlite<C, P> {
         Ok(rows.into_iter().map(vehicle).collect())
     }
 
-    async fn reported_by(&self, user: &UserId) -> Result<Vec<VehicleId>, StoreError> {
+    async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
         let rows = self
             .query(REPORTED_BY, [Value::from(user.as_str())])
             .await?;
-        let ids = rows
-            .into_iter()
-            .filter_map(|mut row| VehicleId::parse(&row.text(0)?).ok());
-        Ok(ids.collect())
+        Ok(rows.into_iter().map(|mut row| row.string(0)).collect())
     }
 
-    async fn forget_reports(
-        &self,
-        vehicles: &[VehicleId],
-        user: &UserId,
-    ) -> Result<(), StoreError> {
-        let ids: Vec<&str> = vehicles.iter().map(VehicleId::as_str).collect();
-        let parameters = [
-            Value::from(names(&ids).as_str()),
-            Value::from(user.as_str()),
-        ];
+    async fn forget_reports(&self, vehicles: &[String], user: &UserId) -> Result<(), StoreError> {
+        let parameters = [Value::Text(names(vehicles)), Value::from(user.as_str())];
         self.execute(FORGET_REPORTS, parameters).await
     }
 

@@ -38,7 +38,7 @@ CREATE TABLE fruitless_lookup (
     PRIMARY KEY (at, caller, vehicle_id)
 ) STRICT, WITHOUT ROWID
 --;
--- Ten minutes (WINDOW in lookups.rs). A time that is further in the future than clocks
+-- Ten minutes (COUNTS_FOR in lookup.rs). A time that is further in the future than clocks
 -- of hosts differ (300 s) is of a clock that was ahead.
 CREATE TRIGGER fruitless_lookup_before BEFORE INSERT ON fruitless_lookup
 BEGIN
