@@ -626,6 +626,11 @@ pub(crate) async fn evidence_says_whose_connection_reported_it_and_goes_with_tha
     }
     let [u1_said, u2_said] = ["u-1", "u-2"].map(|user| Some(user.to_owned()));
     assert_eq!(users().await, [u1_said.clone(), u2_said]);
+    // It is kept where the signal itself is another user's by now.
+    let latest = locked(closed, 4);
+    deliver_report(&store, "e-3", "u-1", now.after(SECOND * 4), &[latest]).await;
+    let u2 = user("u-2");
+    assert_eq!(store.reported_by(&u2).await.unwrap(), ["v-1"]);
     let vehicles = ["v-1".to_owned()];
     let forget = async |by: &str| {
         store.forget_reports(&vehicles, &user(by)).await.unwrap();

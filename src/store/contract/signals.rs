@@ -1,10 +1,10 @@
 //! Rules of the signals.
 
 use super::{
-    Engine, Stage, deliver_errors, deliver_report, deliver_report_of, error, failure, report, user,
-    value, vehicle,
+    Engine, Stage, claimed, configure, deliver_errors, deliver_report, deliver_report_of, error,
+    failure, report, sink, user, value, vehicle,
 };
-use crate::{Signals, Vehicles, signal::StoredSignals};
+use crate::{Outbox, Signals, Vehicles, outbox::SinkConfiguration, signal::StoredSignals};
 use smartcar::{Clock, SignalCode, Timestamp, VehicleAttributes, report::SignalReport};
 use std::time::Duration;
 
@@ -277,10 +277,21 @@ pub(crate) async fn reports_of_a_user_are_forgotten_and_others_stay(stage: &Stag
         part("ours", None, u1),
     ];
     assert_eq!(shown(&store).await, left);
-    // What is forgotten is in the way of nothing, however old it is.
+    assert_eq!(store.reported_by(&user("u-2")).await.unwrap(), [""; 0]);
+    // What is forgotten is in the way of nothing, however old that is: a sink that wants
+    // changes gets it.
+    let changes = SinkConfiguration {
+        changed_only: 1,
+        ..sink("changes")
+    };
+    configure(&store, &[changes], now).await;
+    let due = store.claim("changes", later, 9).await.unwrap();
+    let seqs: Vec<i64> = due.iter().map(|event| event.seq).collect();
+    store.delivered(&seqs).await.unwrap();
     let older = [value("ours", body, now.before(SECOND))];
     deliver_report(&store, "e-2", "u-1", now, &older).await;
     assert_eq!(shown(&store).await[2], part("ours", u1, u1));
+    assert_eq!(claimed(&store, "changes", later, 9).await, ["e-2"]);
     // The owner's go with what is left of the vehicle.
     store.forget_reports(&vehicles, &user("u-1")).await.unwrap();
     assert_eq!(stored(&store, None).await, None);
@@ -305,7 +316,10 @@ pub(crate) async fn reports_of_a_user_are_found_and_forgotten_of_the_vehicles_th
     ] {
         deliver_report_of(&store, event, (id, by), now, &signals).await;
     }
-    // An error of the vehicle alone is a report, and so is what a command has awaited.
+    // So are an error beside another's value and an error of the vehicle.
+    let failed = [failure("a", now)];
+    deliver_report_of(&store, "e-6", ("v-3", "u-4"), now, &failed).await;
+    assert_eq!(store.reported_by(&user("u-4")).await.unwrap(), ["v-3"]);
     deliver_errors(&store, "e-5", "u-1", now, &[error("T", "C", false)]).await;
     let found = async || {
         let mut found = store.reported_by(&u1).await.unwrap();
