@@ -100,7 +100,7 @@ wit: ## Renders the contract's documentation to target/wit and takes its changes
 
 # What other applications compose; the rest is of this one.
 package: components ## Puts the components, versioned, into target/package with digests and bills of materials
-	@sh scripts/package.sh $(APP) client verify print-sink
+	@cargo run --locked --quiet -p package -- target/package $(APP) client verify print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh
