@@ -9,7 +9,7 @@ use edge::{
     log::{self, Level},
 };
 use futures::future::{Either, select};
-use smartcar::Timestamp;
+use smartcar::{Timestamp, full_jitter};
 use std::{pin::pin, time::Duration};
 use store::outbox::{Due, Kept, LEASE, LIFE};
 
@@ -137,16 +137,11 @@ fn is_last(attempt: u32, since: Timestamp, now: Timestamp) -> bool {
     attempt >= ATTEMPTS || since.after(LIFE) <= now
 }
 
-/// The wait after attempt number `attempt`: anything up to the back-off, so that
-/// what failed together does not come back together, and no less than the sink
-/// asks for. `chance` is from 0 to 1.
-///
-/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+/// The wait after attempt number `attempt`, no shorter than the sink asks for. `chance` is
+/// from 0 to 1.
 fn wait(attempt: u32, retry_after: Option<u32>, chance: f64) -> Duration {
-    let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
-    let most = FIRST.saturating_mul(doubled).min(LONGEST);
     let asked_for = Duration::from_secs(retry_after.unwrap_or(0).into()).min(LIFE);
-    most.mul_f64(chance.clamp(0.0, 1.0)).max(asked_for)
+    full_jitter(FIRST, LONGEST, attempt.saturating_sub(1), chance).max(asked_for)
 }
 
 #[cfg(test)]

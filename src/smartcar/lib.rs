@@ -30,6 +30,7 @@ pub mod endpoints;
 mod error;
 mod fields;
 mod ids;
+mod open_set;
 mod platform;
 mod readable;
 pub mod report;
@@ -55,6 +56,7 @@ pub use api::{
 };
 pub use client::{
     Client, Origins,
+    back_off::full_jitter,
     call::{Call, UnitSystem},
     limit::{Limit, LimitScope},
     policy::Policy,

@@ -6,11 +6,12 @@ use crate::{
     ApiResponse, Call, Client, Error, InvalidId, Page, PageRequest, Platform, PowertrainType,
     RawJson,
     api::{
-        answer::{Resource, open_set, text},
+        answer::{Resource, text},
         page::filter,
     },
     endpoints,
     fields::Fields,
+    open_set::open_set,
 };
 
 open_set! {

@@ -1,42 +1,18 @@
 //! What Smartcar recorded of a command.
 
-use crate::Timestamp;
+use crate::{Timestamp, open_set::open_set};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-/// How a command ended. An open set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExecutionStatus {
-    /// The command was carried out.
-    Success,
-    /// The command was not carried out.
-    Failure,
-    /// The outcome is not known yet.
-    Pending,
-    /// A status that is new.
-    Other(String),
-}
-
-impl ExecutionStatus {
-    /// As Smartcar writes it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::Failure => "FAILURE",
-            Self::Pending => "PENDING",
-            Self::Other(other) => other,
-        }
-    }
-}
-
-impl From<&str> for ExecutionStatus {
-    fn from(status: &str) -> Self {
-        match status {
-            "SUCCESS" => Self::Success,
-            "FAILURE" => Self::Failure,
-            "PENDING" => Self::Pending,
-            other => Self::Other(other.to_owned()),
-        }
+open_set! {
+    /// How a command ended.
+    ExecutionStatus {
+        /// The command was carried out.
+        Success = "SUCCESS",
+        /// The command was not carried out.
+        Failure = "FAILURE",
+        /// The outcome is not known yet.
+        Pending = "PENDING",
     }
 }
 

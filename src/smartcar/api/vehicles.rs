@@ -7,9 +7,10 @@
 use crate::{
     ApiResponse, Call, Client, Error, InvalidId, Platform, RawJson, Response, Signal, SignalCode,
     Signals, UnitSystem, UserId, VehicleId,
-    api::answer::{Resource, open_set, own_id, read, text, unreadable},
+    api::answer::{Resource, own_id, read, text, unreadable},
     endpoints,
     fields::Fields,
+    open_set::open_set,
     readable,
 };
 

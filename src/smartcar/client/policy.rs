@@ -28,10 +28,6 @@ impl Policy {
     }
 
     /// How long to wait before the call is made again, if it is to be.
-    ///
-    /// Full jitter: anything up to the back-off, so that those who failed
-    /// together do not come back together.
-    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
     pub(crate) fn wait(
         self,
         status: Result<StatusCode, &Error>,

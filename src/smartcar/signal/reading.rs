@@ -71,7 +71,7 @@ impl Signal {
         let parts = Parts::read(&mut Cursor::of_valid(json.get()))?;
         let status = parts.status.and_then(Fields::read).unwrap_or_default();
         Some(Self {
-            status: status.text("value").map(SignalStatus::from),
+            status: status.text("value").as_deref().map(SignalStatus::from),
             error: SignalError::read(&status),
             body: parts.body.and_then(raw).map(ToOwned::to_owned),
             observed_at: parts.times.observed_at,

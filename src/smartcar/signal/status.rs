@@ -1,44 +1,18 @@
 //! How Smartcar got a signal, and why it did not.
 
-use crate::Resolution;
-use crate::fields::Fields;
-use std::borrow::Cow;
+use crate::{Resolution, fields::Fields, open_set::open_set};
 
-/// Whether Smartcar got a signal from the vehicle.
-///
-/// Source: <https://smartcar.com/docs/api-reference/get-signal>
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignalStatus {
-    /// `SUCCESS`: the body is what the vehicle said.
-    Success,
-    /// `ERROR`: the error says why; a body is the last one known.
-    Error,
-    /// `UNAVAILABLE`: there is nothing yet.
-    Unavailable,
-    /// One that Smartcar adds tomorrow.
-    Other(String),
-}
-
-impl SignalStatus {
-    /// As Smartcar writes it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::Error => "ERROR",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Other(other) => other,
-        }
-    }
-}
-
-impl From<Cow<'_, str>> for SignalStatus {
-    fn from(text: Cow<'_, str>) -> Self {
-        match &*text {
-            "SUCCESS" => Self::Success,
-            "ERROR" => Self::Error,
-            "UNAVAILABLE" => Self::Unavailable,
-            _ => Self::Other(text.into_owned()),
-        }
+open_set! {
+    /// Whether Smartcar got a signal from the vehicle.
+    ///
+    /// Source: <https://smartcar.com/docs/api-reference/get-signal>
+    SignalStatus {
+        /// The body is what the vehicle reported.
+        Success = "SUCCESS",
+        /// The error says why; a body is the last one known.
+        Error = "ERROR",
+        /// The vehicle has reported nothing yet.
+        Unavailable = "UNAVAILABLE",
     }
 }
 
@@ -88,7 +62,7 @@ mod tests {
     #[test]
     fn status_is_written_as_it_was_read() {
         for text in ["SUCCESS", "ERROR", "UNAVAILABLE", "TOMORROW"] {
-            assert_eq!(SignalStatus::from(Cow::Borrowed(text)).as_str(), text);
+            assert_eq!(SignalStatus::from(text).as_str(), text);
         }
     }
 
