@@ -114,8 +114,8 @@ fn outgoing(
     trailers: FutureReader<BodyResult>,
     options: RequestOptions,
 ) -> Result<types::Request, ErrorCode> {
-    let headers = parts.headers.try_into();
-    let headers = headers.map_err(|_| ErrorCode::HttpProtocolError)?;
+    let headers =
+        types::Fields::try_from(parts.headers).map_err(|_| ErrorCode::HttpProtocolError)?;
     let (request, _) = types::Request::new(headers, contents, trailers, Some(options));
     let scheme = parts.uri.scheme().map(Into::into);
     let target = parts.uri.path_and_query().map(|target| target.as_str());

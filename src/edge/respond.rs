@@ -45,8 +45,8 @@ pub struct Outgoing(pub Response);
 impl IntoResponse for Outgoing {
     fn into_response(self) -> Result<types::Response, ErrorCode> {
         let (parts, body) = self.0.into_parts();
-        let headers = parts.headers.try_into();
-        let headers = headers.map_err(|_| ErrorCode::HttpProtocolError)?;
+        let headers =
+            types::Fields::try_from(parts.headers).map_err(|_| ErrorCode::HttpProtocolError)?;
         let (end, trailers) = wit_future::new(|| Ok(None));
         let (response, _) = if body.is_empty() {
             drop(end);

@@ -137,9 +137,10 @@ pub fn key(secret: &SecretString) -> Option<Vec<u8>> {
 /// # Errors
 /// What is wrong with the variable, in a sentence that quotes nothing but names.
 pub async fn configured(variables: &impl Variables) -> Result<Vec<Sink>, String> {
-    let json = variables::secret(variables, "sinks").await;
-    let json = json.map_err(|error| error.to_string())?;
-    parse(json.expose_secret())
+    match variables::secret(variables, "sinks").await {
+        Ok(json) => parse(json.expose_secret()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Reads the variable; where it is empty there are no sinks. The reason of a refusal

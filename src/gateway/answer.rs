@@ -85,10 +85,9 @@ pub(crate) fn hand_on(answer: smartcar::Response) -> Response {
 /// Whether what the headers announce can be Smartcar's: JSON, or nothing at all.
 /// A proxy in between answers with HTML.
 pub(crate) fn is_from_smartcar(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_none_or(|kind| {
-        let kind = kind.to_str().unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
+    headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        let parts = value.to_str().unwrap_or_default();
+        let kind = parts.split(';').next().unwrap_or_default().trim();
         kind.eq_ignore_ascii_case("application/json")
             || kind.to_ascii_lowercase().ends_with("+json")
     })
@@ -127,8 +126,7 @@ pub(crate) fn problem(error: &Error) -> Problem {
 /// refused for the same reasons: the caller gets them in Smartcar's words.
 fn refusal(error: &ApiError) -> Problem {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let problem = Problem::new(Code::SmartcarRefused, error.to_string());
-    let mut problem = problem.with_status(status);
+    let mut problem = Problem::new(Code::SmartcarRefused, error.to_string()).with_status(status);
     let mut entry = json!({
         "status": error.status.to_string(),
         "type": error.kind,

@@ -163,15 +163,28 @@ impl<P: Platform, S: Store> App<P, S> {
         self.audit_retention
     }
 
-    /// The store could not do what was asked.
-    pub(crate) fn unavailable(&self, error: &StoreError) -> Problem {
+    /// What the store answers. Where it cannot, the log says why and the caller has to try
+    /// again.
+    pub(crate) fn stored<T>(&self, answer: Result<T, StoreError>) -> Result<T, Problem> {
+        answer.map_err(|error| {
+            self.log_store(&error);
+            let detail = "the database could not be read: try again";
+            Problem::new(Code::StoreUnavailable, detail).retry_after(5)
+        })
+    }
+
+    /// What the store answers, where the work goes on without it. The log says why it could
+    /// not.
+    pub(crate) fn note<T>(&self, answer: Result<T, StoreError>) -> Option<T> {
+        answer.inspect_err(|error| self.log_store(error)).ok()
+    }
+
+    fn log_store(&self, error: &StoreError) {
         if self.lines().store.is_due(self.now()) {
             log::line(self.platform(), Level::Error, Event::Store)
                 .with("error", error.to_string())
                 .write();
         }
-        let detail = "the database could not be read: try again";
-        Problem::new(Code::StoreUnavailable, detail).retry_after(5)
     }
 
     /// How this application stands to Smartcar Connect.

@@ -207,12 +207,12 @@ fn name(written: &[u8]) -> Name {
         .contains(&b'\\')
         .then(|| serde_json::from_slice(written).ok())
         .flatten();
-    let name = match &decoded {
+    let quoted = match &decoded {
         Some(decoded) => decoded.as_bytes(),
         None => written.trim_ascii(),
     };
-    let name = name.strip_prefix(b"\"").unwrap_or(name);
-    let name = name.strip_suffix(b"\"").unwrap_or(name);
+    let rest = quoted.strip_prefix(b"\"").unwrap_or(quoted);
+    let name = rest.strip_suffix(b"\"").unwrap_or(rest);
     if name == b"links" {
         Name::Links
     } else if FOLLOWED.contains(&name) {

@@ -68,18 +68,19 @@ async fn answer<P: Platform, S: Store>(
     admission::read(app, caller, endpoint, inbound).await?;
     let until = app.now().after(DEADLINE);
     let call = inbound.call(endpoint, inbound.user()?)?.within(DEADLINE);
-    let opened = app.client().open(&call).await;
-    let opened = opened.map_err(|error| problem(&error))?;
+    let opening = app.client().open(&call).await;
+    let opened = opening.map_err(|error| problem(&error))?;
     if !is_from_smartcar(&opened.headers) {
         return Err(not_from_smartcar(opened.status, &opened.headers));
     }
     let links = Links::new(app.client().origins());
     if opened.length().is_some_and(|length| length <= SHORT) {
         let answer = match opened.read().await {
-            Ok(answer) => Ok(answer),
-            Err(_) => again(app, call, until).await,
+            Ok(answer) => answer,
+            Err(_) => again(app, call, until)
+                .await
+                .map_err(|error| problem(&error))?,
         };
-        let answer = answer.map_err(|error| problem(&error))?;
         if !is_from_smartcar(&answer.headers) {
             return Err(not_from_smartcar(answer.status, &answer.headers));
         }

@@ -60,8 +60,8 @@ impl Inbound {
         endpoint: &'static Endpoint,
         user: Option<UserId>,
     ) -> Result<Call, Problem> {
-        let call = Call::at(endpoint, &self.parts.values());
-        let mut call = call.map_err(|error| invalid(error.to_string()))?;
+        let mut call =
+            Call::at(endpoint, &self.parts.values()).map_err(|error| invalid(error.to_string()))?;
         if !self.query.is_empty() {
             call = call.raw_query(&self.query);
         }

@@ -218,14 +218,11 @@ impl Query<'_> {
             .filter_map(|json| SignalReport::read(json, told_at, told_at))
             .collect();
         let (store, vehicle) = (app.store(), &self.vehicle);
-        if let Err(error) = store.report(vehicle, user, &report, &about).await {
-            // Then no list is called fresh.
-            app.unavailable(&error);
-        } else if self.code.is_none() && read.is_complete {
+        let reported = app.note(store.report(vehicle, user, &report, &about).await);
+        // Where that failed, no list is called fresh.
+        if reported.is_some() && self.code.is_none() && read.is_complete {
             let codes: Vec<&str> = read.signals.iter().map(|s| s.code.as_str()).collect();
-            if let Err(error) = store.listed(vehicle, user, &codes, told_at).await {
-                app.unavailable(&error);
-            }
+            app.note(store.listed(vehicle, user, &codes, told_at).await);
         }
     }
 

@@ -48,10 +48,11 @@ static SINKS: OnceCell<Vec<Sink>> = OnceCell::new();
 impl Guest for HttpSink {
     async fn deliver(event: Event) -> Result<(), SinkError> {
         let configured = async || sinks::configured(&Host).await;
-        let sinks = SINKS.get_or_try_init(&Host, configured).await;
-        let sinks = sinks.map_err(later)?;
-        let sink = sinks.iter().find(|sink| sink.name == event.sink);
-        let sink = sink.ok_or_else(|| later("the variable sinks does not have it".to_owned()))?;
+        let configured = SINKS.get_or_try_init(&Host, configured).await;
+        let mut sinks = configured.map_err(later)?.iter();
+        let Some(sink) = sinks.find(|sink| sink.name == event.sink) else {
+            return Err(later("the variable sinks does not have it".to_owned()));
+        };
         let request = request(sink, event, Host.now())?;
         // The headers say it; the body is not read.
         match Host.open(request, DEADLINE).await {

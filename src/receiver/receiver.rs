@@ -133,8 +133,8 @@ impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
         body: &'a [u8],
         arrival: Arrival,
     ) -> Result<ControlFlow<Response, Verified<'a>>, Problem> {
-        let signatures = headers.get_all("sc-signature").iter();
-        let signatures = signatures.map(HeaderValue::as_bytes);
+        let fields = headers.get_all("sc-signature").iter();
+        let signatures = fields.map(HeaderValue::as_bytes);
         let (tokens, signed) = (&settings.tokens, settings.require_signed_verify);
         match delivery::judge(body, signatures, tokens, signed) {
             Posted::Delivery(verified) => Ok(ControlFlow::Continue(verified)),

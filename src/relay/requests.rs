@@ -57,8 +57,8 @@ impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
             flaws.for_each(|flaw| self.not_configured(&flaw));
             Ok(sinks.into_iter().map(configuration::described).collect())
         };
-        let sinks = self.sinks.get_or_try_init(&self.platform, read).await;
-        let sinks = sinks.map_err(|reason: String| {
+        let configured = self.sinks.get_or_try_init(&self.platform, read).await;
+        let sinks = configured.map_err(|reason: String| {
             self.not_configured(&reason);
             let detail = "the sinks are not configured as documented; the log says what is wrong";
             Problem::new(Code::NotConfigured, detail)

@@ -165,9 +165,8 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
         known == asked && (*method != Method::HEAD || may_be_looked_at(*route))
     });
     let (_, route) = route.ok_or_else(|| not_allowed(found.value))?;
-    let parts = found.params.iter();
-    let parts = parts.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Ok((*route, PathParts(parts.collect())))
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Ok((*route, PathParts(found.params.iter().map(owned).collect())))
 }
 
 /// Whether a GET can be answered to HEAD, without a body. The steps of Connect do

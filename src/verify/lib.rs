@@ -72,8 +72,8 @@ async fn receive(request: Request) -> Result<Next, Problem> {
     }
     let body = body?;
     let settings = settings().await?;
-    let signatures = parts.headers.get_all("sc-signature").iter();
-    let signatures = signatures.map(HeaderValue::as_bytes);
+    let fields = parts.headers.get_all("sc-signature").iter();
+    let signatures = fields.map(HeaderValue::as_bytes);
     let signed = settings.require_signed_verify;
     match delivery::judge(&body, signatures, &settings.tokens, signed) {
         Posted::Delivery(verified) => {

@@ -45,8 +45,9 @@ async fn read() -> Result<Settings, String> {
     if tokens.is_empty() {
         return Err("the variable management_tokens is not set".to_owned());
     }
-    let signed = variables::optional(&Host, "require_signed_verify").await;
-    let signed = signed.map_err(|error| error.to_string())?;
+    let signed = variables::optional(&Host, "require_signed_verify")
+        .await
+        .map_err(|error| error.to_string())?;
     Ok(Settings {
         tokens,
         require_signed_verify: match signed.as_deref().map(str::trim) {

@@ -69,18 +69,19 @@ fn list(caller: &Caller, endpoint: &Endpoint, inbound: &Inbound) -> Result<(), P
         caller.require_user(&user)?;
     }
     if !caller.is_for_all_vehicles() {
-        let vehicle = inbound.parameter("filter[vehicleId]")?;
-        let vehicle = vehicle.and_then(|id| VehicleId::parse(&id).ok());
-        let vehicle = vehicle.ok_or_else(|| {
-            restricted("this key is restricted to vehicles: send filter[vehicleId]")
-        })?;
+        let named = inbound.parameter("filter[vehicleId]")?;
+        let Some(vehicle) = named.and_then(|id| VehicleId::parse(&id).ok()) else {
+            let detail = "this key is restricted to vehicles: send filter[vehicleId]";
+            return Err(restricted(detail));
+        };
         caller.require_vehicle(&vehicle)?;
     }
     if !caller.is_for_all_users() {
-        let user = inbound.parameter("filter[userId]")?;
-        let user = user.and_then(|id| UserId::parse(&id).ok());
-        let user =
-            user.ok_or_else(|| restricted("this key is restricted to users: send filter[userId]"))?;
+        let named = inbound.parameter("filter[userId]")?;
+        let Some(user) = named.and_then(|id| UserId::parse(&id).ok()) else {
+            let detail = "this key is restricted to users: send filter[userId]";
+            return Err(restricted(detail));
+        };
         caller.require_user(&user)?;
     }
     Ok(())

@@ -76,10 +76,7 @@ async fn known<P: Platform, S: Store>(
     let (believed, counted) = (now.before(LIFE), now.before(COUNTS_FOR));
     let store = app.store();
     let known = store.known_lookups(vehicle, caller.name(), believed, counted, now);
-    known.await.unwrap_or_else(|error| {
-        app.unavailable(&error);
-        KnownLookups::default()
-    })
+    app.note(known.await).unwrap_or_default()
 }
 
 fn within_limit(known: KnownLookups, now: Timestamp) -> Result<(), Problem> {
@@ -102,7 +99,5 @@ pub(crate) async fn note<P: Platform, S: Store>(
 ) {
     let store = app.store();
     let added = store.add_lookup(vehicle, caller.name(), why, app.now());
-    if let Err(error) = added.await {
-        app.unavailable(&error);
-    }
+    app.note(added.await);
 }

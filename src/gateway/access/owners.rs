@@ -11,7 +11,7 @@ use smartcar::{
     Connection, ConnectionFilter, Page, PageRequest, UserId, VehicleAttributes, VehicleId,
     VehicleMode,
 };
-use store::{Store, StoreError, lookup::NoOwner};
+use store::{Store, lookup::NoOwner};
 
 /// The user on whose behalf a request is made without a look at the vehicle's owner: the
 /// one whom it names, else the only one whom the key is for. Refuses a caller whose key is
@@ -125,8 +125,7 @@ pub(crate) async fn stored<P: Platform, S: Store>(
     app: &App<P, S>,
     vehicle: &VehicleId,
 ) -> Result<Option<UserId>, Problem> {
-    let owner = app.store().owner(vehicle).await;
-    owner.map_err(|error| app.unavailable(&error))
+    app.stored(app.store().owner(vehicle).await)
 }
 
 /// Remembers a vehicle of a user, who is its owner where no other one is known.
@@ -149,7 +148,7 @@ async fn remember<P: Platform, S: Store>(
 ) {
     let store = app.store();
     let remembered = store.remember_vehicle(vehicle, Some(user), is_owner, about);
-    note(app, remembered.await);
+    app.note(remembered.await);
 }
 
 /// Refuses a key that is restricted to users and not to the vehicle's owner.
@@ -202,24 +201,16 @@ pub(crate) async fn forget_vehicle<P: Platform, S: Store>(
     let store = app.store();
     if let Some(user) = user {
         let vehicle = [vehicle.as_str().to_owned()];
-        note(app, store.forget_reports(&vehicle, user).await);
+        app.note(store.forget_reports(&vehicle, user).await);
     }
-    note(app, store.forget_vehicle(vehicle, user).await);
+    app.note(store.forget_vehicle(vehicle, user).await);
 }
 
 /// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.
 pub(crate) async fn forget_user<P: Platform, S: Store>(app: &App<P, S>, user: &UserId) {
     let store = app.store();
-    match store.reported_by(user).await {
-        Ok(vehicles) => note(app, store.forget_reports(&vehicles, user).await),
-        Err(error) => note(app, Err(error)),
+    if let Some(vehicles) = app.note(store.reported_by(user).await) {
+        app.note(store.forget_reports(&vehicles, user).await);
     }
-    note(app, store.forget_vehicles_of(user).await);
-}
-
-/// The work goes on where the store fails; the log says so.
-fn note<P: Platform, S: Store>(app: &App<P, S>, done: Result<(), StoreError>) {
-    if let Err(error) = done {
-        app.unavailable(&error);
-    }
+    app.note(store.forget_vehicles_of(user).await);
 }

@@ -27,8 +27,7 @@ pub(crate) async fn of<P: Platform, S: Store>(
     id: &str,
     evidence: &Evidence,
 ) -> Result<Option<Settled>, Problem> {
-    let reports = app.store().awaited_reports(id).await;
-    let reports = reports.map_err(|error| app.unavailable(&error))?;
+    let reports = app.stored(app.store().awaited_reports(id).await)?;
     Ok(settle(evidence, reports))
 }
 

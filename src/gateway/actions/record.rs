@@ -106,7 +106,6 @@ pub(crate) async fn claim<P: Platform, S: Store>(
     new: New<'_>,
 ) -> Result<Claim, Problem> {
     let store = app.store();
-    let unavailable = |error| app.unavailable(&error);
     let mut insists = false;
     // What is in the way can end just before it is looked at.
     for _ in 0..5 {
@@ -126,7 +125,7 @@ pub(crate) async fn claim<P: Platform, S: Store>(
             evidence: new.evidence,
             started_at,
         };
-        if store.begin(action).await.map_err(unavailable)? {
+        if app.stored(store.begin(action).await)? {
             return Ok(Claim::Begun(Running { id }));
         }
         if let Some(key) = new.key
@@ -137,13 +136,12 @@ pub(crate) async fn claim<P: Platform, S: Store>(
         let Some(vehicle) = new.vehicle else {
             continue;
         };
-        let holder = store.holder(vehicle, app.now()).await;
-        let Some(holder) = holder.map_err(unavailable)? else {
+        let Some(holder) = app.stored(store.holder(vehicle, app.now()).await)? else {
             continue;
         };
         let is_unknown = holder.outcome == Outcome::Unknown;
         if is_unknown && is_carried_out(app, &holder).await? {
-            store.release(&holder.id).await.map_err(unavailable)?;
+            app.stored(store.release(&holder.id).await)?;
         } else if is_unknown && new.insists && !insists {
             insists = true;
         } else {
@@ -159,8 +157,7 @@ pub(crate) async fn claimed<P: Platform, S: Store>(
     caller: &str,
     key: &str,
 ) -> Result<Option<ClaimedAction>, Problem> {
-    let claimed = app.store().claimed(caller, key, app.now()).await;
-    claimed.map_err(|error| app.unavailable(&error))
+    app.stored(app.store().claimed(caller, key, app.now()).await)
 }
 
 /// Whether the vehicle has reported what the action that holds it was for.
@@ -184,16 +181,13 @@ impl Running {
         vehicle: Option<&VehicleId>,
         user: Option<&UserId>,
     ) -> Result<(), Problem> {
-        let set = app.store().set_subject(&self.id, vehicle, user).await;
-        set.map_err(|error| app.unavailable(&error))
+        app.stored(app.store().set_subject(&self.id, vehicle, user).await)
     }
 
     /// Takes the action out of the record: there was nothing to do. Where that fails, the
     /// record says that the outcome is unknown.
     pub(crate) async fn withdraw<P: Platform, S: Store>(&self, app: &App<P, S>) {
-        if let Err(error) = app.store().withdraw(&self.id).await {
-            app.unavailable(&error);
-        }
+        app.note(app.store().withdraw(&self.id).await);
     }
 
     /// Writes down what came of the action and what was answered. The answer is given even
@@ -221,8 +215,7 @@ impl Running {
             is_void: judgement.is_void,
             is_open: judgement.is_open,
         };
-        if let Err(error) = app.store().complete(completion).await {
-            app.unavailable(&error);
+        if app.note(app.store().complete(completion).await).is_none() {
             log::line(app.platform(), Level::Error, Event::ActionNotCompleted)
                 .with("action_id", self.id.as_str())
                 .with("outcome", judgement.outcome.as_str())

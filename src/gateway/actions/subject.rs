@@ -128,9 +128,8 @@ async fn removed_before<P: Platform, S: Store>(
     inbound: &Inbound,
 ) -> Result<Subject, Problem> {
     let path = inbound.call(endpoint, None)?.path().to_owned();
-    let removal = app.store().removal(&path).await;
-    let removal = removal.map_err(|error| app.unavailable(&error))?;
-    let removal = removal.unwrap_or_default();
+    let known = app.stored(app.store().removal(&path).await)?;
+    let removal = known.unwrap_or_default();
     Ok(Subject {
         vehicle: removal.vehicle,
         user: removal.user,

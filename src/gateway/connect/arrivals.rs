@@ -55,7 +55,7 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
     }
     let now = app.now();
     let begun_for = begun_for(state);
-    let begun = app.store().begin_arrival(NewArrival {
+    let arrival = NewArrival {
         nonce: &state.nonce,
         at: now,
         user,
@@ -64,8 +64,8 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
         most,
         most_of_strangers: most / 2,
         most_of_one: OF_ONE,
-    });
-    if begun.await.map_err(|error| app.unavailable(&error))? {
+    };
+    if app.stored(app.store().begin_arrival(arrival).await)? {
         return Ok(Arrival::Begun);
     }
     // Unless the same state has just come a second time.
@@ -79,8 +79,7 @@ async fn known<P: Platform, S: Store>(
     state: &ConnectState,
     user: &UserId,
 ) -> Result<Option<Arrival>, Problem> {
-    let arrival = app.store().arrival(&state.nonce).await;
-    let Some(arrival) = arrival.map_err(|error| app.unavailable(&error))? else {
+    let Some(arrival) = app.stored(app.store().arrival(&state.nonce).await)? else {
         return Ok(None);
     };
     let known = arrival.user.and_then(|of| match arrival.completed {
@@ -107,15 +106,15 @@ pub(crate) async fn fail<P: Platform, S: Store>(
     description: Option<&str>,
 ) -> Result<bool, Problem> {
     let now = app.now();
-    let failed = app.store().fail_arrival(FailedArrival {
+    let arrival = FailedArrival {
         nonce,
         at: now,
         error,
         description,
         since: now.before(ERRORS_WHILE),
         most: ERRORS,
-    });
-    failed.await.map_err(|error| app.unavailable(&error))
+    };
+    app.stored(app.store().fail_arrival(arrival).await)
 }
 
 /// All vehicles of a user were taken in.
@@ -124,6 +123,9 @@ pub(crate) async fn complete<P: Platform, S: Store>(
     nonce: &str,
     vehicles: i64,
 ) -> Result<(), Problem> {
-    let completed = app.store().complete_arrival(nonce, app.now(), vehicles);
-    completed.await.map_err(|error| app.unavailable(&error))
+    app.stored(
+        app.store()
+            .complete_arrival(nonce, app.now(), vehicles)
+            .await,
+    )
 }

@@ -146,8 +146,8 @@ async fn is_subscribed<P: Platform, S: Store>(
 ) -> Result<bool, String> {
     let since = app.now().before(SUBSCRIBED);
     let since = connected_at.map_or(since, |at| at.max(since));
-    let subscribed = app.store().is_subscribed(vehicle, fingerprint, since).await;
-    subscribed.map_err(|error| app.unavailable(&error).detail)
+    let is_subscribed = app.store().is_subscribed(vehicle, fingerprint, since).await;
+    app.stored(is_subscribed).map_err(|problem| problem.detail)
 }
 
 fn fingerprint(webhook: &WebhookId, user: &UserId, vehicle: &VehicleId) -> String {

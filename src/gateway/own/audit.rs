@@ -26,13 +26,12 @@ pub(crate) async fn one<P: Platform, S: Store>(
     inbound: &Inbound,
 ) -> Result<Response, Problem> {
     let id = inbound.parts.get("actionId");
-    let action = app.store().action(id, app.now()).await;
-    let action = action.map_err(|error| app.unavailable(&error))?;
-    let action = action.filter(|action| action.caller == caller.name() || caller.is_auditor());
-    let action = action.ok_or_else(|| {
+    let is_shown = |action: &Action| action.caller == caller.name() || caller.is_auditor();
+    let found = app.stored(app.store().action(id, app.now()).await)?;
+    let Some(action) = found.filter(is_shown) else {
         let detail = "no command of this key has this id";
-        Problem::new(Code::ActionNotFound, detail)
-    })?;
+        return Err(Problem::new(Code::ActionNotFound, detail));
+    };
     let mut data = shown(&action);
     if let Some(signal) = signal(app, caller, &action).await?
         && let Some(attributes) = data.get_mut("attributes")
@@ -53,14 +52,13 @@ pub(crate) async fn many<P: Platform, S: Store>(
     caller.require("read_audit")?;
     admission::everything(caller, "the audit")?;
     let window = Window::of(inbound)?;
-    let outcome = inbound.parameter("filter[outcome]")?;
-    let outcome = outcome.map(|name| {
-        Outcome::parse(&name).ok_or_else(|| {
+    let outcome = match inbound.parameter("filter[outcome]")? {
+        Some(name) => Some(Outcome::parse(&name).ok_or_else(|| {
             let known = Outcome::ALL.map(Outcome::as_str).join(", ");
             invalid(format!("filter[outcome] is one of {known}"))
-        })
-    });
-    let outcome = outcome.transpose()?;
+        })?),
+        None => None,
+    };
     let (vehicle, caller) = (
         inbound.parameter("filter[vehicleId]")?,
         inbound.parameter("filter[caller]")?,
@@ -72,8 +70,7 @@ pub(crate) async fn many<P: Platform, S: Store>(
         caller: caller.as_deref(),
         limit: window.limit(),
     };
-    let actions = app.store().actions(page, app.now()).await;
-    let actions = actions.map_err(|error| app.unavailable(&error))?;
+    let actions = app.stored(app.store().actions(page, app.now()).await)?;
     let data = actions.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/audit", &window, data))
 }
@@ -113,20 +110,20 @@ async fn signal<P: Platform, S: Store>(
     let Some(evidence) = &action.evidence else {
         return Ok(None);
     };
-    let vehicle = action.vehicle_id.as_deref();
-    let vehicle = vehicle.and_then(|id| VehicleId::parse(id).ok());
-    let is_seen = caller.has(signal_permission(evidence.signal))
-        && vehicle.is_some_and(|vehicle| caller.require_vehicle(&vehicle).is_ok());
+    let is_of_caller = action.vehicle_id.as_deref().is_some_and(|id| {
+        VehicleId::parse(id).is_ok_and(|vehicle| caller.require_vehicle(&vehicle).is_ok())
+    });
+    let is_seen = caller.has(signal_permission(evidence.signal)) && is_of_caller;
     if !is_seen {
         return Ok(None);
     }
-    let settled = evidence::of(app, &action.id, evidence).await?;
     // What the connection of a user reported is that user's.
-    let settled = settled.filter(|settled| {
+    let may_see = |settled: &evidence::Settled| {
         let user = settled.user.as_deref().or(action.user_id.as_deref());
         caller.require_owner(user).is_ok()
-    });
-    Ok(settled.map(|settled| {
+    };
+    let settled = evidence::of(app, &action.id, evidence).await?;
+    Ok(settled.filter(may_see).map(|settled| {
         json!({
             "code": evidence.signal,
             "reportedAt": write_time(settled.observed_at),

@@ -32,8 +32,11 @@ pub(crate) async fn read<P: Platform, S: Store>(
     let after = window.after.as_ref().map(|id| id.parse().unwrap_or(0_i64));
     let sink = inbound.parameter("filter[sink]")?;
     let store = app.store();
-    let letters = store.dead_letters(after, sink.as_deref(), window.limit());
-    let letters = letters.await.map_err(|error| app.unavailable(&error))?;
+    let letters = app.stored(
+        store
+            .dead_letters(after, sink.as_deref(), window.limit())
+            .await,
+    )?;
     let data = letters.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/dead-letters", &window, data))
 }
@@ -48,8 +51,7 @@ pub(crate) async fn replay_one<P: Platform, S: Store>(
     let seq = seq(inbound.parts.get("deadLetterId"))?;
     let path = format!("/v3/dead-letters/{seq}/replay");
     let work = async {
-        let replayed = app.store().replay(seq, app.now()).await;
-        if !replayed.map_err(|error| app.unavailable(&error))? {
+        if !app.stored(app.store().replay(seq, app.now()).await)? {
             let detail = "no dead letter has this id";
             return Err(Problem::new(Code::DeadLetterNotFound, detail));
         }
@@ -74,8 +76,11 @@ pub(crate) async fn replay_many<P: Platform, S: Store>(
     let path = format!("/v3/dead-letters/replay?{}", inbound.query);
     let work = async {
         let store = app.store();
-        let replayed = store.replay_received(sink.as_deref(), from, to, app.now(), MOST);
-        let replayed = replayed.await.map_err(|error| app.unavailable(&error))?;
+        let replayed = app.stored(
+            store
+                .replay_received(sink.as_deref(), from, to, app.now(), MOST)
+                .await,
+        )?;
         Ok(accepted(app, replayed))
     };
     local::run(app, caller, "replay-dead-letters", &path, work, |_| false).await

@@ -98,8 +98,8 @@ struct Figures {
 impl Figures {
     async fn read(store: &impl Store, now: Timestamp) -> Result<Self, StoreError> {
         let since = now.before(DAY);
-        let actions = store.action_counts(since, now).await?;
-        let actions = actions.iter().map(|action| {
+        let counts = store.action_counts(since, now).await?;
+        let actions = counts.iter().map(|action| {
             let outcome = action.outcome.as_str();
             json!({"kind": action.kind, "outcome": outcome, "count": action.count})
         });

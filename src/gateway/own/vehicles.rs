@@ -28,15 +28,14 @@ pub(crate) async fn read<P: Platform, S: Store>(
         users: caller.users(),
         limit: window.limit(),
     };
-    let vehicles = app.store().vehicles(page).await;
-    let vehicles = vehicles.map_err(|error| app.unavailable(&error))?;
+    let vehicles = app.stored(app.store().vehicles(page).await)?;
     let data = vehicles.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }
 
 fn shown(vehicle: &Vehicle) -> serde_json::Value {
-    let errors = vehicle.open_errors.iter();
-    let errors = errors.map(|(kind, code)| json!({"type": kind, "code": code}));
+    let error = |(kind, code): &(String, Option<String>)| json!({"type": kind, "code": code});
+    let errors = vehicle.open_errors.iter().map(error);
     json!({
         "id": vehicle.id,
         "type": "vehicle",

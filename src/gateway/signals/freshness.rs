@@ -31,8 +31,8 @@ impl CacheControl {
             only_if_cached: false,
             stale_if_error: Duration::MAX,
         };
-        let lines = headers.get_all(header::CACHE_CONTROL).iter();
-        let lines = lines.filter_map(|line| line.to_str().ok());
+        let fields = headers.get_all(header::CACHE_CONTROL).iter();
+        let lines = fields.filter_map(|field| field.to_str().ok());
         for directive in lines.flat_map(|line| line.split(',')) {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
             let time = seconds(value.trim().trim_matches('"'));
@@ -94,8 +94,9 @@ impl Source {
             Self::Hit => "smartcar-edge; hit".to_owned(),
             Self::Smartcar(why) => format!("smartcar-edge; fwd={}", fwd(why)),
             Self::Fallback(why, status) => {
-                let status = status.map(|status| format!("; fwd-status={}", status.as_u16()));
-                let status = status.unwrap_or_default();
+                let status = status.map_or_else(String::new, |status| {
+                    format!("; fwd-status={}", status.as_u16())
+                });
                 format!(
                     "smartcar-edge; fwd={}{status}; detail=stale-if-error",
                     fwd(why)

@@ -36,9 +36,8 @@ pub(crate) fn list(body: &[u8], caller: &Caller) -> Option<Vec<u8>> {
     let mut shown = Vec::with_capacity(body.len());
     let mut copied = 0;
     for element in list.data {
-        let codes = codes(element);
         // What says in no way which signal it is can be any.
-        let codes = codes.unwrap_or_else(|| vec![String::new()]);
+        let codes = codes(element).unwrap_or_else(|| vec![String::new()]);
         let missing = codes
             .iter()
             .find_map(|code| caller.missing_for_signal(code));

@@ -40,12 +40,11 @@ pub(crate) async fn load<P: Platform, S: Store>(
     code: Option<&SignalCode>,
 ) -> Result<Option<Stored>, Problem> {
     let store = app.store();
-    let stored = match code {
+    let found = match code {
         None => store.signals(vehicle, user).await,
         Some(code) => store.signal(vehicle, user, code).await,
     };
-    let stored = stored.map_err(|error| app.unavailable(&error))?;
-    let Some(mut stored) = stored else {
+    let Some(mut stored) = app.stored(found)? else {
         return Ok(None);
     };
     let is_list = code.is_none();
@@ -231,8 +230,7 @@ impl<'a> Signal<'a> {
         let is_hidden = missing.is_some();
         let (value, error) = (signal.value.as_ref(), signal.error.as_ref());
         let (delivered_at, error_at) = (delivered_at(signal), error_at(signal));
-        let failed = error.map(|error| ErrorParts::read(&error.json));
-        let failed = failed.unwrap_or_default();
+        let failed = error.map_or_else(ErrorParts::default, |error| ErrorParts::read(&error.json));
         // An error newer than the value says that the value is old; the value is
         // shown all the same, as Smartcar's own API does.
         let reported = failed.status.filter(|_| error_at > delivered_at);

@@ -24,8 +24,8 @@ impl CommandExecution {
         }
         let data = top.object("data");
         let attributes = data.object("attributes");
-        let status = attributes.object("status");
-        let status = status
+        let reported = attributes.object("status");
+        let status = reported
             .text("value")
             .ok_or_else(|| unreadable("the body has no data.attributes.status.value"))?;
         let meta = data.object("meta");

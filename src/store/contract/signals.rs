@@ -102,8 +102,8 @@ pub(crate) async fn signals_are_read_with_their_vehicle(stage: &Stage<impl Engin
     assert_eq!(all.signals[0].name.as_deref(), Some("Name"));
     assert_eq!(all.signals[0].group.as_deref(), Some("Group"));
     let code = SignalCode::parse("b").unwrap();
-    let one = store.signal(&vehicle("v-1"), None, &code).await.unwrap();
-    let one = one.unwrap();
+    let found = store.signal(&vehicle("v-1"), None, &code).await.unwrap();
+    let one = found.unwrap();
     assert_eq!(one.signals, all.signals[1..]);
     assert_eq!((one.reader, one.about), (all.reader, all.about));
     let code = SignalCode::parse("c").unwrap();

@@ -92,8 +92,8 @@ impl Connect for Native {
     type Connection = NativeConnection;
 
     async fn connect(&self) -> Result<NativeConnection, StoreError> {
-        let connection = rusqlite::Connection::open(&self.0.path);
-        let connection = connection.map_err(|error| failure(error.to_string()))?;
+        let connection =
+            rusqlite::Connection::open(&self.0.path).map_err(|error| failure(error.to_string()))?;
         connection.set_prepared_statement_cache_capacity(256);
         // Nothing in a test has to survive a power cut.
         let off = connection.pragma_update(None, "synchronous", "OFF");

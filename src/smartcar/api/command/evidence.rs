@@ -60,10 +60,10 @@ impl Evidence {
                     let kind = limit.text("type");
                     kind.is_none_or(|kind| kind.eq_ignore_ascii_case("global"))
                 });
-                let limits = everywhere
+                let mut limits = everywhere
                     .filter_map(|limit| limit.number("limit"))
-                    .chain(body.number("activeLimit"));
-                let mut limits = limits.peekable();
+                    .chain(body.number("activeLimit"))
+                    .peekable();
                 limits.peek()?;
                 #[allow(clippy::cast_precision_loss, reason = "a percentage fits")]
                 let percent = percent as f64;
