@@ -5,18 +5,24 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=sqlite/migrations");
-    let mut files = fs::read_dir("sqlite/migrations")?
-        .map(|file| Ok(file?.path()))
-        .collect::<Result<Vec<PathBuf>, std::io::Error>>()?;
-    files.sort();
-    let steps = files
-        .iter()
-        .map(|file| Ok(without_comments(&fs::read_to_string(file)?)))
-        .collect::<Result<Vec<String>, std::io::Error>>()?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    // The list as Rust writes it.
-    fs::write(out.join("sqlite-migrations.rs"), format!("{steps:?}"))?;
+    for engine in ["sqlite", "postgres"] {
+        let folder = format!("{engine}/migrations");
+        println!("cargo::rerun-if-changed={folder}");
+        let mut files = fs::read_dir(folder)?
+            .map(|file| Ok(file?.path()))
+            .collect::<Result<Vec<PathBuf>, std::io::Error>>()?;
+        files.sort();
+        let steps = files
+            .iter()
+            .map(|file| Ok(without_comments(&fs::read_to_string(file)?)))
+            .collect::<Result<Vec<String>, std::io::Error>>()?;
+        let out = PathBuf::from(env::var("OUT_DIR")?);
+        // The list as Rust writes it.
+        fs::write(
+            out.join(format!("{engine}-migrations.rs")),
+            format!("{steps:?}"),
+        )?;
+    }
     Ok(())
 }
 

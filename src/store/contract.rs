@@ -119,7 +119,9 @@ macro_rules! contract {
                 outbox_event_that_a_clock_ahead_has_put_off_is_brought_near,
                 outbox_figures_say_how_each_sink_fares,
                 outbox_loses_no_event_and_no_order_whatever_happens_to_the_others,
-                outbox_of_an_instance_goes_on_in_another;
+                outbox_of_an_instance_goes_on_in_another,
+                outbox_of_instances_that_race_is_emptied_in_order,
+                outbox_of_a_first_configuration_has_what_is_stored_meanwhile;
             dead_letters:
                 dead_letters_are_listed_the_newest_first,
                 dead_letter_that_is_replayed_is_as_new,
@@ -166,6 +168,11 @@ pub(crate) trait Engine: Sized {
     /// By which other threads find the database.
     type Address: Clone + Send + Sync;
 
+    /// Whether its database is there; if not, its tests are left out.
+    fn is_installed() -> bool {
+        true
+    }
+
     /// An empty database, which goes with this value.
     fn new() -> Self;
 
@@ -186,6 +193,10 @@ pub(crate) struct Stage<E> {
 
 /// Checks a rule on an empty database.
 pub(crate) fn check<E: Engine>(rule: impl AsyncFnOnce(&Stage<E>)) {
+    if !E::is_installed() {
+        eprintln!("left out: its database is not installed");
+        return;
+    }
     let stage = Stage {
         engine: E::new(),
         clock: Fake::new(),

@@ -14,10 +14,14 @@ pub mod chore;
 mod contract;
 pub mod delivery;
 mod error;
+mod kept_headers;
 pub mod lookup;
 pub mod outbox;
+#[cfg(any(test, feature = "postgres"))]
+pub mod postgres;
 pub mod retention;
 pub mod signal;
+#[cfg(any(test, feature = "sqlite", feature = "testing"))]
 pub mod sqlite;
 pub mod tally;
 pub mod vehicle;
@@ -33,15 +37,29 @@ pub use signal::Signals;
 pub use tally::Tallies;
 pub use vehicle::Vehicles;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use edge::Host;
 use std::time::Duration;
 
-/// The store of a component: the host's database.
+/// The store of a component: the host's SQLite database.
+#[cfg(all(feature = "sqlite", not(feature = "postgres")))]
 pub type HostStore = sqlite::Sqlite<sqlite::HostDatabase, Host>;
 
 /// The store of a component, opened by its first call.
+#[cfg(all(feature = "sqlite", not(feature = "postgres")))]
 pub const fn host_store() -> HostStore {
     sqlite::Sqlite::new(sqlite::HostDatabase, Host)
+}
+
+/// The store of a component: the PostgreSQL database that the variable `database_url`
+/// names.
+#[cfg(feature = "postgres")]
+pub type HostStore = postgres::Postgres<postgres::HostDatabase, Host>;
+
+/// The store of a component, opened by its first call.
+#[cfg(feature = "postgres")]
+pub const fn host_store() -> HostStore {
+    postgres::Postgres::new(postgres::HostDatabase, Host)
 }
 
 /// By how much the clocks of hosts differ at most. A time that is further ahead was

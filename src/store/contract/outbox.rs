@@ -12,7 +12,7 @@ use smartcar::{
     Clock, Timestamp,
     delivery::{Event, Mode},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -789,4 +789,74 @@ pub(crate) async fn outbox_of_an_instance_goes_on_in_another(stage: &Stage<impl 
     assert_eq!(claimed(&other, "a", now, 9).await, ["2"]);
     other.delivered(&[due[0].seq]).await.unwrap();
     assert!(claimed(&other, "a", now.after(LEASE), 9).await == ["2"]);
+}
+
+pub(crate) async fn outbox_of_instances_that_race_is_emptied_in_order(stage: &Stage<impl Engine>) {
+    const EVENTS: usize = 60;
+    let now = stage.clock.now();
+    configure(&stage.instance(), &[sink("a")], now).await;
+    let claimed = Mutex::new(Vec::new());
+    let count = || claimed.lock().unwrap().len();
+    stage.at_once(5, async |number, store| {
+        // Two store events of vehicles of their own, the others pass them on.
+        if number < 2 {
+            for event in 0..EVENTS {
+                let (vehicle, event) = (event % 3, format!("e-{number}-{event:03}"));
+                let vehicle = format!("v-{number}-{vehicle}");
+                let delivery = Delivery {
+                    event_type: "TOMORROW",
+                    vehicle_id: Some(&vehicle),
+                    ..delivery(&event)
+                };
+                let prepared = store.prepare(&delivery);
+                patiently(async || store.insert(&[&prepared]).await).await;
+            }
+            return;
+        }
+        let mut looks = 0;
+        while count() < 2 * EVENTS {
+            looks += 1;
+            assert!(looks < 20_000, "an event is stuck");
+            let due = patiently(async || store.claim("a", now, 2).await).await;
+            let seqs: Vec<i64> = due.iter().map(|due| due.seq).collect();
+            let events = due.into_iter().map(|due| (due.vehicle_id, due.event_id));
+            claimed.lock().unwrap().extend(events);
+            patiently(async || store.delivered(&seqs).await).await;
+        }
+    });
+    let claimed = claimed.into_inner().unwrap();
+    assert_eq!(claimed.len(), 2 * EVENTS, "each once");
+    for vehicle in 0..6 {
+        let vehicle = format!("v-{}-{}", vehicle / 3, vehicle % 3);
+        let of_vehicle = |(id, _): &&(Option<String>, String)| id.as_deref() == Some(&*vehicle);
+        let events = claimed.iter().filter(of_vehicle);
+        let events: Vec<&String> = events.map(|(_, event)| event).collect();
+        assert_eq!(events.len(), EVENTS / 3);
+        assert!(events.is_sorted(), "{events:?}");
+    }
+    let figures = stage.instance().sink_figures().await.unwrap();
+    assert_eq!((figures[0].waiting, figures[0].oldest_at), (0, None));
+}
+
+pub(crate) async fn outbox_of_a_first_configuration_has_what_is_stored_meanwhile(
+    stage: &Stage<impl Engine>,
+) {
+    const EVENTS: usize = 25;
+    let now = stage.clock.now();
+    stage.instance().delivery_figures().await.unwrap();
+    stage.at_once(4, async |number, store| {
+        if number == 0 {
+            let configuration = serde_json::to_string(&[sink("a")]).unwrap();
+            patiently(async || store.put_in_force(&configuration, None, now).await).await;
+            return;
+        }
+        for event in 0..EVENTS {
+            let event = format!("e-{number}-{event}");
+            let prepared = store.prepare(&delivery(&event));
+            patiently(async || store.insert(&[&prepared]).await).await;
+        }
+    });
+    let store = stage.instance();
+    assert_eq!(take_all(&store, "a", now).await.len(), 3 * EVENTS);
+    assert!(!store.remove_left_out("", 9).await.unwrap());
 }

@@ -7,11 +7,10 @@ use crate::{
         Action, ActionCount, ActionPage, AwaitedReport, ClaimedAction, Completion, Holder,
         KEY_LIFE, KeptAnswer, LOST_AFTER, NewAction, Outcome, Removal, least_id,
     },
+    kept_headers::{pack, unpack},
 };
 use edge::Platform;
-use http::{HeaderMap, header};
 use smartcar::{Evidence, Timestamp, UserId, VehicleId};
-use std::fmt::Write as _;
 
 /// The outcome that is known now. `?1` and `?2` are those of [`running_since`].
 macro_rules! outcome {
@@ -364,40 +363,4 @@ fn outcome(row: &mut Row, column: usize) -> Outcome {
 
 fn evidence(row: &mut Row, column: usize) -> Option<Evidence> {
     Evidence::parse(&row.text(column)?)
-}
-
-/// Headers as they are kept, a line each.
-fn pack(headers: &HeaderMap) -> String {
-    let mut packed = String::new();
-    for (name, value) in headers {
-        if let Ok(value) = value.to_str()
-            && *name != header::CONTENT_LENGTH
-        {
-            // Writing into memory does not fail.
-            let _ = writeln!(packed, "{name}: {value}");
-        }
-    }
-    packed
-}
-
-fn unpack(packed: &str) -> HeaderMap {
-    let lines = packed.lines().filter_map(|line| line.split_once(": "));
-    let headers = lines.filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
-    headers.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    #[test]
-    fn headers_are_kept_as_they_were() {
-        let mut headers = HeaderMap::new();
-        headers.insert("sc-request-id", HeaderValue::from_static("a: b"));
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        assert_eq!(unpack(&pack(&headers)), headers);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
-        assert!(!pack(&headers).contains("content-length"));
-    }
 }

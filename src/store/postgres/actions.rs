@@ -1,0 +1,364 @@
+//! What callers had done, in PostgreSQL.
+
+use super::{Connect, Postgres, Row, Value, vehicles::user};
+use crate::{
+    Actions, CLOCKS_DIFFER, StoreError,
+    action::{
+        Action, ActionCount, ActionPage, AwaitedReport, ClaimedAction, Completion, Holder,
+        KEY_LIFE, KeptAnswer, LOST_AFTER, NewAction, Outcome, Removal, least_id,
+    },
+    kept_headers::{pack, unpack},
+};
+use edge::Platform;
+use smartcar::{Evidence, Timestamp, UserId, VehicleId};
+
+/// The outcome that is known now. `$1` and `$2` are those of [`running_since`].
+macro_rules! outcome {
+    () => {
+        "CASE WHEN outcome = 'running' AND started_at NOT BETWEEN $1 AND $2 THEN 'unknown'
+            ELSE outcome END"
+    };
+}
+
+/// Where the connection broke after it was carried out, it is repeated: its id is its own.
+const BEGIN: &str = "INSERT INTO action
+        (id, kind, path, caller, vehicle_id, user_id, idempotency_key, fingerprint, claim,
+         is_exclusive, is_holding, insisted, evidence, awaits, started_at, outcome)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, 'running')
+    ON CONFLICT (id) DO NOTHING";
+
+const CLAIMED: &str = concat!(
+    "SELECT id, fingerprint, ",
+    outcome!(),
+    ", status, answer_headers, answer, user_id
+    FROM action WHERE claim = $3 AND started_at > $4"
+);
+
+const HOLDER: &str = concat!(
+    "SELECT id, kind, caller, ",
+    outcome!(),
+    ", started_at, evidence FROM action WHERE vehicle_id = $3 AND is_holding"
+);
+
+const RELEASE: &str = "UPDATE action SET is_holding = false WHERE id = $1 AND outcome = 'unknown'";
+
+const SUBJECT: &str = "UPDATE action SET vehicle_id = $2, user_id = $3 WHERE id = $1";
+
+const COMPLETE: &str = "UPDATE action SET
+        completed_at = $2, outcome = $3, status = $4, error = $5, request_id = $6,
+        execution_id = $7,
+        answer_headers = CASE WHEN claim IS NOT NULL AND NOT CAST($12 AS boolean) THEN CAST($8 AS text) END,
+        answer = CASE WHEN claim IS NOT NULL AND NOT CAST($12 AS boolean) THEN CAST($9 AS bytea) END,
+        vehicle_id = coalesce(vehicle_id, $10), user_id = coalesce(user_id, $11),
+        claim = CASE WHEN NOT $12 THEN claim END,
+        is_holding = is_holding AND CAST($13 AS boolean)
+    WHERE id = $1";
+
+const WITHDRAW: &str = "DELETE FROM action WHERE id = $1";
+
+const REMOVAL: &str = "SELECT vehicle_id, user_id, EXISTS (
+        SELECT 1 FROM vehicle JOIN action AS removal
+            ON removal.kind = 'remove-connection' AND removal.path = $1
+            AND (removal.outcome = 'succeeded' OR removal.status IN (404, 410))
+        WHERE vehicle.id = action.vehicle_id
+            AND vehicle.user_id IS NOT DISTINCT FROM coalesce(action.user_id, vehicle.user_id)
+            AND vehicle.delivered_at > removal.completed_at)
+    FROM action WHERE kind = 'remove-connection' AND path = $1 AND vehicle_id IS NOT NULL
+    ORDER BY id DESC LIMIT 1";
+
+const IS_SUBSCRIBED: &str = "SELECT true FROM action AS made
+    WHERE vehicle_id = $1 AND id >= $2 AND kind = 'create-subscription'
+        AND fingerprint = $3 AND outcome = 'succeeded'
+        AND NOT EXISTS (
+            SELECT 1 FROM action
+            WHERE vehicle_id = $1 AND id >= $2
+                AND kind IN ('remove-subscription', 'remove-connection')
+                AND outcome <> 'failed'
+                AND (completed_at IS NULL OR completed_at >= made.started_at)
+        )
+    LIMIT 1";
+
+const AWAITED: &str = "SELECT is_late, body, observed_at, user_id FROM action_signal
+    WHERE action_id = $1 ORDER BY is_late, observed_at";
+
+/// The columns are those of [`action`].
+macro_rules! actions {
+    ($rest:expr) => {
+        concat!(
+            "SELECT id, kind, path, caller, vehicle_id, user_id, idempotency_key, started_at,
+                completed_at, insisted, status, error, request_id, execution_id, evidence, ",
+            outcome!(),
+            " FROM action ",
+            $rest
+        )
+    };
+}
+
+/// What Smartcar calls a command by is a name of it too.
+const ACTION: &str = actions!("WHERE id = $3 OR execution_id = $3 ORDER BY id DESC LIMIT 1");
+
+const ACTIONS: &str = actions!(concat!(
+    "WHERE (CAST($3 AS text) IS NULL OR id < $3)
+        AND (CAST($4 AS text) IS NULL OR vehicle_id = $4)
+        AND (CAST($6 AS text) IS NULL OR caller = $6) AND (CAST($5 AS text) IS NULL OR ",
+    outcome!(),
+    " = $5) ORDER BY id DESC LIMIT $7"
+));
+
+const COUNTS: &str = concat!(
+    "SELECT kind, ",
+    outcome!(),
+    ", count(*) FROM action WHERE started_at >= $3 GROUP BY 1, 2 ORDER BY 1, 2"
+);
+
+/// An answer can say where someone was going: it is kept no longer than its key.
+const FORGET_ANSWERS: &str = "UPDATE action
+    SET claim = NULL, answer_headers = NULL, answer = NULL
+    WHERE id IN (SELECT id FROM action WHERE claim IS NOT NULL AND started_at <= $1
+        ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+const FORGET_ACTIONS: &str = "DELETE FROM action WHERE id IN (SELECT id FROM action
+    WHERE started_at <= $1 AND outcome <> 'running'
+    ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+/// The first and the last moment at which an action can have begun that still runs.
+fn running_since(now: Timestamp) -> [Value; 2] {
+    let first = now.before(LOST_AFTER).0.saturating_add(1);
+    [Value::from(first), Value::from(now.after(CLOCKS_DIFFER).0)]
+}
+
+/// A key is its caller's alone.
+fn claim(caller: &str, key: &str) -> String {
+    format!("{caller}\n{key}")
+}
+
+impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
+    async fn begin(&self, new: NewAction<'_>) -> Result<bool, StoreError> {
+        let claim = new.idempotency_key.map(|key| claim(new.caller, key));
+        let evidence = new.evidence.map(Evidence::to_string);
+        let awaits = new.evidence.map(|evidence| evidence.signal);
+        let parameters = [
+            Value::from(new.id),
+            Value::from(new.kind),
+            Value::from(new.path),
+            Value::from(new.caller),
+            Value::from(new.vehicle.map(VehicleId::as_str)),
+            Value::from(new.user.map(UserId::as_str)),
+            Value::from(new.idempotency_key),
+            Value::from(new.fingerprint),
+            Value::from(claim.as_deref()),
+            Value::from(new.is_exclusive),
+            Value::from(new.insists),
+            Value::from(evidence.as_deref()),
+            Value::from(awaits),
+            Value::from(new.started_at.0),
+        ];
+        match self.execute(BEGIN, parameters).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Taken(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn claimed(
+        &self,
+        caller: &str,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedAction>, StoreError> {
+        let claim = claim(caller, idempotency_key);
+        let honoured = Value::from(now.before(KEY_LIFE).0);
+        let [first, last] = running_since(now);
+        let parameters = [first, last, Value::from(claim.as_str()), honoured];
+        let row = self.first(CLAIMED, parameters).await?;
+        Ok(row.map(|mut row| ClaimedAction {
+            id: row.string(0),
+            fingerprint: row.string(1),
+            outcome: outcome(&mut row, 2),
+            answer: row
+                .integer(3)
+                .and_then(|status| u16::try_from(status).ok())
+                .map(|status| KeptAnswer {
+                    status,
+                    headers: unpack(&row.string(4)),
+                    body: row.bytes(5).unwrap_or_default(),
+                }),
+            user: row.text(6),
+        }))
+    }
+
+    async fn holder(
+        &self,
+        vehicle: &VehicleId,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        let [first, last] = running_since(now);
+        let parameters = [first, last, Value::from(vehicle.as_str())];
+        let row = self.first(HOLDER, parameters).await?;
+        Ok(row.map(|mut row| Holder {
+            id: row.string(0),
+            kind: row.string(1),
+            caller: row.string(2),
+            outcome: outcome(&mut row, 3),
+            started_at: Timestamp(row.count(4)),
+            evidence: evidence(&mut row, 5),
+        }))
+    }
+
+    async fn release(&self, id: &str) -> Result<(), StoreError> {
+        self.execute(RELEASE, [Value::from(id)]).await.map(drop)
+    }
+
+    async fn set_subject(
+        &self,
+        id: &str,
+        vehicle: Option<&VehicleId>,
+        user: Option<&UserId>,
+    ) -> Result<(), StoreError> {
+        let parameters = [
+            Value::from(id),
+            Value::from(vehicle.map(VehicleId::as_str)),
+            Value::from(user.map(UserId::as_str)),
+        ];
+        self.execute(SUBJECT, parameters).await.map(drop)
+    }
+
+    async fn complete(&self, completion: Completion<'_>) -> Result<(), StoreError> {
+        let parameters = [
+            Value::from(completion.id),
+            Value::from(completion.at.0),
+            Value::from(completion.outcome.as_str()),
+            Value::from(i64::from(completion.status)),
+            Value::from(completion.error),
+            Value::from(completion.request_id),
+            Value::from(completion.execution_id),
+            Value::from(pack(completion.headers).as_str()),
+            Value::Bytes(completion.body.to_vec()),
+            Value::from(completion.vehicle.map(VehicleId::as_str)),
+            Value::from(completion.user.map(UserId::as_str)),
+            Value::from(completion.is_void),
+            Value::from(completion.is_open),
+        ];
+        self.execute(COMPLETE, parameters).await.map(drop)
+    }
+
+    async fn withdraw(&self, id: &str) -> Result<(), StoreError> {
+        self.execute(WITHDRAW, [Value::from(id)]).await.map(drop)
+    }
+
+    async fn removal(&self, path: &str) -> Result<Option<Removal>, StoreError> {
+        let row = self.first(REMOVAL, [Value::from(path)]).await?;
+        Ok(row.map(|mut row| Removal {
+            vehicle: row.text(0).and_then(|id| VehicleId::parse(&id).ok()),
+            user: user(&mut row, 1),
+            is_outlived: row.is(2),
+        }))
+    }
+
+    async fn is_subscribed(
+        &self,
+        vehicle: &VehicleId,
+        fingerprint: &str,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let parameters = [
+            Value::from(vehicle.as_str()),
+            Value::from(least_id(since).as_str()),
+            Value::from(fingerprint),
+        ];
+        self.is(IS_SUBSCRIBED, parameters).await
+    }
+
+    async fn awaited_reports(&self, id: &str) -> Result<Vec<AwaitedReport>, StoreError> {
+        let rows = self.query(AWAITED, [Value::from(id)]).await?;
+        let reports = rows.into_iter().map(|mut row| AwaitedReport {
+            is_late: row.is(0),
+            body: row.string(1),
+            observed_at: Timestamp(row.count(2)),
+            user: row.text(3),
+        });
+        Ok(reports.collect())
+    }
+
+    async fn action(&self, id: &str, now: Timestamp) -> Result<Option<Action>, StoreError> {
+        let [first, last] = running_since(now);
+        let row = self.first(ACTION, [first, last, Value::from(id)]).await?;
+        Ok(row.map(action))
+    }
+
+    async fn actions(
+        &self,
+        page: ActionPage<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Action>, StoreError> {
+        let [first, last] = running_since(now);
+        let parameters = [
+            first,
+            last,
+            Value::from(page.before),
+            Value::from(page.vehicle_id),
+            Value::from(page.outcome.map(Outcome::as_str)),
+            Value::from(page.caller),
+            Value::from(page.limit),
+        ];
+        let rows = self.query(ACTIONS, parameters).await?;
+        Ok(rows.into_iter().map(action).collect())
+    }
+
+    async fn action_counts(
+        &self,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<ActionCount>, StoreError> {
+        let [first, last] = running_since(now);
+        let rows = self
+            .query(COUNTS, [first, last, Value::from(since.0)])
+            .await?;
+        let counts = rows.into_iter().map(|mut row| ActionCount {
+            kind: row.string(0),
+            outcome: outcome(&mut row, 1),
+            count: row.count(2),
+        });
+        Ok(counts.collect())
+    }
+
+    async fn forget_answers(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        let parameters = [Value::from(before), Value::from(most)];
+        Ok(self.execute(FORGET_ANSWERS, parameters).await? > 0)
+    }
+
+    async fn forget_actions(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        let parameters = [Value::from(before), Value::from(most)];
+        Ok(self.execute(FORGET_ACTIONS, parameters).await? > 0)
+    }
+}
+
+fn action(mut row: Row) -> Action {
+    Action {
+        id: row.string(0),
+        kind: row.string(1),
+        path: row.string(2),
+        caller: row.string(3),
+        vehicle_id: row.text(4),
+        user_id: row.text(5),
+        idempotency_key: row.text(6),
+        started_at: Timestamp(row.count(7)),
+        completed_at: row.time(8),
+        insisted: row.is(9),
+        status: row.integer(10),
+        error: row.text(11),
+        request_id: row.text(12),
+        execution_id: row.text(13),
+        evidence: evidence(&mut row, 14),
+        outcome: outcome(&mut row, 15),
+    }
+}
+
+/// Only what is known here is stored.
+fn outcome(row: &mut Row, column: usize) -> Outcome {
+    Outcome::parse(&row.string(column)).unwrap_or(Outcome::Unknown)
+}
+
+fn evidence(row: &mut Row, column: usize) -> Option<Evidence> {
+    Evidence::parse(&row.text(column)?)
+}

@@ -1,0 +1,87 @@
+//! Who came back from Smartcar Connect, in PostgreSQL.
+
+use super::{Connect, Postgres, Value};
+use crate::{
+    Arrivals, StoreError,
+    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival},
+};
+use edge::Platform;
+use smartcar::{Timestamp, UserId};
+
+const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = $1";
+
+const BEGIN: &str = "SELECT begin_arrival($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const FAIL: &str = "SELECT fail_arrival($1, $2, $3, $4, $5, $6)";
+
+const COMPLETE: &str = "UPDATE arrival SET completed_at = $2, vehicles = $3
+    WHERE nonce = $1 AND completed_at IS NULL";
+
+const FIGURES: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
+    FROM arrival WHERE arrived_at >= $1";
+
+const FORGET: &str = "DELETE FROM arrival WHERE nonce IN (SELECT nonce FROM arrival
+    WHERE arrived_at <= $1 ORDER BY arrived_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+impl<C: Connect, P: Platform> Arrivals for Postgres<C, P> {
+    async fn arrival(&self, nonce: &str) -> Result<Option<Arrival>, StoreError> {
+        let row = self.first(ARRIVAL, [Value::from(nonce)]).await?;
+        Ok(row.map(|mut row| Arrival {
+            user: row.text(0),
+            completed: row.time(1).map(|_| row.count(2)),
+            tries: row.count(3),
+        }))
+    }
+
+    async fn begin_arrival(&self, arrival: NewArrival<'_>) -> Result<bool, StoreError> {
+        let parameters = [
+            Value::from(arrival.nonce),
+            Value::from(arrival.at),
+            Value::from(UserId::as_str(arrival.user)),
+            Value::from(arrival.begun_for),
+            Value::from(arrival.since),
+            Value::from(arrival.most),
+            Value::from(arrival.most_of_strangers),
+            Value::from(arrival.most_of_one),
+        ];
+        self.is(BEGIN, parameters).await
+    }
+
+    async fn fail_arrival(&self, arrival: FailedArrival<'_>) -> Result<bool, StoreError> {
+        let parameters = [
+            Value::from(arrival.nonce),
+            Value::from(arrival.at),
+            Value::from(arrival.error),
+            Value::from(arrival.description),
+            Value::from(arrival.since),
+            Value::from(arrival.most),
+        ];
+        self.is(FAIL, parameters).await
+    }
+
+    async fn complete_arrival(
+        &self,
+        nonce: &str,
+        at: Timestamp,
+        vehicles: i64,
+    ) -> Result<(), StoreError> {
+        let parameters = [Value::from(nonce), Value::from(at), Value::from(vehicles)];
+        self.execute(COMPLETE, parameters).await.map(drop)
+    }
+
+    async fn arrival_figures(&self, since: Timestamp) -> Result<ArrivalFigures, StoreError> {
+        let row = self.first(FIGURES, [Value::from(since)]).await?;
+        let figures = row.map(|row| ArrivalFigures {
+            arrived: row.count(0),
+            completed: row.count(1),
+            failed: row.count(2),
+            last_at: row.time(3),
+        });
+        Ok(figures.unwrap_or_default())
+    }
+
+    async fn forget_arrivals(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
+        let parameters = [Value::from(before), Value::from(most)];
+        Ok(self.execute(FORGET, parameters).await? > 0)
+    }
+}

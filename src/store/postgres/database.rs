@@ -1,0 +1,215 @@
+//! The database of a component: one connection, opened by the first call and again where it
+//! broke.
+
+use super::{
+    connection::{Connect, Connection, Failure, Row, Value},
+    schema,
+};
+use crate::{Schema, StoreError};
+use edge::Platform;
+use smartcar::AsyncMutex;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// A PostgreSQL database, opened by the first call.
+#[derive(Debug)]
+pub struct Postgres<C: Connect, P> {
+    connect: C,
+    platform: P,
+    current: Mutex<Current<C::Connection>>,
+    /// Taken by the request that opens the connection.
+    turn: AsyncMutex,
+}
+
+#[derive(Debug)]
+struct Current<T> {
+    connection: Option<Arc<T>>,
+    /// Whether the schema is known to be that of this version.
+    is_checked: bool,
+}
+
+impl<C: Connect, P: Platform> Postgres<C, P> {
+    /// The database that `connect` opens. What others are in the way of waits by
+    /// `platform`.
+    pub const fn new(connect: C, platform: P) -> Self {
+        Self {
+            connect,
+            platform,
+            current: Mutex::new(Current {
+                connection: None,
+                is_checked: false,
+            }),
+            turn: AsyncMutex::new(),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current<C::Connection>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self) -> Option<Arc<C::Connection>> {
+        self.current().connection.clone()
+    }
+
+    /// The connection, with the schema of this version.
+    async fn connection(&self) -> Result<Arc<C::Connection>, Unopened> {
+        if let Some(connection) = self.opened() {
+            return Ok(connection);
+        }
+        let _turn = self.turn.take(&self.platform).await;
+        if let Some(connection) = self.opened() {
+            return Ok(connection);
+        }
+        let connection = Arc::new(self.connect.connect().await?);
+        if !self.current().is_checked {
+            schema::apply(&*connection).await?;
+        }
+        let mut current = self.current();
+        current.is_checked = true;
+        current.connection = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// Has the next call open another connection.
+    fn drop_connection(&self, broken: &Arc<C::Connection>) {
+        let mut current = self.current();
+        let is_current = |connection: &Arc<C::Connection>| Arc::ptr_eq(connection, broken);
+        if current.connection.as_ref().is_some_and(is_current) {
+            current.connection = None;
+        }
+    }
+
+    /// Runs a statement once.
+    async fn attempt<T>(
+        &self,
+        run: impl AsyncFnOnce(&C::Connection) -> Result<T, Failure>,
+    ) -> Result<T, Unopened> {
+        let connection = self.connection().await?;
+        let done = run(&connection).await;
+        if let Err(failure) = &done
+            && failure.is_end_of_connection()
+        {
+            self.drop_connection(&connection);
+        }
+        Ok(done?)
+    }
+
+    /// Runs a statement. Where others were in the way, and where the connection broke, it
+    /// is run again, for up to [`StoreError::PATIENCE`]: each statement can be repeated.
+    async fn patiently<T>(
+        &self,
+        run: impl AsyncFn(&C::Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let mut began: Option<Duration> = None;
+        loop {
+            let failure = match self.attempt(&run).await {
+                Err(Unopened::Failed(failure)) if may_pass(&failure) => failure,
+                result => return result.map_err(StoreError::from),
+            };
+            let now = self.platform.monotonic();
+            let waited = now.saturating_sub(*began.get_or_insert(now));
+            if waited >= StoreError::PATIENCE {
+                return Err(failure.into());
+            }
+            self.platform.sleep(StoreError::pause(waited)).await;
+        }
+    }
+
+    /// Runs one statement and returns its rows.
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let parameters = parameters.into();
+        self.patiently(async |connection: &C::Connection| {
+            connection.query(sql, parameters.clone()).await
+        })
+        .await
+    }
+
+    /// Runs one statement and returns its first row.
+    pub(super) async fn first(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<Option<Row>, StoreError> {
+        let rows = self.query(sql, parameters).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Whether a question of one column is answered by true.
+    pub(super) async fn is(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<bool, StoreError> {
+        let row = self.first(sql, parameters).await?;
+        Ok(row.is_some_and(|row| row.is(0)))
+    }
+
+    /// Runs one statement and returns how many rows it wrote.
+    pub(super) async fn execute(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> Result<u64, StoreError> {
+        let parameters = parameters.into();
+        self.patiently(async |connection: &C::Connection| {
+            connection.execute(sql, parameters.clone()).await
+        })
+        .await
+    }
+
+    /// Runs one statement that can be repeated, but not by this: it fails as
+    /// [`StoreError::Busy`] at once where others were in the way or the connection broke.
+    pub(super) async fn execute_once(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+    ) -> Result<(), StoreError> {
+        let done = self
+            .attempt(async |connection: &C::Connection| connection.execute(sql, parameters).await)
+            .await;
+        match done {
+            Err(Unopened::Failed(failure)) if may_pass(&failure) => Err(StoreError::Busy),
+            result => result.map(drop).map_err(StoreError::from),
+        }
+    }
+}
+
+/// Whether the same statement may succeed at once, perhaps on another connection.
+fn may_pass(failure: &Failure) -> bool {
+    failure.is_conflict() || failure.is_end_of_connection()
+}
+
+/// Why there is no connection, or a statement failed.
+pub(super) enum Unopened {
+    Failed(Failure),
+    Schema(StoreError),
+}
+
+impl From<Failure> for Unopened {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Unopened> for StoreError {
+    fn from(why: Unopened) -> Self {
+        match why {
+            Unopened::Failed(failure) => failure.into(),
+            Unopened::Schema(error) => error,
+        }
+    }
+}
+
+impl<C: Connect, P: Platform> Schema for Postgres<C, P> {
+    const VERSION: i64 = schema::VERSION;
+
+    async fn open(&self) -> Result<(), StoreError> {
+        self.patiently(async |_: &C::Connection| Ok(())).await
+    }
+}

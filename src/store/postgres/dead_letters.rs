@@ -1,0 +1,76 @@
+//! Dead letters in PostgreSQL.
+
+use super::{Connect, Postgres, Row, Value};
+use crate::{DeadLetters, StoreError, outbox::DeadLetter};
+use edge::Platform;
+use smartcar::Timestamp;
+
+/// The columns are those of [`dead_letter`]. The newest first.
+const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,
+        attempts, error, received_at, dead_at
+    FROM outbox JOIN delivery ON delivery.event_id = outbox.event_id
+    WHERE dead_at IS NOT NULL AND (CAST($1 AS bigint) IS NULL OR seq < $1)
+        AND (CAST($2 AS text) IS NULL OR sink = $2)
+    ORDER BY seq DESC LIMIT $3";
+
+const REPLAY: &str = "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0, created_at = $1
+    WHERE dead_at IS NOT NULL AND seq = $2";
+
+const REPLAY_RECEIVED: &str =
+    "UPDATE outbox SET dead_at = NULL, attempts = 0, due_at = 0, created_at = $1
+    WHERE seq IN (SELECT seq
+            FROM outbox JOIN delivery ON delivery.event_id = outbox.event_id
+            WHERE dead_at IS NOT NULL AND (CAST($2 AS text) IS NULL OR sink = $2)
+                AND received_at BETWEEN $3 AND $4
+            ORDER BY seq LIMIT $5 FOR UPDATE OF outbox SKIP LOCKED)";
+
+fn dead_letter(mut row: Row) -> DeadLetter {
+    DeadLetter {
+        seq: row.count(0),
+        sink: row.string(1),
+        event_id: row.string(2),
+        event_type: row.string(3),
+        vehicle_id: row.text(4),
+        attempts: row.count(5),
+        error: row.text(6),
+        received_at: Timestamp(row.count(7)),
+        dead_at: Timestamp(row.count(8)),
+    }
+}
+
+impl<C: Connect, P: Platform> DeadLetters for Postgres<C, P> {
+    async fn dead_letters(
+        &self,
+        before: Option<i64>,
+        sink: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let parameters = [Value::from(before), Value::from(sink), Value::from(limit)];
+        let rows = self.query(DEAD, parameters).await?;
+        Ok(rows.into_iter().map(dead_letter).collect())
+    }
+
+    async fn replay(&self, seq: i64, now: Timestamp) -> Result<bool, StoreError> {
+        let parameters = [Value::from(now), Value::from(seq)];
+        Ok(self.execute(REPLAY, parameters).await? > 0)
+    }
+
+    async fn replay_received(
+        &self,
+        sink: Option<&str>,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+        most: i64,
+    ) -> Result<usize, StoreError> {
+        let parameters = [
+            Value::from(now),
+            Value::from(sink),
+            Value::from(from),
+            Value::from(to),
+            Value::from(most),
+        ];
+        let replayed = self.execute(REPLAY_RECEIVED, parameters).await?;
+        Ok(usize::try_from(replayed).unwrap_or(usize::MAX))
+    }
+}

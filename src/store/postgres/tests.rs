@@ -1,0 +1,343 @@
+//! The engine on PostgreSQL: how it is opened, and what it does where others or the
+//! database itself are in the way.
+
+use super::{Connect, Connection, Failure, Postgres, Row, Value, native::Native};
+use crate::{
+    Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract, delivery::Delivery,
+};
+use smartcar::{Timestamp, testing::Fake};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Barrier, thread};
+
+mod contract_tests {
+    use super::Native;
+
+    crate::contract::contract!(Native);
+}
+
+/// Whether the server is installed; else its tests are left out.
+fn database() -> Option<Native> {
+    postgresql::shared().map(|_| Native::new())
+}
+
+/// Answers what it is told to, and notes what it was asked.
+#[derive(Clone, Debug, Default)]
+struct Script(Rc<Scripted>);
+
+#[derive(Debug, Default)]
+struct Scripted {
+    answers: RefCell<VecDeque<Failure>>,
+    refuses: RefCell<Option<Failure>>,
+    opened: RefCell<usize>,
+    asked: RefCell<Vec<String>>,
+}
+
+impl Script {
+    fn failing(failures: impl IntoIterator<Item = Failure>) -> Self {
+        let script = Self::default();
+        script.0.answers.borrow_mut().extend(failures);
+        script
+    }
+
+    fn store(&self, clock: &Fake) -> Postgres<Self, Fake> {
+        Postgres::new(self.clone(), clock.clone())
+    }
+
+    fn opened(&self) -> usize {
+        *self.0.opened.borrow()
+    }
+}
+
+impl Connect for Script {
+    type Connection = Self;
+
+    async fn connect(&self) -> Result<Self, Failure> {
+        if let Some(failure) = &*self.0.refuses.borrow() {
+            return Err(failure.clone());
+        }
+        *self.0.opened.borrow_mut() += 1;
+        Ok(self.clone())
+    }
+}
+
+impl Connection for Script {
+    async fn query(&self, sql: &str, _: Vec<Value>) -> Result<Vec<Row>, Failure> {
+        if sql.contains("schema_version") {
+            let version = Value::Integer(super::schema::VERSION);
+            return Ok(vec![Row::new(vec![version])]);
+        }
+        self.execute(sql, Vec::new()).await.map(|_| Vec::new())
+    }
+
+    async fn execute(&self, sql: &str, _: Vec<Value>) -> Result<u64, Failure> {
+        self.0.asked.borrow_mut().push(sql.to_owned());
+        self.0.answers.borrow_mut().pop_front().map_or(Ok(1), Err)
+    }
+}
+
+fn refused(code: &str) -> Failure {
+    Failure::Refused {
+        code: code.to_owned(),
+        text: "no".to_owned(),
+    }
+}
+
+async fn write(store: &impl Chores) -> Result<(), StoreError> {
+    store.put_chore("outbox", Timestamp(7)).await
+}
+
+#[test]
+fn statement_that_others_were_in_the_way_of_is_repeated_for_as_long_as_its_patience() {
+    let clock = Fake::new();
+    for code in ["40P01", "40001", "55P03"] {
+        let script = Script::failing([refused(code), refused(code)]);
+        assert_eq!(clock.run(write(&script.store(&clock))), Ok(()), "{code}");
+        assert_eq!(script.0.asked.borrow().len(), 3);
+        assert_eq!(script.opened(), 1);
+    }
+    let script = Script::failing(std::iter::repeat_n(refused("40P01"), 100_000));
+    let began = clock.passed();
+    assert_eq!(
+        clock.run(write(&script.store(&clock))),
+        Err(StoreError::Busy)
+    );
+    let waited = clock.passed() - began;
+    let patience = StoreError::PATIENCE;
+    assert!((patience..patience * 2).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn connection_that_broke_is_opened_again() {
+    let clock = Fake::new();
+    let broken = || Failure::Disconnected("connection closed".to_owned());
+    for failure in [broken(), refused("57P01"), refused("08006")] {
+        let script = Script::failing([failure]);
+        let store = script.store(&clock);
+        assert_eq!(clock.run(write(&store)), Ok(()));
+        assert_eq!(script.opened(), 2);
+        // The next one stays.
+        assert_eq!(clock.run(write(&store)), Ok(()));
+        assert_eq!(script.opened(), 2);
+    }
+}
+
+#[test]
+fn insert_of_deliveries_is_not_repeated() {
+    let clock = Fake::new();
+    let broken = Failure::Disconnected("connection closed".to_owned());
+    for (failure, opened) in [(refused("40P01"), 1), (broken, 2)] {
+        let script = Script::failing([failure]);
+        let store = script.store(&clock);
+        let prepared = store.prepare(&contract::delivery("e-1"));
+        let began = clock.passed();
+        assert_eq!(clock.run(store.insert(&[&prepared])), Err(StoreError::Busy));
+        assert_eq!(clock.passed(), began);
+        assert_eq!(script.0.asked.borrow().len(), 1);
+        // Its caller does that, on another connection where the first one broke.
+        assert_eq!(clock.run(store.insert(&[&prepared])), Ok(()));
+        assert_eq!(script.opened(), opened);
+    }
+}
+
+#[test]
+fn statement_that_the_database_refuses_is_not_repeated() {
+    let clock = Fake::new();
+    let no = |code: &str| StoreError::Unavailable(format!("no ({code})"));
+    for (code, expected) in [
+        ("57014", no("57014")),
+        ("25006", no("25006")),
+        ("42501", no("42501")),
+        ("53100", StoreError::Full),
+        ("23505", StoreError::Taken("no".to_owned())),
+    ] {
+        let script = Script::failing([refused(code)]);
+        assert_eq!(clock.run(write(&script.store(&clock))), Err(expected));
+        assert_eq!(script.0.asked.borrow().len(), 1);
+    }
+}
+
+#[test]
+fn database_that_cannot_be_reached_is_unavailable_at_once() {
+    let (clock, script) = (Fake::new(), Script::default());
+    let store = script.store(&clock);
+    let refusal = Failure::Unreachable("connection refused".to_owned());
+    *script.0.refuses.borrow_mut() = Some(refusal);
+    let began = clock.passed();
+    let unavailable = StoreError::Unavailable("connection refused".to_owned());
+    assert_eq!(clock.run(write(&store)), Err(unavailable.clone()));
+    let prepared = store.prepare(&contract::delivery("e-1"));
+    assert_eq!(clock.run(store.insert(&[&prepared])), Err(unavailable));
+    assert_eq!(clock.passed(), began);
+    // It is tried again by the next request.
+    *script.0.refuses.borrow_mut() = None;
+    assert_eq!(clock.run(write(&store)), Ok(()));
+}
+
+#[test]
+fn schema_is_made_by_one_of_the_instances_that_open_it_at_once() {
+    let Some(database) = database() else { return };
+    let barrier = Barrier::new(20);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            let (database, barrier) = (database.clone(), &barrier);
+            scope.spawn(move || {
+                let clock = Fake::new();
+                let store = database.store(&clock);
+                barrier.wait();
+                clock.run(store.open()).unwrap();
+                clock.run(store.sinks()).unwrap();
+            });
+        }
+    });
+    let rows = database
+        .raw()
+        .query("SELECT version FROM schema_version", &[])
+        .unwrap();
+    let versions: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(versions, [super::schema::VERSION]);
+    let clock = Fake::new();
+    let figures = clock.run(database.store(&clock).sink_figures()).unwrap();
+    assert_eq!(figures.len(), 1, "each step was taken once");
+}
+
+#[test]
+fn schema_of_a_newer_version_is_refused_and_left_alone() {
+    let Some(database) = database() else { return };
+    let (clock, newer) = (Fake::new(), super::schema::VERSION + 1);
+    let sql = format!(
+        "CREATE TABLE schema_version (version bigint NOT NULL);
+        INSERT INTO schema_version VALUES ({newer})"
+    );
+    database.raw().batch_execute(&sql).unwrap();
+    let store = database.store(&clock);
+    let refused = StoreError::NewerSchema {
+        found: newer,
+        known: super::schema::VERSION,
+    };
+    assert_eq!(clock.run(store.open()), Err(refused.clone()));
+    assert_eq!(clock.run(write(&store)), Err(refused));
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()";
+    let tables: i64 = database.raw().query_one(tables, &[]).unwrap().get(0);
+    assert_eq!(tables, 1);
+}
+
+#[test]
+fn instance_goes_on_when_its_connection_is_ended() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let store = database.store(&clock);
+    let prepared = ["e-1", "e-2"].map(|event| store.prepare(&contract::delivery(event)));
+    clock.run(store.insert(&[&prepared[0]])).unwrap();
+    let sql = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND application_name = '{}'",
+        database.schema()
+    );
+    assert_eq!(database.raw().query(&sql, &[]).unwrap().len(), 1);
+    let second = clock.run(async {
+        loop {
+            match store.insert(&[&prepared[1]]).await {
+                Err(StoreError::Busy) => {}
+                result => return result,
+            }
+        }
+    });
+    second.unwrap();
+    assert_eq!(clock.run(store.delivery_figures()).unwrap().stored, 2);
+}
+
+#[test]
+fn text_is_stored_without_the_character_that_no_text_can_have() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let store = database.store(&clock);
+    let body = r#"{"value":"a\u0000b\ud800"}"#;
+    let signal = contract::value("code\0", body, Timestamp(1));
+    let report = contract::report(Timestamp(5), &[signal]);
+    let delivery = Delivery {
+        vehicle_id: Some("v\0"),
+        body: b"\0\xff",
+        report: Some(&report),
+        ..contract::delivery("e\0")
+    };
+    let prepared = store.prepare(&delivery);
+    clock.run(store.insert(&[&prepared])).unwrap();
+    let again = clock.run(store.insert(&[&prepared]));
+    assert!(matches!(again, Err(StoreError::Taken(_))), "{again:?}");
+    assert_eq!(clock.run(store.known(&[&prepared])), Ok(vec![true]));
+    let row = database
+        .raw()
+        .query_one("SELECT code, body FROM signal", &[])
+        .unwrap();
+    let (code, stored): (String, String) = (row.get(0), row.get(1));
+    assert_eq!((&*code, &*stored), ("code\u{fffd}", body));
+    let page = crate::vehicle::VehiclePage {
+        limit: 9,
+        ..Default::default()
+    };
+    let vehicles = clock.run(store.vehicles(page)).unwrap();
+    assert_eq!(vehicles[0].id, "v\u{fffd}");
+}
+
+#[test]
+fn engine_says_what_is_wrong_with_its_database() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let store = database.store(&clock);
+    clock.run(store.open()).unwrap();
+    database.raw().batch_execute("DROP TABLE chore").unwrap();
+    let error = clock.run(write(&store)).unwrap_err();
+    let text = "database: relation \"chore\" does not exist (42P01)";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn deliveries_of_the_same_vehicles_in_any_order_wait_for_each_other_for_no_more_than_a_moment() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    clock.run(database.store(&clock).open()).unwrap();
+    let barrier = Barrier::new(4);
+    let batch = |thread: usize, round: usize| {
+        let mut events: Vec<(String, String)> = (0..8)
+            .map(|vehicle| {
+                (
+                    format!("e-{thread}-{round}-{vehicle}"),
+                    format!("v-{vehicle}"),
+                )
+            })
+            .collect();
+        if thread % 2 == 1 {
+            events.reverse();
+        }
+        events
+    };
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (database, barrier) = (database.clone(), &barrier);
+            scope.spawn(move || {
+                let clock = Fake::new();
+                let store = database.store(&clock);
+                barrier.wait();
+                for round in 0..10 {
+                    let at = Timestamp(1_700_000_000_000);
+                    let signals = [contract::value("a", r#"{"value":1}"#, at)];
+                    let report = contract::report(at, &signals);
+                    let events = batch(thread, round);
+                    let deliveries = events.iter().map(|(event, vehicle)| {
+                        store.prepare(&Delivery {
+                            event_type: "VEHICLE_STATE",
+                            vehicle_id: Some(vehicle),
+                            report: Some(&report),
+                            ..contract::delivery(event)
+                        })
+                    });
+                    let prepared: Vec<_> = deliveries.collect();
+                    let prepared: Vec<_> = prepared.iter().collect();
+                    // Not once is there a deadlock, which would be Busy.
+                    clock.run(store.insert(&prepared)).unwrap();
+                }
+            });
+        }
+    });
+    let store = database.store(&clock);
+    assert_eq!(clock.run(store.delivery_figures()).unwrap().stored, 320);
+}

@@ -1,0 +1,162 @@
+//! Vehicles and their owners in PostgreSQL.
+
+use super::{Connect, Postgres, Row, Value};
+use crate::{
+    StoreError, Vehicles,
+    vehicle::{About, Vehicle, VehiclePage},
+};
+use edge::Platform;
+use serde::Deserialize;
+use smartcar::{UserId, VehicleAttributes, VehicleId};
+
+const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = $1";
+
+/// Whose the vehicle is, is decided by a delivery, and by a look-up (`$8`) that found one
+/// user; any other word about a user counts as long as no owner is known.
+const REMEMBER: &str = "INSERT INTO vehicle AS known
+        (id, user_id, make, model, year, powertrain_type, mode, delivered_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+    ON CONFLICT (id) DO UPDATE SET
+        user_id = CASE WHEN $8 THEN excluded.user_id
+            ELSE coalesce(known.user_id, excluded.user_id) END,
+        make = coalesce(known.make, excluded.make),
+        model = coalesce(known.model, excluded.model),
+        year = coalesce(known.year, excluded.year),
+        powertrain_type = coalesce(known.powertrain_type, excluded.powertrain_type),
+        mode = coalesce(known.mode, excluded.mode)";
+
+/// The columns are those of [`vehicle`].
+const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, mode, delivered_at,
+        (SELECT count(*) FROM signal WHERE vehicle_id = vehicle.id AND body IS NOT NULL
+            AND coalesce(signal.user_id, vehicle.user_id) IS NOT DISTINCT FROM vehicle.user_id),
+        (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
+            AND coalesce(signal.user_id, vehicle.user_id) IS NOT DISTINCT FROM vehicle.user_id),
+        (SELECT coalesce(json_agg(json_build_array(type, nullif(code, ''))), '[]')::text
+            FROM vehicle_error WHERE vehicle_id = vehicle.id
+                AND coalesce(vehicle_error.user_id, vehicle.user_id)
+                    IS NOT DISTINCT FROM vehicle.user_id
+                AND error_at > coalesce(resolved_at, 0))
+    FROM vehicle
+    WHERE (CAST($1 AS text) IS NULL OR id > $1)
+        AND (CAST($2 AS text[]) IS NULL OR id = ANY ($2))
+        AND (CAST($3 AS text[]) IS NULL OR user_id = ANY ($3))
+    ORDER BY id LIMIT $4";
+
+const REPORTED_BY: &str = "SELECT vehicle_id FROM signal WHERE user_id = $1
+    UNION SELECT vehicle_id FROM signal WHERE error_user_id = $1
+    UNION SELECT vehicle_id FROM vehicle_error WHERE user_id = $1
+    UNION SELECT vehicle_id FROM action_signal JOIN action ON id = action_id
+        WHERE coalesce(action_signal.user_id, action.user_id) = $1
+            AND vehicle_id IS NOT NULL";
+
+const FORGET_REPORTS: &str = "SELECT forget_reports($1, $2)";
+
+/// The signals of a vehicle go with it.
+const FORGET_VEHICLE: &str = "DELETE FROM vehicle
+    WHERE id = $1 AND (CAST($2 AS text) IS NULL OR user_id IS NULL OR user_id = $2)";
+
+const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE id IN (
+    SELECT id FROM vehicle WHERE user_id = $1 ORDER BY id FOR UPDATE)";
+
+impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
+    async fn owner(&self, vehicle: &VehicleId) -> Result<Option<UserId>, StoreError> {
+        let row = self.first(OWNER, [Value::from(vehicle.as_str())]).await?;
+        Ok(row.and_then(|mut row| user(&mut row, 0)))
+    }
+
+    async fn remember_vehicle(
+        &self,
+        vehicle: &VehicleId,
+        user: Option<&UserId>,
+        is_owner: bool,
+        about: &VehicleAttributes,
+    ) -> Result<(), StoreError> {
+        let powertrain = about.powertrain_type.as_ref().map(|kind| kind.as_str());
+        let mode = about.mode.as_ref().map(|mode| mode.as_str());
+        let parameters = [
+            Value::from(vehicle.as_str()),
+            Value::from(user.map(UserId::as_str)),
+            Value::from(about.make.as_deref()),
+            Value::from(about.model.as_deref()),
+            Value::from(about.year.map(i64::from)),
+            Value::from(powertrain),
+            Value::from(mode),
+            Value::from(is_owner),
+        ];
+        self.execute(REMEMBER, parameters).await.map(drop)
+    }
+
+    async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError> {
+        let parameters = [
+            Value::from(page.after),
+            page.vehicles.map_or(Value::Null, Value::texts),
+            page.users.map_or(Value::Null, Value::texts),
+            Value::from(page.limit),
+        ];
+        let rows = self.query(VEHICLES, parameters).await?;
+        Ok(rows.into_iter().map(vehicle).collect())
+    }
+
+    async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .query(REPORTED_BY, [Value::from(user.as_str())])
+            .await?;
+        Ok(rows.into_iter().map(|mut row| row.string(0)).collect())
+    }
+
+    async fn forget_reports(&self, vehicles: &[String], user: &UserId) -> Result<(), StoreError> {
+        let parameters = [Value::texts(vehicles), Value::from(user.as_str())];
+        self.execute(FORGET_REPORTS, parameters).await.map(drop)
+    }
+
+    async fn forget_vehicle(
+        &self,
+        vehicle: &VehicleId,
+        user: Option<&UserId>,
+    ) -> Result<(), StoreError> {
+        let user = Value::from(user.map(UserId::as_str));
+        let parameters = [Value::from(vehicle.as_str()), user];
+        self.execute(FORGET_VEHICLE, parameters).await.map(drop)
+    }
+
+    async fn forget_vehicles_of(&self, user: &UserId) -> Result<(), StoreError> {
+        let user = [Value::from(user.as_str())];
+        self.execute(FORGET_VEHICLES, user).await.map(drop)
+    }
+}
+
+/// The user in a column.
+pub(super) fn user(row: &mut Row, column: usize) -> Option<UserId> {
+    UserId::parse(&row.text(column)?).ok()
+}
+
+/// What a vehicle is, by the five columns from this one on.
+pub(super) fn about(row: &mut Row, from: usize) -> About {
+    About {
+        make: row.text(from),
+        model: row.text(from + 1),
+        year: row.integer(from + 2),
+        powertrain_type: row.text(from + 3),
+        mode: row.text(from + 4),
+    }
+}
+
+#[derive(Deserialize)]
+struct OpenError(String, Option<String>);
+
+fn vehicle(mut row: Row) -> Vehicle {
+    let errors: Vec<OpenError> = serde_json::from_str(&row.string(10)).unwrap_or_default();
+    Vehicle {
+        id: row.string(0),
+        user_id: row.text(1),
+        about: about(&mut row, 2),
+        // A vehicle that is known only from a connection has no delivery yet.
+        delivered_at: row.time(7).filter(|at| at.0 > 0),
+        signals: row.count(8),
+        last_observed_at: row.time(9),
+        open_errors: errors
+            .into_iter()
+            .map(|OpenError(kind, code)| (kind, code))
+            .collect(),
+    }
+}
