@@ -45,6 +45,9 @@ pub enum Failure {
     },
     /// The connection broke. Whether the statement was carried out is not known.
     Disconnected(String),
+    /// It took too long. Whether the statement was carried out is not known, and what comes
+    /// after it on this connection would wait for it.
+    Late,
     /// There is no connection.
     Unreachable(String),
     /// Anything else.
@@ -69,7 +72,7 @@ impl Failure {
     /// (class 57P) or has ended it.
     pub fn is_end_of_connection(&self) -> bool {
         match self {
-            Self::Disconnected(_) => true,
+            Self::Disconnected(_) | Self::Late => true,
             Self::Refused { code, .. } => code.starts_with("57P") || code.starts_with("08"),
             _ => false,
         }
@@ -92,6 +95,7 @@ impl From<Failure> for StoreError {
                 "53100" => Self::Full,
                 _ => Self::Unavailable(format!("{text} ({code})")),
             },
+            Failure::Late => Self::Unavailable("it does not answer".to_owned()),
             Failure::Disconnected(text) | Failure::Unreachable(text) | Failure::Other(text) => {
                 Self::Unavailable(text)
             }

@@ -7,11 +7,18 @@ use super::{
 };
 use crate::{Schema, StoreError};
 use edge::Platform;
+use futures::future::{Either, select};
 use smartcar::AsyncMutex;
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+/// How long a statement may take, and opening a connection, which can wait for one of the
+/// host's pool. Smartcar waits 15 s for the answer to a delivery. The server is not asked
+/// to stop: no host has a way to do so.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A PostgreSQL database, opened by the first call.
 #[derive(Debug)]
@@ -62,7 +69,8 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         if let Some(connection) = self.opened() {
             return Ok(connection);
         }
-        let connection = Arc::new(self.connect.connect().await?);
+        let connection = self.in_time(self.connect.connect()).await?;
+        let connection = Arc::new(connection);
         if !self.current().is_checked {
             schema::apply(&*connection).await?;
         }
@@ -87,13 +95,24 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         run: impl AsyncFnOnce(&C::Connection) -> Result<T, Failure>,
     ) -> Result<T, Unopened> {
         let connection = self.connection().await?;
-        let done = run(&connection).await;
+        let done = self.in_time(run(&connection)).await;
         if let Err(failure) = &done
             && failure.is_end_of_connection()
         {
             self.drop_connection(&connection);
         }
         Ok(done?)
+    }
+
+    /// What comes of `work`, if it ends in time.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        match select(pin!(work), pin!(self.platform.sleep(DEADLINE))).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), _)) => Err(Failure::Late),
+        }
     }
 
     /// Runs a statement. Where others were in the way, and where the connection broke, it
@@ -182,7 +201,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
 
 /// Whether the same statement may succeed at once, perhaps on another connection.
 fn may_pass(failure: &Failure) -> bool {
-    failure.is_conflict() || failure.is_end_of_connection()
+    failure.is_conflict() || (failure.is_end_of_connection() && *failure != Failure::Late)
 }
 
 /// Why there is no connection, or a statement failed.

@@ -6,7 +6,14 @@ use crate::{
     Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract, delivery::Delivery,
 };
 use smartcar::{Timestamp, testing::Fake};
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Barrier, thread};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Barrier,
+    thread,
+    time::Duration,
+};
 
 mod contract_tests {
     use super::Native;
@@ -28,6 +35,7 @@ struct Scripted {
     answers: RefCell<VecDeque<Failure>>,
     refuses: RefCell<Option<Failure>>,
     opened: RefCell<usize>,
+    hangs: Cell<bool>,
     asked: RefCell<Vec<String>>,
 }
 
@@ -69,6 +77,9 @@ impl Connection for Script {
     }
 
     async fn execute(&self, sql: &str, _: Vec<Value>) -> Result<u64, Failure> {
+        if self.0.hangs.get() {
+            return futures::future::pending().await;
+        }
         self.0.asked.borrow_mut().push(sql.to_owned());
         self.0.answers.borrow_mut().pop_front().map_or(Ok(1), Err)
     }
@@ -340,4 +351,22 @@ fn deliveries_of_the_same_vehicles_in_any_order_wait_for_each_other_for_no_more_
     });
     let store = database.store(&clock);
     assert_eq!(clock.run(store.delivery_figures()).unwrap().stored, 320);
+}
+
+#[test]
+fn statement_that_takes_too_long_is_given_up_with_its_connection() {
+    let clock = Fake::new();
+    let script = Script::default();
+    let store = script.store(&clock);
+    clock.run(store.open()).unwrap();
+    script.0.hangs.set(true);
+    let began = clock.passed();
+    let late = StoreError::Unavailable("it does not answer".to_owned());
+    assert_eq!(clock.run(write(&store)), Err(late.clone()));
+    assert_eq!(clock.passed() - began, Duration::from_secs(10));
+    let prepared = store.prepare(&contract::delivery("e-1"));
+    assert_eq!(clock.run(store.insert(&[&prepared])), Err(late));
+    script.0.hangs.set(false);
+    assert_eq!(clock.run(write(&store)), Ok(()));
+    assert_eq!(script.opened(), 3);
 }
