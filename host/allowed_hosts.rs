@@ -1,6 +1,6 @@
 //! `allowed_outbound_hosts`: which URLs a component may call. Of Spin's grammar
 //! (<https://spinframework.dev/v3/http-outbound>) this is the part that manifests
-//! here use: `http` or `https`, and after it `*`, `*.domain`, `self`, a name or an
+//! here use: `http`, `https` or `postgres`, and after it `*`, `*.domain`, `self`, a name or an
 //! IPv4 address, with a port or `*`. Everything else is refused at the start.
 
 use anyhow::{Context as _, Result, ensure};
@@ -63,7 +63,7 @@ impl AllowedHosts {
 /// Whether a template with an empty variable left nothing of an entry. Spin skips
 /// such an entry, so that a host can be optional.
 pub(crate) fn is_empty_resolution(entry: &str) -> bool {
-    matches!(entry, "" | "http://" | "https://")
+    matches!(entry, "" | "http://" | "https://" | "postgres://")
 }
 
 /// The component that `http://<component>.spin.internal` addresses.
@@ -77,9 +77,10 @@ impl AllowedHost {
         let (scheme, rest) = entry
             .trim()
             .split_once("://")
-            .context("a host has no scheme; it must be http(s)://host[:port]")?;
+            .context("a host has no scheme; it must be scheme://host[:port]")?;
         let default_port = default_port(scheme).context(
-            "the scheme of a host is not supported by this host; it must be http or https",
+            "the scheme of a host is not supported by this host; it must be http, https or \
+             postgres",
         )?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {
@@ -156,6 +157,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" => Some(80),
         "https" => Some(443),
+        "postgres" => Some(5432),
         _ => None,
     }
 }
@@ -252,8 +254,8 @@ mod tests {
             ("*", "no scheme"),
             ("example.com", "no scheme"),
             ("insecure:allow-all", "no scheme"),
-            ("redis://example.com", "http or https"),
-            ("*://example.com", "http or https"),
+            ("redis://example.com", "http, https or postgres"),
+            ("*://example.com", "http, https or postgres"),
             ("http://example.com:x", "a number or *"),
             ("http://example.com:8000..8100", "a number or *"),
             ("http://example.com:81/a", "a number or *"),

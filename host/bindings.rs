@@ -1,4 +1,4 @@
-//! The three interfaces of Spin that components use, generated from `wit/`.
+//! The interfaces of Spin that components use, generated from `wit/`.
 
 #![allow(missing_docs, unreachable_pub)]
 
@@ -8,6 +8,8 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     with: {
         "spin:key-value/key-value.store": crate::key_value::Store,
+        "spin:postgres/postgres.connection": crate::postgres::Connection,
+        "spin:postgres/postgres.connection-builder": crate::postgres::ConnectionBuilder,
         "spin:sqlite/sqlite.connection": crate::sqlite::Connection,
     },
 });

@@ -9,6 +9,7 @@ const SETS: [(&str, &[&str]); 6] = [
     (
         "allowed_outbound_hosts",
         &[
+            "spin:postgres/postgres",
             "wasi:http/client",
             "wasi:sockets/ip-name-lookup",
             "wasi:sockets/tcp",

@@ -1,7 +1,7 @@
 //! What belongs to one instance: the grants of its component and the tables of
 //! the resources that it holds.
 
-use crate::{grants::Grants, key_value::Stores};
+use crate::{grants::Grants, key_value::Stores, postgres::Pools};
 use std::{path::PathBuf, sync::Arc};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -12,6 +12,7 @@ pub(crate) struct SharedState {
     pub(crate) key_value: Stores,
     /// The file behind the database "default".
     pub(crate) sqlite_file: PathBuf,
+    pub(crate) postgres: Pools,
 }
 
 /// The data of one instance's store.

@@ -1,7 +1,8 @@
-//! Spin's three interfaces, as components call them.
+//! Spin's interfaces, as components call them.
 
 mod calls;
 mod key_value;
+mod postgres;
 mod sqlite;
 mod statement;
 mod stream;
@@ -14,6 +15,7 @@ use wasmtime::component::Linker;
 /// Lets components import all of them.
 pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     spin::key_value::key_value::add_to_linker::<_, Calls>(linker, Guest::parts)?;
+    spin::postgres::postgres::add_to_linker::<_, Calls>(linker, Guest::parts)?;
     spin::sqlite::sqlite::add_to_linker::<_, Calls>(linker, Guest::parts)?;
     spin::variables::variables::add_to_linker::<_, Calls>(linker, Guest::parts)
 }

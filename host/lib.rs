@@ -23,6 +23,7 @@ mod manifest;
 mod neighbours;
 mod options;
 mod outbound;
+mod postgres;
 mod routes;
 mod runtime;
 mod server;

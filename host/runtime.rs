@@ -70,7 +70,7 @@ fn pooling() -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// WASI 0.2 without and 0.3 with HTTP, and Spin's three interfaces.
+/// WASI 0.2 without and 0.3 with HTTP, and Spin's interfaces.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

@@ -11,6 +11,7 @@ use crate::{
     neighbours::{Neighbours, empty},
     options::Options,
     outbound::Outbound,
+    postgres::Pools,
     routes::Router,
     runtime,
     variables::Variables,
@@ -116,6 +117,7 @@ fn neighbours(
     let shared = Arc::new(SharedState {
         key_value: Stores::new(state_directory.join("sqlite_key_value.db")),
         sqlite_file: state_directory.join("sqlite_db.db"),
+        postgres: Pools::default(),
     });
     let reuse = Reuse {
         requests: options.max_instance_reuse_count,
