@@ -7,6 +7,8 @@ PORT ?= 3000
 SIMULATOR_PORT ?= 4010
 # embedded | spin; empty: Spin where a suitable one is on PATH, else embedded.
 export EDGE_HOST
+# sqlite | postgres; empty: sqlite. On which database the tests run the app.
+export EDGE_STORE
 
 # One build directory for everything: spin.toml names files in it.
 unexport CARGO_TARGET_DIR
@@ -21,7 +23,7 @@ PROBES := client-probe host-probe host-probe-dependency host-probe-middleware si
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target app components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
+.PHONY: help target app app-postgres components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +34,15 @@ target: ## Makes the Rust target wasm32-wasip2 available
 app: target
 	@$(WASM) -p receiver --config profile.release.opt-level=3
 	@$(WASM) $(call packages,$(SMALL))
+ifeq ($(EDGE_STORE),postgres)
+app: app-postgres
+endif
+
+# In a folder of its own: the files have the same names.
+POSTGRES := $(WASM) --target-dir target/postgres --no-default-features --features postgres
+app-postgres: target
+	@$(POSTGRES) -p receiver --config profile.release.opt-level=3
+	@$(POSTGRES) -p gateway -p relay
 
 components: app
 	@$(WASM) $(call packages,$(OTHERS))

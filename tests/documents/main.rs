@@ -9,6 +9,7 @@
 )]
 
 mod deploy;
+mod engines;
 mod kubernetes;
 mod links;
 mod operating;

@@ -11,7 +11,7 @@ use std::{
     thread,
     time::Duration,
 };
-use support::{App, Options, deliver_to, eventually, signal, vehicle_state};
+use support::{App, Database, Engine, Options, deliver_to, eventually, signal, vehicle_state};
 
 const VEHICLE: &str = "vehicle-of-tests";
 
@@ -52,7 +52,10 @@ fn store_that_fails_on_the_nth_write_costs_no_acknowledged_event() {
             }
         });
         let acknowledged = acknowledged.into_inner().unwrap();
-        assert_eq!(acknowledged.len(), failing_from);
+        if Engine::is_sqlite() {
+            // One writes at a time, so that it is known which ones come first.
+            assert_eq!(acknowledged.len(), failing_from);
+        }
         assert_eq!(acknowledged, app.database().events());
         app.database().recover();
     }
@@ -123,7 +126,7 @@ fn ten_hosts_that_start_on_one_empty_store_at_once_agree_on_its_schema() {
         }
     });
     assert_eq!(app.database().events().len(), 80);
-    assert!(app.database().version() >= 4);
+    assert_eq!(app.database().version(), Database::newest_version());
 }
 
 #[test]

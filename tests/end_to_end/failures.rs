@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulator::{COMBUSTION_VEHICLE, FIRST_USER, FIRST_VEHICLE};
 use std::time::{Duration, Instant};
-use support::{Answer, App, edge, eventually};
+use support::{Answer, App, Engine, edge, eventually};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const VEHICLE: &str = "/v3/vehicles/{vehicleId}";
@@ -252,9 +252,12 @@ fn database_that_is_locked() {
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| app.lock());
         std::thread::sleep(Duration::from_millis(500));
-        // Reading goes on meanwhile.
-        assert_eq!(vehicle(&app).status, 200);
-        assert_eq!(app.call("GET", "/v3/audit", &[], "").status, 200);
+        if Engine::is_sqlite() {
+            // Reading goes on meanwhile. PostgreSQL carries out what an instance asks for
+            // one after the other.
+            assert_eq!(vehicle(&app).status, 200);
+            assert_eq!(app.call("GET", "/v3/audit", &[], "").status, 200);
+        }
         assert_eq!(app.smartcar.count(LOCK, 200), sent);
         drop(held);
         assert_eq!(patient.join().unwrap().status, 200);

@@ -25,6 +25,7 @@ mod open_outcomes;
 mod openapi;
 mod operating;
 mod pass;
+mod postgres;
 mod reads;
 mod refusals;
 mod relay;

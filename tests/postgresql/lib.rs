@@ -49,7 +49,7 @@ pub struct Server {
     settings: Vec<String>,
     process: Option<Child>,
     /// Ends the server when this process is gone.
-    _guard: Option<Child>,
+    _guard: Child,
 }
 
 /// The user as whom the server runs.
@@ -144,6 +144,7 @@ impl Server {
             }
         }
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let guard = guard(&folder);
         let mut server = Self {
             programs,
             folder,
@@ -151,7 +152,7 @@ impl Server {
             owner,
             settings: settings.iter().map(ToString::to_string).collect(),
             process: None,
-            _guard: None,
+            _guard: guard,
         };
         let mut initdb = server.program("initdb");
         initdb
@@ -227,7 +228,6 @@ impl Server {
         }
         postgres.stdout(Stdio::null()).stderr(Stdio::from(log));
         let process = postgres.spawn().unwrap();
-        self._guard = Some(guard(process.id(), &self.folder));
         self.process = Some(process);
         let began = Instant::now();
         while !self.is_ready() {
@@ -258,19 +258,19 @@ impl Server {
     }
 }
 
-/// A shell that waits for the end of this process: then its input ends. It ends the server,
-/// if that still runs from this folder, and removes the folder.
-fn guard(server: u32, folder: &Path) -> Child {
+/// A shell that waits for the end of this process: then its input ends. It ends the server
+/// that runs from this folder, if one does, and removes the folder.
+fn guard(folder: &Path) -> Child {
     let script = r#"cat >/dev/null
-        if [ "$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null)" = "$1" ]; then
-            kill -QUIT "$1" 2>/dev/null
-            while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+        pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+        if [ -n "$pid" ]; then
+            kill -QUIT "$pid" 2>/dev/null
+            while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
         fi
-        if [ ! -e "$2/data/postmaster.pid" ]; then rm -rf "$2"; fi"#;
+        rm -rf "$1""#;
     let mut shell = Command::new("sh");
     shell
         .args(["-c", script, "sh"])
-        .arg(server.to_string())
         .arg(folder)
         .stdin(Stdio::piped())
         .process_group(0);

@@ -3,7 +3,7 @@
 use crate::{
     Smartcar,
     client::{Answer, open, send, try_send},
-    database::Database,
+    database::{self, Database, Engine},
     delivery::post_delivery,
     eventually,
     host::Host,
@@ -75,6 +75,9 @@ impl App {
             ("MAX_DELIVERY_AGE", "1000000000".to_owned()),
             ("RETENTION_DAYS", "36500".to_owned()),
         ]);
+        if Engine::chosen() == Engine::Postgres {
+            variables.extend(database::variables(&database::new_postgres()));
+        }
         variables.extend(options.variables);
         let mut app = Self {
             process: None,
@@ -94,7 +97,10 @@ impl App {
     /// Starts it, on the same address and the same store as before.
     pub fn run(&mut self) {
         let host = Host::chosen().unwrap();
-        let manifest = Path::new("spin.toml");
+        let manifest = Path::new(match Engine::chosen() {
+            Engine::Sqlite => "spin.toml",
+            Engine::Postgres => "spin-postgres.toml",
+        });
         let mut command = host.command(manifest, &self.address, self.state.path());
         if let Some(file) = &self.runtime_config {
             assert_eq!(host, Host::Spin, "the embedded host has no runtime config");
@@ -138,7 +144,10 @@ impl App {
 
     /// The database, as an operator would open it.
     pub fn database(&self) -> Database {
-        Database::open(&self.state.path().join("sqlite_db.db"))
+        match self.variables.get("DATABASE_URL") {
+            Some(url) => Database::at(url),
+            None => Database::open(&self.state.path().join("sqlite_db.db")),
+        }
     }
 
     /// The key-value store, as an operator would open it.

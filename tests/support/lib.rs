@@ -27,7 +27,10 @@ mod variables;
 
 pub use app::{App, KEY, KEYS, Options};
 pub use client::{Answer, answers, cache_status, edge, raw, send, try_send};
-pub use database::{Action, Arrival, Database, Delivery, Lock, OutboxEvent, Signal};
+pub use database::{
+    Action, Arrival, Database, Delivery, Engine, Lock, OutboxEvent, Signal,
+    variables as database_variables,
+};
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use host::Host;
 pub use key_value::KeyValue;

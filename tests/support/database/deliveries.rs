@@ -1,7 +1,6 @@
 //! Deliveries, how they were counted, and what is done once in a while.
 
 use super::{Database, millis};
-use rusqlite::params;
 use std::{
     collections::BTreeSet,
     ops::Range,
@@ -26,22 +25,25 @@ impl Database {
 
     /// The delivery of an event.
     pub fn delivery(&self, event: &str) -> Delivery {
-        let sql = "SELECT received_at, body FROM delivery WHERE event_id = ?1";
-        self.one(sql, [event], |row| {
-            Ok(Delivery {
-                received_at: row.get(0)?,
-                body: row.get(1)?,
-            })
+        let body = if self.is_sqlite() {
+            "CAST(body AS BLOB)"
+        } else {
+            "body"
+        };
+        let sql = format!("SELECT received_at, {body} FROM delivery WHERE event_id = ?1");
+        self.one(&sql, &[&event], |row| Delivery {
+            received_at: row.get(0),
+            body: String::from_utf8(row.get(1)).unwrap(),
         })
     }
 
     /// Adds so many deliveries of 1970.
     pub fn add_old_deliveries(&self, count: i64) {
         let sql = "WITH RECURSIVE number(n) AS
-                (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+                (SELECT CAST(1 AS bigint) UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
             INSERT INTO delivery
             SELECT 'old-' || n, 'TOMORROW', 'LIVE', NULL, NULL, NULL, n, '{}' FROM number";
-        self.change(sql, [count]);
+        self.change(sql, &[&count]);
     }
 
     /// Adds the deliveries with these numbers, each of the next one of so many cars.
@@ -54,24 +56,26 @@ impl Database {
         step: Duration,
     ) {
         let sql = "WITH RECURSIVE number(n) AS
-                (SELECT ?1 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?2)
+                (SELECT CAST(?1 AS bigint) UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?2)
             INSERT INTO delivery
             SELECT 'waiting-' || n, 'VEHICLE_ERROR', 'LIVE', 'car-' || (n % ?3), 'user', NULL,
                 ?4 + n * ?5, '{}' FROM number";
         let begin = begin.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let parameters = params![
-            numbers.start,
-            numbers.end,
-            cars,
-            millis(begin),
-            millis(step)
-        ];
-        self.change(sql, parameters);
+        self.change(
+            sql,
+            &[
+                &numbers.start,
+                &numbers.end,
+                &cars,
+                &millis(begin),
+                &millis(step),
+            ],
+        );
     }
 
     /// Forgets every delivery, as the sweep does after the retention.
     pub fn forget_deliveries(&self) {
-        self.change("DELETE FROM delivery", []);
+        self.change("DELETE FROM delivery", &[]);
     }
 
     /// How many rows count how requests ended.
@@ -81,6 +85,6 @@ impl Database {
 
     /// Makes due what is done once in a while, among it the sweep.
     pub fn make_chores_due(&self) {
-        self.change("UPDATE chore SET next_at = 0", []);
+        self.change("UPDATE chore SET next_at = 0", &[]);
     }
 }

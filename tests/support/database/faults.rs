@@ -8,51 +8,86 @@ pub struct Lock(Database);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Where this fails, closing the connection ends the transaction as well.
-        let _ = self.0.connection.execute_batch("COMMIT");
+        self.0.connection.batch("COMMIT");
     }
 }
 
 impl Database {
     /// Keeps others from writing. They can read.
     pub fn lock(self) -> Lock {
-        self.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        if self.is_sqlite() {
+            self.connection.batch("BEGIN IMMEDIATE");
+        } else {
+            let sql = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+                WHERE schemaname = 'public'";
+            let tables: String = self.one(sql, &[], |row| row.get(0));
+            let lock = format!("BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE");
+            self.connection.batch(&lock);
+        }
         Lock(self)
     }
 
     /// No action can be begun any more.
     pub fn fail_to_begin_actions(&self) {
-        self.fail("INSERT ON action BEGIN SELECT raise(FAIL, 'disk')");
+        self.fail("INSERT", "action", "true", "disk");
     }
 
     /// No action can be completed any more.
     pub fn fail_to_complete_actions(&self) {
-        self.fail("UPDATE ON action BEGIN SELECT raise(FAIL, 'disk')");
+        self.fail("UPDATE", "action", "true", "disk");
     }
 
     /// No more than so many deliveries can be stored.
     pub fn fail_to_store_more_than(&self, deliveries: usize) {
-        self.fail(&format!(
-            "INSERT ON delivery WHEN (SELECT count(*) FROM delivery) >= {deliveries}
-            BEGIN SELECT raise(ABORT, 'disk I/O error')"
-        ));
+        let condition = format!("(SELECT count(*) FROM delivery) >= {deliveries}");
+        self.fail("INSERT", "delivery", &condition, "disk I/O error");
     }
 
     /// The delivery of this event cannot be stored.
     pub fn fail_to_store(&self, event: &str) {
         let event = event.replace('\'', "''");
-        self.fail(&format!(
-            "INSERT ON delivery WHEN NEW.event_id = '{event}'
-            BEGIN SELECT raise(ABORT, 'this one')"
-        ));
+        let condition = format!("NEW.event_id = '{event}'");
+        self.fail("INSERT", "delivery", &condition, "this one");
     }
 
-    fn fail(&self, at: &str) {
-        self.change(&format!("CREATE TRIGGER fault BEFORE {at}; END"), []);
+    fn fail(&self, writing: &str, table: &str, condition: &str, why: &str) {
+        let trigger = if self.is_sqlite() {
+            format!(
+                "CREATE TRIGGER fault BEFORE {writing} ON {table} WHEN {condition}
+                BEGIN SELECT raise(ABORT, '{why}'); END"
+            )
+        } else {
+            format!(
+                "CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF {condition} THEN RAISE EXCEPTION '{why}'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER fault BEFORE {writing} ON {table}
+                FOR EACH ROW EXECUTE FUNCTION fault()"
+            )
+        };
+        self.connection.batch(&trigger);
     }
 
     /// Everything can be written again.
     pub fn recover(&self) {
-        self.change("DROP TRIGGER fault", []);
+        if self.is_sqlite() {
+            self.connection.batch("DROP TRIGGER fault");
+        } else {
+            self.connection.batch("DROP FUNCTION fault CASCADE");
+        }
+    }
+
+    /// Ends every other connection to the server, as its operator can.
+    pub fn end_connections(&self) {
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        self.count(sql);
+    }
+
+    /// Has connections that are opened from now on write nothing.
+    pub fn make_read_only(&self) {
+        self.connection
+            .batch("ALTER DATABASE postgres SET default_transaction_read_only = on");
     }
 }

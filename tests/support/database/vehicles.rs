@@ -1,7 +1,7 @@
 //! Vehicles, their signals, and what is known of their lists and owners.
 
 use super::{Database, millis};
-use rusqlite::{OptionalExtension as _, params};
+use crate::now;
 use std::time::Duration;
 
 /// What is kept of a signal.
@@ -32,36 +32,40 @@ impl Database {
     /// The owner of a vehicle; none where the vehicle or its owner is not known.
     pub fn owner_of(&self, vehicle: &str) -> Option<String> {
         let sql = "SELECT user_id FROM vehicle WHERE id = ?1";
-        let owner = self.connection.query_row(sql, [vehicle], |row| row.get(0));
-        owner.optional().unwrap().flatten()
+        self.found::<Option<String>>(sql, &[&vehicle]).flatten()
     }
 
     /// Makes this user the owner of every vehicle.
     pub fn give_vehicles_to(&self, user: &str) {
-        self.change("UPDATE vehicle SET user_id = ?1", [user]);
+        self.change("UPDATE vehicle SET user_id = ?1", &[&user]);
     }
 
     /// Lets so much time pass since every vehicle last reported something. Its signals
     /// stay as they are.
     pub fn age_vehicles(&self, by: Duration) {
         let sql = "UPDATE vehicle SET delivered_at = delivered_at - ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 
     /// What is kept of every signal, in the order of codes.
     pub fn signals(&self) -> Vec<Signal> {
-        let sql = "SELECT code, body, value_rank, user_id, error, error_at, error_user_id
-            FROM signal ORDER BY code";
-        self.all(sql, |row| {
-            Ok(Signal {
-                code: row.get(0)?,
-                body: row.get(1)?,
-                rank: row.get(2)?,
-                user_id: row.get(3)?,
-                error: row.get(4)?,
-                error_at: row.get(5)?,
-                error_user_id: row.get(6)?,
-            })
+        let rank = if self.is_sqlite() {
+            "value_rank"
+        } else {
+            "rank"
+        };
+        let sql = format!(
+            "SELECT code, body, {rank}, user_id, error, error_at, error_user_id
+            FROM signal ORDER BY code"
+        );
+        self.all(&sql, |row| Signal {
+            code: row.get(0),
+            body: row.get(1),
+            rank: row.get(2),
+            user_id: row.get(3),
+            error: row.get(4),
+            error_at: row.get(5),
+            error_user_id: row.get(6),
         })
     }
 
@@ -76,54 +80,57 @@ impl Database {
     ) {
         let sql = r#"INSERT INTO signal (vehicle_id, code, body, delivered_at, rank, user_id, error,
                 error_at, error_user_id)
-            SELECT ?1, ?2, iif(?3, '{"value":1}', NULL), iif(?3, 1, NULL), iif(?3, '1', NULL), ?4,
-                iif(?5, '{"old":1}', NULL), iif(?5, 2, NULL), ?6"#;
-        let parameters = params![
-            vehicle,
-            code,
-            value_of.is_some(),
-            value_of.or(error_of),
-            error_of.is_some(),
-            error_of
-        ];
-        self.change(sql, parameters);
+            SELECT ?1, ?2, CASE WHEN ?3 THEN '{"value":1}' END, CASE WHEN ?3 THEN 1 END,
+                CASE WHEN ?3 THEN '1' END, ?4, CASE WHEN ?5 THEN '{"old":1}' END,
+                CASE WHEN ?5 THEN 2 END, ?6"#;
+        self.change(
+            sql,
+            &[
+                &vehicle,
+                &code,
+                &value_of.is_some(),
+                &value_of.or(error_of),
+                &error_of.is_some(),
+                &error_of,
+            ],
+        );
     }
 
     /// Lets so much time pass since every signal was reported.
     pub fn age_signals(&self, by: Duration) {
         let sql = "UPDATE signal SET delivered_at = delivered_at - ?1, error_at = error_at - ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 
     /// Has every vehicle been listed with all that is kept of it by this moment, and has
     /// its last delivery come in then.
     pub fn list_signals_now(&self) {
-        let sql = "INSERT INTO listing SELECT id, user_id, unixepoch() * 1000 FROM vehicle";
-        self.change(sql, []);
+        let sql = "INSERT INTO listing SELECT id, user_id, CAST(?1 AS bigint) FROM vehicle";
+        self.change(sql, &[&(now() / 1000 * 1000)]);
         let sql = "UPDATE signal SET (delivered_at, error_at) = (
             SELECT signal.delivered_at + listing.listed_at - vehicle.delivered_at,
                 error_at + listing.listed_at - vehicle.delivered_at
             FROM listing JOIN vehicle ON vehicle_id = id)";
-        self.change(sql, []);
+        self.change(sql, &[]);
     }
 
     /// Lets so much time pass since the signals of every vehicle were listed.
     pub fn age_listings(&self, by: Duration) {
         let sql = "UPDATE listing SET listed_at = listed_at - ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 
     /// Has the signals been listed later, as if by a clock that is ahead.
     pub fn advance_listings(&self, by: Duration) {
         let sql = "UPDATE listing SET listed_at = listed_at + ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 
     /// Adds an open error of a vehicle that one user's connection reported.
     pub fn add_vehicle_error(&self, vehicle: &str, code: &str, user: &str) {
         let sql = "INSERT INTO vehicle_error (vehicle_id, type, code, error_at, user_id)
             VALUES (?1, 'T', ?2, 1, ?3)";
-        self.change(sql, [vehicle, code, user]);
+        self.change(sql, &[&vehicle, &code, &user]);
     }
 
     /// The codes of the errors of vehicles.
@@ -135,12 +142,12 @@ impl Database {
     /// Lets so much time pass since every look-up that found no owner.
     pub fn age_fruitless_lookups(&self, by: Duration) {
         let sql = "UPDATE fruitless_lookup SET at = at - ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 
     /// Has these look-ups been made later, as if by a clock that is ahead.
     pub fn advance_fruitless_lookups(&self, by: Duration) {
         let sql = "UPDATE fruitless_lookup SET at = at + ?1";
-        self.change(sql, [millis(by)]);
+        self.change(sql, &[&millis(by)]);
     }
 }

@@ -1,6 +1,6 @@
 //! Databases of other versions than this one.
 
-use super::Database;
+use super::{Database, Engine};
 use crate::process::repository;
 use std::{
     fs,
@@ -8,7 +8,13 @@ use std::{
 };
 
 /// Where the steps of the schema stand, one file each.
-const MIGRATIONS: &str = "src/store/sqlite/migrations";
+fn migrations() -> PathBuf {
+    let engine = match Engine::chosen() {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    repository().join(format!("src/store/{engine}/migrations"))
+}
 
 /// What a delivery reports, as the receiver writes it since the sixth version.
 const REPORT: &str = r#"[1790000000000,[null,null,null,null,null],[["odometer-traveleddistance",
@@ -17,7 +23,7 @@ const REPORT: &str = r#"[1790000000000,[null,null,null,null,null],[["odometer-tr
 
 /// The steps of the schema, in their order.
 fn steps() -> Vec<PathBuf> {
-    let files = fs::read_dir(repository().join(MIGRATIONS)).unwrap();
+    let files = fs::read_dir(migrations()).unwrap();
     let mut steps: Vec<PathBuf> = files
         .map(|file| file.unwrap().path())
         .filter(|file| file.extension().is_some_and(|ending| ending == "sql"))
@@ -39,7 +45,7 @@ impl Database {
         let database = Self::open(file);
         for step in steps().iter().take(version as usize) {
             for statement in fs::read_to_string(step).unwrap().split("\n--;\n") {
-                database.connection.execute_batch(statement).unwrap();
+                database.connection.batch(statement);
             }
         }
         // Versions after the fifth are given what a delivery reports, taken apart.
@@ -51,18 +57,30 @@ impl Database {
             "INSERT INTO {into} SELECT 'e-1', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 1790000000000,
                 1790000000000, ?1{report} WHERE ?2 IS NOT NULL"
         );
-        database.change(&insert, [body, REPORT]);
+        database.change(&insert, &[&body, &REPORT]);
         database.set_version(version);
     }
 
     /// The version of its schema.
     pub fn version(&self) -> u32 {
-        self.one("PRAGMA user_version", [], |row| row.get(0))
+        let sql = if self.is_sqlite() {
+            "SELECT user_version FROM pragma_user_version"
+        } else {
+            "SELECT version FROM schema_version"
+        };
+        u32::try_from(self.count(sql)).unwrap()
     }
 
     /// Marks it as one of another version.
     pub fn set_version(&self, version: u32) {
-        let stamp = format!("PRAGMA user_version = {version}");
-        self.connection.execute_batch(&stamp).unwrap();
+        let stamp = if self.is_sqlite() {
+            format!("PRAGMA user_version = {version}")
+        } else {
+            format!(
+                "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL);
+                DELETE FROM schema_version; INSERT INTO schema_version VALUES ({version})"
+            )
+        };
+        self.connection.batch(&stamp);
     }
 }

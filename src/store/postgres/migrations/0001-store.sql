@@ -106,8 +106,8 @@ CREATE TABLE action (
     fingerprint     text NOT NULL,           -- SHA-256 of the request
     claim           text COLLATE "C" UNIQUE, -- caller and key, as long as the key is honoured
     is_exclusive    boolean NOT NULL,        -- no other such action of the vehicle may run
-    is_holding      boolean NOT NULL,        -- the vehicle takes no other exclusive action
-    insisted        boolean NOT NULL,        -- begun although the one before was unknown
+    is_holding      boolean NOT NULL DEFAULT false,       -- the vehicle takes no other exclusive action
+    insisted        boolean NOT NULL DEFAULT false,       -- begun although the one before was unknown
     evidence        text COLLATE "C",        -- the signal and the value that would show it
     awaits          text COLLATE "C",        -- the code of that signal while it is awaited
     wait_ended_by   text COLLATE "C",        -- the later action that ended this wait

@@ -1,0 +1,61 @@
+//! `spin-postgres.toml`: it is `spin.toml` but for the engine.
+
+use super::repository::{manifest, text};
+use toml::{Table, Value};
+
+/// What only the application on PostgreSQL has.
+const VARIABLES: [&str; 2] = ["database_url", "database_host"];
+
+fn on_postgres() -> Table {
+    text("spin-postgres.toml").parse().unwrap()
+}
+
+/// The manifest on PostgreSQL, with what is of its engine turned into what SQLite has.
+fn without_the_engine(mut manifest: Table) -> Table {
+    let variables = manifest["variables"].as_table_mut().unwrap();
+    for name in VARIABLES {
+        assert!(variables.remove(name).is_some(), "{name}");
+    }
+    let components = manifest["component"].as_table_mut().unwrap();
+    for (name, component) in components.iter_mut() {
+        let component = component.as_table_mut().unwrap();
+        let source = component["source"].as_str().unwrap();
+        let Some(file) = source.strip_prefix("target/postgres/") else {
+            assert_eq!(name, "http-sink", "it has no database");
+            continue;
+        };
+        let source = format!("target/{file}");
+        component.insert("source".to_owned(), source.into());
+        component.insert("sqlite_databases".to_owned(), vec!["default"].into());
+        let hosts = component["allowed_outbound_hosts"].as_array_mut().unwrap();
+        let database = hosts.pop().unwrap();
+        assert_eq!(database.as_str(), Some("postgres://{{ database_host }}"));
+        let variables = component["variables"].as_table_mut().unwrap();
+        let url = variables.remove("database_url").unwrap();
+        assert_eq!(url.as_str(), Some("{{ database_url }}"));
+        let build = component["build"].as_table_mut().unwrap();
+        let command = build["command"].as_str().unwrap();
+        let flags = [
+            " --target-dir target/postgres",
+            " --no-default-features --features postgres",
+        ];
+        let plain = flags.iter().fold(command.to_owned(), |command, flag| {
+            assert!(command.contains(flag), "{command}");
+            command.replace(flag, "")
+        });
+        build.insert("command".to_owned(), plain.into());
+    }
+    manifest
+}
+
+#[test]
+fn manifest_on_postgresql_is_the_other_one_but_for_the_engine() {
+    assert_eq!(without_the_engine(on_postgres()), manifest());
+}
+
+#[test]
+fn address_of_the_database_is_secret_and_empty_unless_it_is_set() {
+    let url = on_postgres()["variables"]["database_url"].clone();
+    assert_eq!(url["secret"], Value::Boolean(true));
+    assert_eq!(url["default"].as_str(), Some(""));
+}
