@@ -1,8 +1,8 @@
-//! `deploy/`: what is there can be applied, and names what `spin.toml` names.
+//! `deploy/`: what is there can be applied, and names what the manifests name.
 
 use super::{
     kubernetes::{self, Resource, SpinApp},
-    repository::{text, variables},
+    repository::{text, variables_of},
     runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase},
 };
 use std::{
@@ -43,13 +43,10 @@ fn secrets() -> BTreeMap<String, BTreeMap<String, String>> {
 
 fn several(text: &str) -> RuntimeConfig {
     let config = RuntimeConfig::parse(text).unwrap();
-    let (redis, libsql) = (
-        &config.key_value_store["default"],
-        &config.sqlite_database["default"],
-    );
+    let redis = &config.key_value_store["default"];
     assert!(matches!(redis, KeyValueStore::Redis { url } if url.starts_with("rediss://")));
-    assert!(matches!(libsql, SqliteDatabase::Libsql { url, token }
-            if url.starts_with("https://") && token == "replace-me"));
+    assert!(config.sqlite_database.is_empty());
+    assert_eq!(config.outbound_pg.as_ref().unwrap().max_connections, 64);
     config
 }
 
@@ -60,9 +57,7 @@ fn deployment_on_one_machine_keeps_its_state_where_it_says() {
     let KeyValueStore::Spin { path: key_value } = &config.key_value_store["default"] else {
         panic!("{:?}", config.key_value_store);
     };
-    let SqliteDatabase::Spin { path: database } = &config.sqlite_database["default"] else {
-        panic!("{:?}", config.sqlite_database);
-    };
+    let SqliteDatabase::Spin { path: database } = &config.sqlite_database["default"];
     // The same names as without a runtime config, so that either finds the other's.
     assert_eq!(*key_value, state.join("sqlite_key_value.db"));
     assert_eq!(*database, state.join("sqlite_db.db"));
@@ -100,12 +95,17 @@ fn several_machines_and_pods_are_configured_alike() {
 
 #[test]
 fn variable_is_given_or_said_to_keep_its_default() {
-    let (app, secrets, variables) = (app(), secrets(), variables());
+    let (app, secrets, variables) = (app(), secrets(), variables_of("spin-postgres.toml"));
     let mut named = BTreeSet::new();
     for variable in app.variables {
         let default = variables.get(&variable.name);
-        let default = default.unwrap_or_else(|| panic!("spin.toml has no {}", variable.name));
+        let default =
+            default.unwrap_or_else(|| panic!("spin-postgres.toml has no {}", variable.name));
         match (variable.value, variable.value_from) {
+            (Some(value), None) if variable.name == "database_host" => {
+                let url = &secrets["smartcar-edge"]["database_url"];
+                assert!(url.contains(&format!("@{value}/")), "{url}");
+            }
             // What is not a secret is shown with its default.
             (Some(value), None) => assert_eq!(value, *default, "{}", variable.name),
             (None, Some(from)) => {
@@ -128,7 +128,7 @@ fn variable_is_given_or_said_to_keep_its_default() {
 
 #[test]
 fn variable_that_is_secret_comes_from_a_secret() {
-    let manifest = super::repository::manifest();
+    let manifest = super::repository::manifest_in("spin-postgres.toml");
     let declared = manifest["variables"].as_table().unwrap();
     for variable in app().variables {
         let is_secret = declared[&variable.name].get("secret").is_some();

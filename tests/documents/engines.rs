@@ -1,13 +1,13 @@
 //! `spin-postgres.toml`: it is `spin.toml` but for the engine.
 
-use super::repository::{manifest, text};
+use super::repository::{manifest, manifest_in};
 use toml::{Table, Value};
 
 /// What only the application on PostgreSQL has.
 const VARIABLES: [&str; 2] = ["database_url", "database_host"];
 
 fn on_postgres() -> Table {
-    text("spin-postgres.toml").parse().unwrap()
+    manifest_in("spin-postgres.toml")
 }
 
 /// The manifest on PostgreSQL, with what is of its engine turned into what SQLite has.

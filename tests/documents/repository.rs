@@ -11,12 +11,22 @@ pub(crate) fn text(path: &str) -> String {
 
 /// `spin.toml`.
 pub(crate) fn manifest() -> Table {
-    text("spin.toml").parse().unwrap()
+    manifest_in("spin.toml")
+}
+
+/// The manifest in this file.
+pub(crate) fn manifest_in(file: &str) -> Table {
+    text(file).parse().unwrap()
 }
 
 /// The variables of `spin.toml`, each with its default.
 pub(crate) fn variables() -> BTreeMap<String, String> {
-    let manifest = manifest();
+    variables_of("spin.toml")
+}
+
+/// The variables of the manifest in this file, each with its default.
+pub(crate) fn variables_of(file: &str) -> BTreeMap<String, String> {
+    let manifest = manifest_in(file);
     let variables = manifest["variables"].as_table().unwrap();
     let default = |value: &Value| value["default"].as_str().unwrap().to_owned();
     variables

@@ -16,7 +16,9 @@ pub(crate) struct RuntimeConfig {
     /// In bytes.
     pub(crate) max_instance_memory: Option<usize>,
     pub(crate) key_value_store: BTreeMap<String, KeyValueStore>,
+    #[serde(default)]
     pub(crate) sqlite_database: BTreeMap<String, SqliteDatabase>,
+    pub(crate) outbound_pg: Option<OutboundPg>,
     pub(crate) outbound_http: OutboundHttp,
     pub(crate) outbound_networking: OutboundNetworking,
 }
@@ -37,13 +39,14 @@ pub(crate) enum KeyValueStore {
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum SqliteDatabase {
     /// A file, relative to the working directory.
-    Spin {
-        path: PathBuf,
-    },
-    Libsql {
-        url: String,
-        token: String,
-    },
+    Spin { path: PathBuf },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutboundPg {
+    /// In use at a time, of all components together.
+    pub(crate) max_connections: usize,
 }
 
 #[derive(Debug, Deserialize)]

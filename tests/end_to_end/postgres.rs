@@ -199,3 +199,45 @@ fn database_that_is_read_only_is_unavailable_for_what_writes() {
     // Reading goes on.
     assert_eq!(app.stored(), 1);
 }
+
+#[test]
+fn dump_of_the_database_can_be_restored() {
+    if Engine::is_sqlite() {
+        return;
+    }
+    let (server, sink) = (Server::start(postgresql::FAST), Sink::start());
+    let url = server.url("postgres");
+    let app = app_at(&url, &sink);
+    for number in 0..20 {
+        assert_eq!(app.try_deliver(&delivery(0, number)).unwrap().status, 200);
+    }
+    let first = app.lock_with_key("k-1");
+    assert_eq!(first.status, 200);
+    let place = tempfile::TempDir::new().unwrap();
+    let dump = place.path().join("smartcar-edge.dump");
+    let run = |program: &str, arguments: &[&str]| {
+        let program = postgresql::programs().unwrap().join(program);
+        let mut command = std::process::Command::new(program);
+        let output = command.args(arguments).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+    };
+    let file = format!("--file={}", dump.display());
+    run("pg_dump", &["--format=custom", &file, &url]);
+    drop(app);
+    let restored = server.url("restored");
+    let maintenance = format!("--maintenance-db={url}");
+    run("createdb", &[&maintenance, "restored"]);
+    let (into, dump) = (format!("--dbname={restored}"), dump.to_str().unwrap());
+    run(
+        "pg_restore",
+        &["--no-owner", "--exit-on-error", &into, dump],
+    );
+    let app = app_at(&restored, &sink);
+    assert_eq!(app.stored(), Database::at(&url).events().len() as u64);
+    // What it knew of commands is known again: the same key does nothing again.
+    let again = app.lock_with_key("k-1");
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(app.try_deliver(&delivery(0, 3)).unwrap().status, 200);
+    assert_eq!(app.try_deliver(&delivery(0, 20)).unwrap().status, 200);
+}
