@@ -23,7 +23,7 @@ PROBES := client-probe host-probe host-probe-dependency host-probe-middleware si
 WASM := cargo build --locked --release --target wasm32-wasip2
 packages = $(foreach package,$(1),-p $(package))
 
-.PHONY: help target app app-postgres components probes natives build up example test check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
+.PHONY: help target app app-postgres components probes natives build up example test test-postgres check-deploy openapi conformance wrk bench soak lint fmt wit package fuzz coverage mutants key clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,21 @@ example: build components ## Locks a simulated car by an app of a few lines (exa
 
 test: build components probes ## Builds and runs every test
 	@$(TEST)
+ifneq ($(EDGE_STORE),postgres)
+	@$(MAKE) --no-print-directory test-postgres
+endif
+
+# The end-to-end tests once more, on the other engine, where its server is installed.
+# EDGE_REQUIRE="postgres" makes its absence a failure.
+INITDB := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
+test-postgres: export EDGE_STORE = postgres
+ifneq ($(INITDB)$(findstring postgres,$(EDGE_REQUIRE)),)
+test-postgres: app-postgres
+	@$(TEST) --test end_to_end
+else
+test-postgres:
+	@echo "left out: the tests on PostgreSQL, which is not installed (Debian: apt install postgresql)"
+endif
 
 check-deploy: ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
 	@$(TEST) --test documents
@@ -96,6 +111,7 @@ soak: components ## A steady load beside unkind ones, for SOAK_SECONDS=600; writ
 lint: target ## Formatting, clippy (native and wasm) and documentation, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked --target wasm32-wasip2 --no-default-features --features postgres -p receiver -p gateway -p relay -- -D warnings
 	@cargo clippy --locked --target wasm32-wasip2 -p smartcar -p edge -p store $(call packages,$(APP) $(OTHERS) $(PROBES)) -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
@@ -110,8 +126,10 @@ wit: ## Renders the contract's documentation to target/wit and takes its changes
 	@cargo run --locked --quiet -p wit-docs -- wit target/wit
 
 # What other applications compose; the rest is of this one.
-package: components ## Puts the components, versioned, into target/package with digests and bills of materials
-	@cargo run --locked --quiet -p package -- target/package $(APP) client verify print-sink
+package: components app-postgres ## Puts the components, versioned, into target/package with digests and bills of materials
+	@cargo run --locked --quiet -p package -- target/package \
+		$(foreach engine,sqlite postgres,$(foreach component,receiver gateway relay,$(component):$(engine))) \
+		http-sink client verify print-sink
 
 fuzz: ## Feeds garbage to what arrives from outside, a minute a target (needs cargo-fuzz)
 	@sh scripts/fuzz.sh

@@ -1,5 +1,8 @@
-//! `package OUT COMPONENT…`: copies the built components, versioned, into a folder with
-//! their sizes, digests and bills of materials, and prints the manifest of all of them.
+//! `package OUT COMPONENT[:ENGINE]…`: copies the built components, versioned, into a folder
+//! with their sizes, digests and bills of materials, and prints the manifest of all of them.
+//!
+//! A component that stores something is built for an engine, `sqlite` or `postgres`, and has
+//! that in its name: on the wrong host it would not start.
 //!
 //! Each file can be pushed as it is:
 //! `wkg oci push <registry>/smartcar-edge/<name>:<version> <file>`
@@ -7,7 +10,7 @@
 mod sbom;
 mod tree;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -15,7 +18,51 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const BUILT: &str = "target/wasm32-wasip2/release";
+/// An engine that a component can be built for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    /// By default.
+    Sqlite,
+    /// In a folder of its own.
+    Postgres,
+}
+
+/// What is to be packaged.
+struct Wanted<'a> {
+    component: &'a str,
+    engine: Option<Engine>,
+}
+
+impl<'a> Wanted<'a> {
+    fn parse(argument: &'a str) -> Result<Self> {
+        let (component, engine) = match argument.split_once(':') {
+            None => (argument, None),
+            Some((component, "sqlite")) => (component, Some(Engine::Sqlite)),
+            Some((component, "postgres")) => (component, Some(Engine::Postgres)),
+            Some((_, other)) => bail!("{other}: the engines are sqlite and postgres"),
+        };
+        Ok(Self { component, engine })
+    }
+
+    /// What it is called when it is packaged.
+    fn name(&self) -> String {
+        let component = self.component;
+        match self.engine {
+            None => component.to_owned(),
+            Some(Engine::Sqlite) => format!("{component}-sqlite"),
+            Some(Engine::Postgres) => format!("{component}-postgres"),
+        }
+    }
+
+    /// Where it was built.
+    fn built(&self) -> String {
+        let folder = match self.engine {
+            Some(Engine::Postgres) => "target/postgres/wasm32-wasip2/release",
+            _ => "target/wasm32-wasip2/release",
+        };
+        format!("{folder}/{}.wasm", self.component.replace('-', "_"))
+    }
+}
 
 /// What was packaged.
 #[derive(Serialize)]
@@ -47,18 +94,31 @@ struct Entry {
 fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
     let out = arguments.next().map(PathBuf::from);
-    let out = out.context("usage: package OUT COMPONENT…")?;
-    let components: Vec<String> = arguments.collect();
+    let out = out.context("usage: package OUT COMPONENT[:ENGINE]…")?;
+    let arguments: Vec<String> = arguments.collect();
+    let wanted: Vec<Wanted<'_>> = arguments
+        .iter()
+        .map(|argument| Wanted::parse(argument))
+        .collect::<Result<_>>()?;
     // Cargo ran this, or a test did: both know the folder of this crate.
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let manifest = package(&repository, &out, &components)?;
+    let manifest = package(&repository, &out, &wanted)?;
     println!("{}", json(&manifest)?);
     Ok(())
 }
 
-fn package(repository: &Path, out: &Path, components: &[String]) -> Result<Manifest> {
+fn package(repository: &Path, out: &Path, wanted: &[Wanted<'_>]) -> Result<Manifest> {
     let (contract, interfaces) = contract(&repository.join("wit"))?;
-    let crates = tree::read(repository, components)?;
+    // What was built together.
+    let built_for = |is_postgres: bool| {
+        let is_one =
+            move |each: &&Wanted<'_>| (each.engine == Some(Engine::Postgres)) == is_postgres;
+        let components = wanted.iter().filter(is_one).map(|each| each.component);
+        components.collect::<Vec<_>>()
+    };
+    let features = ["--no-default-features", "--features", "postgres"];
+    let on_sqlite = tree::read(repository, &built_for(false), &[])?;
+    let on_postgres = tree::read(repository, &built_for(true), &features)?;
     clear(out).with_context(|| format!("failed to clear {}", out.display()))?;
     fs::create_dir_all(out.join("wit"))?;
     for interface in interfaces {
@@ -67,22 +127,21 @@ fn package(repository: &Path, out: &Path, components: &[String]) -> Result<Manif
     }
     let version = env!("CARGO_PKG_VERSION");
     let mut packaged = Vec::new();
-    for name in components {
-        let built = repository
-            .join(BUILT)
-            .join(name.replace('-', "_") + ".wasm");
+    for wanted in wanted {
+        let name = wanted.name();
+        let built = repository.join(wanted.built());
         let bytes = fs::read(&built)
             .with_context(|| format!("failed to read {}; make components", built.display()))?;
         let file = format!("{name}-{version}.wasm");
         let wasm = write(out, file, "application/wasm", &bytes)?;
-        let bill = json(&sbom::of(&crates, name, &wasm.sha256)?)? + "\n";
+        let crates = match wanted.engine {
+            Some(Engine::Postgres) => &on_postgres,
+            _ => &on_sqlite,
+        };
+        let bill = json(&sbom::of(crates, wanted.component, &wasm.sha256)?)? + "\n";
         let file = format!("{name}-{version}.cdx.json");
         let sbom = write(out, file, "application/vnd.cyclonedx+json", bill.as_bytes())?;
-        packaged.push(Component {
-            name: name.clone(),
-            wasm,
-            sbom,
-        });
+        packaged.push(Component { name, wasm, sbom });
     }
     let manifest = Manifest {
         version,

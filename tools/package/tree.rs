@@ -36,13 +36,17 @@ pub(crate) type Crates = BTreeMap<Id, Crate>;
 
 /// The crates of these components when they are built together: cargo unites the features
 /// of what it builds together, and what one of them switches on may be in the others.
-pub(crate) fn read(repository: &Path, components: &[String]) -> Result<Crates> {
+pub(crate) fn read(repository: &Path, components: &[&str], features: &[&str]) -> Result<Crates> {
+    if components.is_empty() {
+        return Ok(Crates::new());
+    }
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(repository)
         .args(["tree", "--quiet", "--locked", "--target", "wasm32-wasip2"])
         .args(["--edges", "normal,no-proc-macro", "--prefix", "depth"])
-        .args(["--format", " {p}|{l}"]);
+        .args(["--format", " {p}|{l}"])
+        .args(features);
     for component in components {
         cargo.args(["-p", component]);
     }

@@ -152,3 +152,20 @@ fn package_leaves_a_folder_with_other_files_alone() {
     assert!(!package.output().unwrap().status.success());
     assert!(file.exists());
 }
+
+#[test]
+fn package_of_a_component_says_which_engine_it_was_built_for() {
+    let out = TempDir::new().unwrap();
+    let manifest = package(&["receiver:sqlite", "verify"], out.path());
+    let receiver = &manifest["components"][0];
+    assert_eq!(receiver["name"], "receiver-sqlite");
+    assert_eq!(receiver["file"], "receiver-sqlite-0.1.0.wasm");
+    let mut package = Command::new(env!("CARGO_BIN_EXE_package"));
+    package.arg(out.path()).arg("receiver:mysql");
+    let output = package.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains("mysql"),
+        "{error}"
+    );
+}
