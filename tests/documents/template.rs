@@ -117,7 +117,8 @@ fn component_comes_from_the_release_by_its_digest() {
         .enumerate()
     {
         // As `make package` names it.
-        let file = format!("{name}-{version}.wasm");
+        let engine = if *name == "http-sink" { "" } else { "-sqlite" };
+        let file = format!("{name}{engine}-{version}.wasm");
         let mut source = Table::new();
         source.insert(
             "url".into(),
