@@ -23,7 +23,7 @@ const KEYS: &str = r#"[{"name":"bench","scopes":["*"],
 /// The host that `EDGE_HOST` chooses.
 ///
 /// # Errors
-/// It is not there.
+/// The host is missing, or too old.
 pub fn name() -> Result<&'static str> {
     Ok(match support::Host::chosen().map_err(Error::msg)? {
         support::Host::Spin => "Spin",
@@ -43,7 +43,7 @@ impl Host {
     /// Starts the host that `EDGE_HOST` chooses with a manifest of this repository.
     ///
     /// # Errors
-    /// It did not start; with what it said.
+    /// The host did not start. The error has what it printed.
     pub fn start(manifest: &str) -> Result<Self> {
         Self::start_with(manifest, &[])
     }
@@ -51,7 +51,7 @@ impl Host {
     /// The same, with variables of the environment.
     ///
     /// # Errors
-    /// It did not start; with what it said.
+    /// The host did not start. The error has what it printed.
     pub fn start_with(manifest: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let host = support::Host::chosen().map_err(Error::msg)?;
         Self::run(|address, state| {
@@ -64,7 +64,7 @@ impl Host {
     /// Starts the embedded host, counting the instructions of each request.
     ///
     /// # Errors
-    /// It did not start; with what it said.
+    /// The host did not start. The error has what it printed.
     pub fn start_counting(manifest: &str) -> Result<Self> {
         Self::run(|address, state| {
             let mut command = Command::new("target/debug/edge-host");
@@ -151,7 +151,7 @@ impl Host {
     /// How many deliveries are stored, by `/status`.
     ///
     /// # Errors
-    /// It does not say.
+    /// The answer has no such number.
     pub fn stored(&self) -> Result<u64> {
         let (status, body) = self.get("/status")?;
         let json: Value = serde_json::from_str(&body)?;

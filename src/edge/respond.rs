@@ -68,7 +68,7 @@ impl IntoResponse for Outgoing {
 }
 
 /// An error of this application, in the shape of Smartcar's errors, with the
-/// type `EDGE` to tell who speaks.
+/// type `EDGE`, which says that Smartcar did not answer.
 ///
 /// Source of the shape: <https://smartcar.com/docs/api-reference/api-errors>
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub struct Problem {
     /// A sentence for developers: what is wrong and what would be right.
     pub detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body, where it is someone else's.
+    /// Another server's body, in place of one of its own.
     body: Option<Bytes>,
 }
 
