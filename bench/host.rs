@@ -9,8 +9,10 @@ use std::{
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
+use support::Engine;
 use tempfile::TempDir;
 
 /// The gateway's key, and it may do everything.
@@ -39,6 +41,16 @@ pub struct Host {
     pub address: String,
 }
 
+/// The variables that name an empty database of a server whose writes are durable, as it is
+/// installed. The server ends with this process.
+fn database_variables() -> Vec<(String, String)> {
+    static SERVER: LazyLock<postgresql::Server> = LazyLock::new(|| postgresql::Server::start(&[]));
+    let url = support::new_database(&SERVER);
+    support::database_variables(&url)
+        .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), value))
+        .to_vec()
+}
+
 impl Host {
     /// Starts the host that `EDGE_HOST` chooses with a manifest of this repository.
     ///
@@ -54,9 +66,14 @@ impl Host {
     /// The host did not start. The error has what it printed.
     pub fn start_with(manifest: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let host = support::Host::chosen().map_err(Error::msg)?;
+        let (manifest, database) = match (manifest, Engine::chosen()) {
+            ("spin.toml", Engine::Postgres) => ("spin-postgres.toml", database_variables()),
+            _ => (manifest, Vec::new()),
+        };
         Self::run(|address, state| {
             let mut command = host.command(manifest.as_ref(), address, state.as_ref());
             command.envs(variables.iter().copied());
+            command.envs(database.iter().map(|(name, value)| (name, value)));
             command
         })
     }

@@ -45,6 +45,10 @@ fn run() -> Result<()> {
         println!("{}", table(&dead_sink(32, seconds, 1.0)?));
         return Ok(());
     }
+    if std::env::args().nth(1).as_deref() == Some("round") {
+        println!("{}", table(&round(64, seconds)?));
+        return Ok(());
+    }
     let mut rows = Vec::new();
     for connections in [32, 64] {
         rows.extend(round(connections, seconds)?);

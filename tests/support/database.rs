@@ -20,7 +20,13 @@ pub use outbox::OutboxEvent;
 pub use vehicles::Signal;
 
 use connection::{Column, Connection, Parameter, Row};
-use std::{cell::RefCell, env, path::Path, time::Duration};
+use std::{
+    cell::RefCell,
+    env,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// The engine on which the application of the tests keeps what it stores: the one that
 /// `EDGE_STORE` names.
@@ -144,13 +150,16 @@ pub fn variables(url: &str) -> [(&'static str, String); 2] {
     ]
 }
 
-/// A database of its own in the server that the tests of this process share, for an
-/// application that is to start: its URL. It is left to the server, which goes with the
-/// process.
+/// An empty database in the server that the tests of this process share: its URL.
 pub(crate) fn new_postgres() -> String {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    let server = postgresql::shared();
+    new_database(server.expect("PostgreSQL is not installed (EDGE_STORE=postgres)"))
+}
+
+/// An empty database in a server, for an application that is to start: its URL. It is left
+/// to the server.
+pub fn new_database(server: &postgresql::Server) -> String {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let server = postgresql::shared().expect("PostgreSQL is not installed (EDGE_STORE=postgres)");
     let name = format!("app_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let admin = Database::at(&server.url("postgres"));
     admin.connection.batch(&format!("CREATE DATABASE {name}"));

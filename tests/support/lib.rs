@@ -28,7 +28,7 @@ mod variables;
 pub use app::{App, KEY, KEYS, Options};
 pub use client::{Answer, answers, cache_status, edge, raw, send, try_send};
 pub use database::{
-    Action, Arrival, Database, Delivery, Engine, Lock, OutboxEvent, Signal,
+    Action, Arrival, Database, Delivery, Engine, Lock, OutboxEvent, Signal, new_database,
     variables as database_variables,
 };
 pub use delivery::{deliver_to, sign, signal, vehicle_state};
