@@ -5,6 +5,7 @@ pub(crate) mod evidence;
 pub(crate) mod idempotency;
 pub(crate) mod local;
 pub(crate) mod outcome;
+pub(crate) mod patience;
 pub(crate) mod record;
 #[cfg(test)]
 mod record_tests;
@@ -25,15 +26,21 @@ use crate::{
 };
 use bytes::Bytes;
 use edge::{Platform, Response, respond::Problem};
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
 use http::{HeaderMap, Method, StatusCode};
 use idempotency::fingerprint;
 use outcome::Judgement;
+use patience::Patience;
 use record::{Claim, Kept, New, Running};
 use serde_json::{Map, Value};
 use smartcar::{
     BodyStream, Call, CommandKind, Error, Evidence, StreamingResponse, TransportError,
     endpoints::{About, Endpoint},
 };
+use std::pin::pin;
 use store::{Store, action::Outcome};
 use subject::{Subject, is_gone};
 
@@ -60,9 +67,9 @@ async fn steps<P: Platform, S: Store>(
     let request = Request::read(app, caller, endpoint, inbound)?;
     let identified = request.identify().await?;
     let claimed = identified.claim().await?;
+    let patience = claimed.request.patience;
     let resolved = claimed.resolve().await?;
-    let sent = resolved.send().await;
-    Ok(sent.settle().await)
+    Ok(resolved.carry_out(patience).await)
 }
 
 /// Why a request is answered before Smartcar is called.
@@ -89,6 +96,8 @@ struct Request<'a, P: Platform, S: Store> {
     evidence: Option<Evidence>,
     key: Option<&'a str>,
     insists: bool,
+    /// How long the caller waits; none: as long as it takes.
+    patience: Option<Patience>,
     subject: Subject,
     call: Call,
     fingerprint: String,
@@ -105,6 +114,10 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
         let evidence = validate(endpoint, &inbound.body)?;
         let key = idempotency::key(&inbound.headers, app.requires_idempotency_key())?;
         let insists = idempotency::insists(&inbound.headers)?;
+        let patience = match endpoint.about {
+            About::Vehicle => patience::of(&inbound.headers, app.command_deadline())?,
+            _ => None,
+        };
         let subject = Subject::named(caller, endpoint, inbound)?;
         let call = inbound.call(endpoint, None)?;
         // A user whom only the key names is not part of it, so that the key may be
@@ -125,6 +138,7 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
             evidence,
             key,
             insists,
+            patience,
             subject,
             call,
             fingerprint,
@@ -302,7 +316,28 @@ struct Resolved<P: Platform, S: Store> {
 }
 
 impl<P: Platform, S: Store> Resolved<P, S> {
-    async fn send(self) -> Sent<P, S> {
+    /// Has Smartcar carry the action out. Where that takes longer than the caller waits, it
+    /// goes on, and the caller is answered that it runs.
+    async fn carry_out(self, patience: Option<Patience>) -> Reply {
+        let Some(patience) = patience else {
+            return self.send(Until::Headers).await.settle().await;
+        };
+        let (platform, action) = (self.action.app.platform(), &self.action);
+        let accepted = patience.accepted(&action.running.id, action.endpoint.name);
+        let accepted = action.name(accepted);
+        let (done, outcome) = oneshot::channel();
+        platform.spawn(async move {
+            let reply = self.send(Until::End).await.settle().await;
+            // Where the caller does not wait any more, the record has it.
+            let _ = done.send(reply);
+        });
+        match select(outcome, pin!(platform.sleep(patience.time))).await {
+            Either::Left((Ok(reply), _)) => reply,
+            _ => complete(accepted),
+        }
+    }
+
+    async fn send(self, until: Until) -> Sent<P, S> {
         let Self { action, call } = self;
         let received = match action.app.client().open(&call).await {
             Err(error) => Received::Missing(error),
@@ -310,7 +345,11 @@ impl<P: Platform, S: Store> Resolved<P, S> {
                 Received::Foreign(opened.status, opened.headers)
             }
             // Smartcar keeps the connection open until it knows more.
-            Ok(opened) if opened.status == StatusCode::ACCEPTED && opened.length().is_none() => {
+            Ok(opened)
+                if until == Until::Headers
+                    && opened.status == StatusCode::ACCEPTED
+                    && opened.length().is_none() =>
+            {
                 Received::Streaming(opened)
             }
             Ok(opened) => match opened.read().await {
@@ -320,6 +359,15 @@ impl<P: Platform, S: Store> Resolved<P, S> {
         };
         Sent { action, received }
     }
+}
+
+/// How much of a slow answer is awaited before it is handed on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// The rest is handed on as it comes.
+    Headers,
+    /// All of it.
+    End,
 }
 
 /// An action that Smartcar was called for.

@@ -10,7 +10,7 @@ use edge::{
     variables::{self, parsed, switch},
 };
 use secrecy::ExposeSecret;
-use smartcar::{Client, Timestamp};
+use smartcar::{Call, Client, Timestamp};
 use std::{sync::atomic::AtomicI64, time::Duration};
 use store::{Store, StoreError};
 
@@ -44,6 +44,7 @@ pub(crate) struct App<P: Platform, S: Store> {
     requires_idempotency_key: bool,
     signals_max_age: Duration,
     audit_retention: Duration,
+    command_deadline: Duration,
 }
 
 impl<P: Platform, S: Store> Gateway<P, S> {
@@ -84,6 +85,16 @@ impl<P: Platform, S: Store> Gateway<P, S> {
         let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
         // More than the day for which an idempotency key is honoured.
         let days = |text: &str| text.parse().ok().filter(|days: &u32| *days > 1);
+        let in_time = |text: &str| {
+            let time = seconds(text);
+            time.filter(|time| (Duration::from_secs(1)..=Call::LONGEST).contains(time))
+        };
+        let deadline = parsed(
+            platform,
+            "command_deadline",
+            "a number of seconds from 1 to 310",
+            in_time,
+        );
         let max_age = parsed(platform, "signals_max_age", "a number of seconds", seconds);
         let retention = parsed(
             platform,
@@ -99,6 +110,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             requires_idempotency_key: switch(platform, "require_idempotency_key").await?,
             signals_max_age: max_age.await?,
             audit_retention: DAY * retention.await?,
+            command_deadline: deadline.await?,
         })
     }
 
@@ -151,6 +163,11 @@ impl<P: Platform, S: Store> App<P, S> {
     /// Whether every change has to carry an `Idempotency-Key`.
     pub(crate) fn requires_idempotency_key(&self) -> bool {
         self.requires_idempotency_key
+    }
+
+    /// How long a caller waits for what comes of a command.
+    pub(crate) fn command_deadline(&self) -> Duration {
+        self.command_deadline
     }
 
     /// How old a stored signal may be where the caller does not say.
@@ -231,6 +248,11 @@ mod tests {
         for (name, value, fault) in [
             ("require_idempotency_key", "yes", "true or false"),
             ("audit_retention_days", "1", "a number of days above 1"),
+            (
+                "command_deadline",
+                "311",
+                "a number of seconds from 1 to 310",
+            ),
             ("connect_lookups", "1", "a whole number from 2 to 65535"),
             ("connect_mode", "test", "live or simulated"),
             ("webhook_id", "a/b", "an id"),

@@ -80,6 +80,7 @@ impl Instance {
             ("connect_lookups", "20"),
             ("webhook_id", ""),
             ("require_idempotency_key", "false"),
+            ("command_deadline", "310"),
             ("signals_max_age", "300"),
             ("audit_retention_days", "365"),
         ] {

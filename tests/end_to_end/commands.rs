@@ -274,3 +274,27 @@ fn credentials_error_says_what_is_wrong() {
         assert!(answer.body.contains("smartcar_client_id"), "{answer:?}");
     }
 }
+
+#[test]
+fn command_goes_on_after_an_answer_that_its_caller_did_not_wait_for() {
+    let app = App::start();
+    let path = format!("/v3/vehicles/{FIRST_VEHICLE}/commands/security/lock");
+    let headers = [("sc-user-id", FIRST_USER), ("prefer", "respond-async")];
+    let answer = app.call("POST", &path, &headers, "");
+    assert_eq!(answer.status, 202);
+    let id = answer.headers["edge-action-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let location = answer.headers["location"].to_str().unwrap();
+    assert_eq!(location, format!("/v3/commands/{id}"));
+    eventually("it is carried out", || {
+        let record = app.record(&id);
+        (record["attributes"]["outcome"] == "succeeded").then_some(())
+    });
+    // The car reports it, as it does for a caller that waits.
+    eventually("the car reports it", || {
+        let signal = app.record(&id)["attributes"]["signal"].clone();
+        (signal["indicates"] == "carried_out").then_some(())
+    });
+}

@@ -29,6 +29,7 @@ pub(super) fn of(endpoint: &Endpoint) -> Value {
         all.push(parameter("Idempotency-Key"));
         if endpoint.about == About::Vehicle {
             all.push(parameter("Edge-Insist"));
+            all.push(parameter("Prefer"));
         }
     }
     if endpoint.family == Family::Signals {
@@ -197,6 +198,12 @@ pub(super) fn all() -> Value {
             "true: send the command although the outcome of the vehicle's last one is unknown and \
              Smartcar may still be working on it. Never while one is running.",
             json!({"enum": ["true", "false"], "default": "false"}),
+        ),
+        (
+            "Prefer",
+            "respond-async: answer 202 at once, while the command goes on; with wait=10 after up \
+             to so many seconds (RFC 7240).",
+            json!({"type": "string", "examples": ["respond-async", "respond-async, wait=10"]}),
         ),
         (
             "Cache-Control",

@@ -67,6 +67,11 @@ pub(super) fn headers() -> Value {
         ("WWW-Authenticate", "How to send a key.", "string"),
         ("Location", "Where to go on.", "string"),
         (
+            "Preference-Applied",
+            "respond-async where the request preferred that (RFC 7240).",
+            "string",
+        ),
+        (
             "Age",
             "For how many seconds the answer has been stored (RFC 9111).",
             "integer",
@@ -153,14 +158,17 @@ fn successes() -> [(&'static str, Value); 7] {
     let read = ["SC-Request-Id"];
     let signals = ["SC-Request-Id", "Age", "Cache-Status"];
     let change = ["SC-Request-Id", "Edge-Action-Id", "Idempotent-Replayed"];
-    let later = "Smartcar goes on. The answer ends with what came of it, which can be a failure.";
+    let later = "It goes on. Either the answer ends with what came of it, which can be a failure, or \
+                 it names the command that runs.";
+    let running = ["Location", "Preference-Applied"];
+    let runs = [&change[..], &running].concat();
     [
         ("One", json_of(as_is, "One", &read)),
         ("List", json_of(as_is, "List", &read)),
         ("OneSignal", json_of(as_is, "OneSignal", &signals)),
         ("Signals", json_of(as_is, "Signals", &signals)),
         ("Ran", json_of("It ran.", "Execution", &change)),
-        ("Runs", json_of(later, "Execution", &change)),
+        ("Runs", json_of(later, "Running", &runs)),
         (
             "Done",
             json!({"description": "It is done.", "headers": with_headers(&change)}),
@@ -211,7 +219,9 @@ pub(super) fn of_change(endpoint: &Endpoint) -> Value {
             json!({"202": json_of("It is being made.", "Anything", &headers)})
         }
         Method::DELETE if !is_schedule => json!({"204": response("Done")}),
-        Method::DELETE => json!({"200": response("Ran"), "204": response("Done")}),
+        Method::DELETE => {
+            json!({"200": response("Ran"), "202": response("Runs"), "204": response("Done")})
+        }
         _ => json!({"200": response("Ran"), "202": response("Runs")}),
     };
     let responses = or(or(responses, &KEYED), &SMARTCAR_S);

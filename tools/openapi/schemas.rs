@@ -81,7 +81,7 @@ fn errors() -> Value {
     object(&[("errors", list(error))])
 }
 
-fn smartcar_endpoints() -> [(&'static str, Value); 11] {
+fn smartcar_endpoints() -> [(&'static str, Value); 12] {
     let anything = || schema("Anything");
     let resource = object(&[
         ("id", text()),
@@ -151,6 +151,10 @@ fn smartcar_endpoints() -> [(&'static str, Value); 11] {
                 ("links?", anything()),
                 ("included?", anything()),
             ]),
+        ),
+        (
+            "Running",
+            json!({"anyOf": [schema("Execution"), accepted()]}),
         ),
         ("Execution", object(&[("data", execution)])),
         ("ChargeLimit", sent(object(&[("percent", percent)]))),
@@ -272,6 +276,17 @@ fn outcome() -> Value {
         "description": "unknown: it may have been done.",
         "enum": Outcome::ALL.map(Outcome::as_str),
     })
+}
+
+/// A command that goes on without its caller.
+fn accepted() -> Value {
+    let attributes = object(&[("kind", text()), ("outcome", json!({"const": "running"}))]);
+    let data = object(&[
+        ("id", text()),
+        ("type", json!({"const": "action"})),
+        ("attributes", attributes),
+    ]);
+    object(&[("data", data), ("links", object(&[("self", text())]))])
 }
 
 fn command() -> Value {

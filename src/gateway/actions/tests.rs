@@ -8,7 +8,7 @@ use edge::Response;
 use futures::StreamExt;
 use http::Request;
 use serde_json::{Value, json};
-use smartcar::{Sent, testing::Reply};
+use smartcar::{Clock, Sent, testing::Reply};
 
 const LOCK: &str = "/v3/vehicles/v-1/commands/security/lock";
 const UNLOCK: &str = "/v3/vehicles/v-1/commands/security/unlock";
@@ -330,4 +330,129 @@ fn removal_of_what_cannot_be_looked_up_is_not_sent() {
     let again = instance.send(removal());
     assert!(!again.headers().contains_key("idempotent-replayed"));
     assert_eq!(stored(&instance), (2, 2));
+}
+
+/// A lock that is asked for with this preference.
+fn preferring(preference: &'static str) -> Request<&'static str> {
+    with(lock(), ("prefer", preference))
+}
+
+/// Has the token fetched, by a command that is carried out.
+fn fetch_token(instance: &Instance) {
+    instance.fake.answer(UNLOCK, 200, DONE);
+    let unlock = with(request(ALL, "POST", UNLOCK), ("sc-user-id", "u-1"));
+    assert_eq!(instance.send(unlock).status(), 200);
+}
+
+/// The record of an answer's action, once it has ended.
+fn ended(instance: &Instance, answer: &Response) -> Value {
+    instance
+        .fake
+        .run(async { instance.fake.sleep(400 * SECOND).await });
+    instance.record(answer)
+}
+
+#[test]
+fn command_that_takes_longer_than_its_caller_waits_is_accepted_and_goes_on() {
+    let instance = Instance::new();
+    instance.fake.set_variable("command_deadline", "25");
+    instance.fake.answer(LOCK, 200, DONE);
+    fetch_token(&instance);
+    instance.fake.latency(60 * SECOND);
+    let answer = instance.fake.run(async {
+        let began = instance.fake.now();
+        let answer = instance.answer(lock()).await;
+        assert_eq!(instance.fake.now().since(began), 25 * SECOND);
+        let path = format!("/v3/commands/{}", action_id(&answer));
+        let record = instance.answer(request(ALL, "GET", &path)).await;
+        let record = body(&record)["data"]["attributes"].clone();
+        assert_eq!(record["outcome"], "running");
+        // The key stands for it.
+        let again = instance.answer(lock()).await;
+        assert_eq!(error(&again), edge(409, "REQUEST_IN_PROGRESS"));
+        answer
+    });
+    assert_eq!(answer.status(), 202);
+    let path = format!("/v3/commands/{}", action_id(&answer));
+    assert_eq!(answer.headers()["location"], *path);
+    assert!(!answer.headers().contains_key("preference-applied"));
+    let shown = body(&answer);
+    assert_eq!(shown["data"]["attributes"]["outcome"], "running");
+    assert_eq!(shown["links"]["self"], path);
+    let record = ended(&instance, &answer);
+    assert_eq!(record["outcome"], "succeeded");
+    assert_eq!(record["smartcarExecutionId"], "exec-1");
+    // What came of it is what the key stands for now.
+    let replayed = instance.send(lock());
+    assert_eq!(
+        (replayed.status().as_u16(), replayed.body()),
+        (200, &DONE.into())
+    );
+    assert_eq!(instance.fake.requests_to(LOCK), 1);
+}
+
+#[test]
+fn command_that_ends_while_its_caller_waits_is_answered_as_ever() {
+    let instance = Instance::new();
+    instance.fake.set_variable("command_deadline", "25");
+    instance.fake.answer(LOCK, 200, DONE);
+    let answer = instance.send(lock());
+    assert_eq!(
+        (answer.status().as_u16(), answer.body()),
+        (200, &DONE.into())
+    );
+    assert_eq!(instance.record(&answer)["outcome"], "succeeded");
+}
+
+#[test]
+fn command_is_accepted_at_once_where_its_caller_prefers_that() {
+    for (preference, waits) in [("respond-async", 0), ("respond-async, wait=10", 10)] {
+        let instance = Instance::new();
+        instance.fake.answer(LOCK, 200, DONE);
+        fetch_token(&instance);
+        instance.fake.latency(60 * SECOND);
+        let answer = instance.fake.run(async {
+            let began = instance.fake.now();
+            let answer = instance.answer(preferring(preference)).await;
+            let waited = instance.fake.now().since(began).as_secs();
+            assert_eq!(waited, waits, "{preference}");
+            answer
+        });
+        assert_eq!(answer.status(), 202);
+        assert_eq!(answer.headers()["preference-applied"], "respond-async");
+        assert_eq!(ended(&instance, &answer)["outcome"], "succeeded");
+    }
+}
+
+#[test]
+fn command_that_is_refused_before_it_is_sent_is_not_accepted() {
+    let instance = Instance::with_keys(&[key("none", &["read_battery"])]);
+    let forbidden = with(request("none", "POST", LOCK), ("prefer", "respond-async"));
+    assert_eq!(instance.send(forbidden).status(), 403);
+    let destination = "/v3/vehicles/v-1/commands/navigation/set-destination";
+    let malformed = with(
+        request(ALL, "POST", destination),
+        ("prefer", "respond-async"),
+    );
+    assert_eq!(instance.send(malformed).status(), 400);
+}
+
+#[test]
+fn slow_answer_is_read_to_its_end_where_the_caller_does_not_wait() {
+    let instance = slow(&[("sc-request-id", "r-1")], DONE);
+    let answer = instance.send(preferring("respond-async"));
+    assert_eq!(answer.status(), 202);
+    let record = ended(&instance, &answer);
+    assert_eq!(record["outcome"], "succeeded");
+    assert_eq!(record["smartcarRequestId"], "r-1");
+}
+
+#[test]
+fn command_whose_answer_is_lost_after_it_was_accepted_is_unknown() {
+    let instance = Instance::new();
+    instance.fake.fail(LOCK, Sent::Maybe);
+    let answer = instance.send(preferring("respond-async"));
+    assert_eq!(answer.status(), 202);
+    let record = ended(&instance, &answer);
+    assert_eq!(record["outcome"], "unknown");
 }

@@ -63,6 +63,9 @@ pub struct Call {
 }
 
 impl Call {
+    /// How long Smartcar may take for a command once it was sent.
+    pub const LONGEST: Duration = COMMAND_DEADLINE;
+
     /// A call to `endpoint`; `ids` take the place of the names in its path, in
     /// their order.
     pub fn to(endpoint: &'static Endpoint, ids: &[&dyn Id]) -> Self {
