@@ -12,7 +12,10 @@ use edge::{
 use secrecy::ExposeSecret;
 use smartcar::{Call, Client, Timestamp};
 use std::{sync::atomic::AtomicI64, time::Duration};
-use store::{Store, StoreError};
+use store::{Store, StoreError, chore::Chore};
+
+/// How often the relay is run without a key at most, by all instances together.
+pub(crate) const CRON_EVERY: Duration = Duration::from_secs(20);
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -24,6 +27,8 @@ pub(crate) struct Gateway<P: Platform, S: Store> {
     lines: Lines,
     /// When answers and records are to be swept next.
     next_sweep: AtomicI64,
+    /// Runs of the relay that no key asks for.
+    cron: Chore,
 }
 
 /// What is logged once in a while.
@@ -45,6 +50,7 @@ pub(crate) struct App<P: Platform, S: Store> {
     signals_max_age: Duration,
     audit_retention: Duration,
     command_deadline: Duration,
+    runs_without_key: bool,
 }
 
 impl<P: Platform, S: Store> Gateway<P, S> {
@@ -63,6 +69,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
                 connect_not_set_up: Seldom::new(Duration::from_secs(60 * 60)),
             },
             next_sweep: AtomicI64::new(0),
+            cron: Chore::new("cron", CRON_EVERY),
         }
     }
 
@@ -111,6 +118,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             signals_max_age: max_age.await?,
             audit_retention: DAY * retention.await?,
             command_deadline: deadline.await?,
+            runs_without_key: switch(platform, "run_without_key").await?,
         })
     }
 
@@ -163,6 +171,16 @@ impl<P: Platform, S: Store> App<P, S> {
     /// Whether every change has to carry an `Idempotency-Key`.
     pub(crate) fn requires_idempotency_key(&self) -> bool {
         self.requires_idempotency_key
+    }
+
+    /// Whether a run of the relay needs no key.
+    pub(crate) fn runs_without_key(&self) -> bool {
+        self.runs_without_key
+    }
+
+    /// Runs of the relay that no key asks for.
+    pub(crate) fn cron(&self) -> &'static Chore {
+        &self.gateway.cron
     }
 
     /// How long a caller waits for what comes of a command.

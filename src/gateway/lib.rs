@@ -118,6 +118,7 @@ async fn answer_open<P: Platform, S: Store>(
     Ok(match open {
         Open::Health => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         Open::OpenApi => openapi::answer(inbound),
+        Open::Cron => own::relay::run_by_schedule(gateway.app().await?).await?,
         Open::ConnectStart => connect::start(gateway.app().await?, inbound),
         Open::ConnectCallback => connect::callback(gateway.app().await?, inbound).await,
     })

@@ -81,6 +81,7 @@ impl Instance {
             ("webhook_id", ""),
             ("require_idempotency_key", "false"),
             ("command_deadline", "310"),
+            ("run_without_key", "false"),
             ("signals_max_age", "300"),
             ("audit_retention_days", "365"),
         ] {

@@ -49,12 +49,14 @@ pub enum Open {
     ConnectCallback,
     /// The description of this API.
     OpenApi,
+    /// Pass on what is due, for a scheduler that can send no key.
+    Cron,
     /// Whether this component answers.
     Health,
 }
 
 /// The methods and paths of what is this gateway's own.
-pub const OWN: [(Method, &str, Route); 13] = [
+pub const OWN: [(Method, &str, Route); 14] = [
     (Method::GET, "/v3/signals", Route::Own(Own::Catalogue)),
     (Method::GET, "/v3/vehicles", Route::Own(Own::Vehicles)),
     (
@@ -91,6 +93,7 @@ pub const OWN: [(Method, &str, Route); 13] = [
     ),
     (Method::GET, "/openapi.json", Route::Open(Open::OpenApi)),
     (Method::GET, "/status", Route::Own(Own::Status)),
+    (Method::GET, "/cron", Route::Open(Open::Cron)),
     (Method::GET, "/healthz", Route::Open(Open::Health)),
 ];
 
@@ -152,10 +155,7 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
         Some(shorter) if path.starts_with("/v3/") => shorter,
         _ => path,
     };
-    let found = router().at(path).map_err(|_| {
-        let detail = "there is nothing at this path; /openapi.json describes what there is";
-        Problem::new(Code::PathNotFound, detail)
-    })?;
+    let found = router().at(path).map_err(|_| nothing_there())?;
     // Whoever may GET may look without taking (RFC 9110, 9.3.2).
     let asked = match *method {
         Method::HEAD => &Method::GET,
@@ -169,12 +169,18 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
     Ok((*route, PathParts(found.params.iter().map(owned).collect())))
 }
 
-/// Whether a GET can be answered to HEAD, without a body. The steps of Connect do
-/// something: one takes vehicles in, the other gives the browser a cookie that takes
-/// the place of the one it holds.
+/// The answer at a path that leads nowhere.
+pub fn nothing_there() -> Problem {
+    let detail = "there is nothing at this path; /openapi.json describes what there is";
+    Problem::new(Code::PathNotFound, detail)
+}
+
+/// Whether a GET can be answered to HEAD, without a body. Some do something: of the steps of
+/// Connect one takes vehicles in, the other gives the browser a cookie that takes the place
+/// of the one it holds; a scheduler's request has events passed on.
 fn may_be_looked_at(route: Route) -> bool {
-    let connect = [Open::ConnectStart, Open::ConnectCallback];
-    !connect.map(Route::Open).contains(&route)
+    let doing = [Open::ConnectStart, Open::ConnectCallback, Open::Cron];
+    !doing.map(Route::Open).contains(&route)
 }
 
 fn not_allowed(methods: &Methods) -> Problem {

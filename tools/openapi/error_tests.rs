@@ -70,7 +70,8 @@ impl Operation {
     /// Whether a key is read where one is sent.
     fn reads_key(self) -> bool {
         let is_delivery = matches!(self, Self::Delivery);
-        !is_delivery && !self.is_open() && !self.is_open_as(Open::ConnectCallback)
+        let is_open = [Open::ConnectCallback, Open::Cron];
+        !is_delivery && !self.is_open() && !is_open.iter().any(|open| self.is_open_as(*open))
     }
 
     /// Whether the error can be its answer.
@@ -123,8 +124,10 @@ impl Operation {
                 self.is_open_as(Open::ConnectCallback)
             }
             Code::NotConfigured | Code::StoreUnavailable => !self.is_open(),
+            // It is there if the operator says so.
+            Code::PathNotFound => self.is_open_as(Open::Cron),
             // What is described is there.
-            Code::PathNotFound | Code::MethodNotAllowed => false,
+            Code::MethodNotAllowed => false,
         }
     }
 }
@@ -162,7 +165,7 @@ fn error_has_its_status_in_each_operation_that_answers_with_it() {
             assert!(is_there, "{name} does not say {status} for {code}");
             operations += 1;
         }
-        let is_of_none = [Code::PathNotFound, Code::MethodNotAllowed].contains(code);
+        let is_of_none = *code == Code::MethodNotAllowed;
         assert_eq!(operations == 0, is_of_none, "{code}");
     }
 }

@@ -234,6 +234,12 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             operation["responses"] = responses::ours("Status", &[403]);
             operation
         }
+        Route::Open(Open::Cron) => open(
+            "runBySchedule",
+            "Sinks",
+            "Passes on the events that are due, where run_without_key says so.",
+            responses::scheduled(),
+        ),
         Route::Open(Open::Health) => open(
             "getHealth",
             "Operation",

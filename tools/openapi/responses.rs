@@ -253,6 +253,14 @@ pub(super) fn run() -> Value {
     or(or(responses, &KEYED), &[403, 502])
 }
 
+/// Those of a run that no key asks for.
+pub(super) fn scheduled() -> Value {
+    or(
+        json!({"204": {"description": "What was due was passed on, now or a moment ago."}}),
+        &[400, 404, 413, 503],
+    )
+}
+
 /// Those of what everyone may read.
 pub(super) fn opened(name: &str) -> Value {
     or(

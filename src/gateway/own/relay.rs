@@ -6,7 +6,7 @@ use edge::{
     Platform, Response,
     respond::{Code, Problem},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use smartcar::Http;
 use std::time::Duration;
 use store::{Store, outbox::RunReport};
@@ -47,6 +47,28 @@ fn was_idle(response: &Response) -> bool {
     response.status() == StatusCode::OK && report.is_ok_and(is_idle)
 }
 
+/// Runs the relay for whoever asks, but no more often than every 20 seconds. The answer says nothing.
+pub(crate) async fn run_by_schedule<P: Platform, S: Store>(
+    app: &App<P, S>,
+) -> Result<Response, Problem> {
+    if !app.runs_without_key() {
+        return Err(routes::nothing_there());
+    }
+    let (cron, now) = (app.cron(), app.now());
+    let is_due =
+        cron.is_worth_asking(now) && app.note(cron.take(app.store(), now).await) == Some(true);
+    if is_due {
+        send(app.platform(), RUN).await;
+    }
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let no_store = HeaderValue::from_static("no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
+    Ok(response)
+}
+
 /// Has the relay run after the answer.
 pub(crate) fn soon<P: Platform, S: Store>(app: &App<P, S>) {
     let platform = app.platform();
@@ -63,6 +85,7 @@ async fn send(platform: &impl Http, url: &str) -> Option<http::Response<Bytes>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::CRON_EVERY;
     use crate::testing::{self, Instance, edge, error, key, request};
     use ::edge::respond;
     use serde_json::{Value, json};
@@ -94,6 +117,45 @@ mod tests {
         for unreadable in ["{}", ""] {
             assert!(!was_idle(&respond::json(StatusCode::OK, unreadable)));
         }
+    }
+
+    #[test]
+    fn scheduler_without_a_key_runs_the_relay_every_twenty_seconds_at_most() {
+        let instance = with_relay(200, "{}");
+        let cron = |instance: &Instance| {
+            let request = http::Request::get("/cron").body("").unwrap();
+            instance.send(request)
+        };
+        // Unless the operator says so, there is no such path.
+        assert_eq!(error(&cron(&instance)), edge(404, "PATH_NOT_FOUND"));
+        instance.fake.set_variable("run_without_key", "true");
+        let (one, other) = (instance.another(), instance.another());
+        for instance in [&one, &other, &one] {
+            let answer = cron(instance);
+            assert_eq!((answer.status().as_u16(), answer.body().len()), (204, 0));
+            assert_eq!(answer.headers()["cache-control"], "no-store");
+        }
+        assert_eq!(one.fake.requests_to("/run"), 1);
+        one.fake.advance(CRON_EVERY);
+        cron(&other);
+        cron(&one);
+        assert_eq!(one.fake.requests_to("/run"), 2);
+    }
+
+    #[test]
+    fn scheduler_without_a_key_learns_of_no_failure() {
+        let instance = with_relay(503, "{}");
+        instance.fake.set_variable("run_without_key", "true");
+        let cron = || instance.send(http::Request::get("/cron").body("").unwrap());
+        assert_eq!(cron().status(), 204);
+        instance.fake.advance(CRON_EVERY);
+        instance.database.fail_write(0, StoreError::Full);
+        assert_eq!(cron().status(), 204);
+        assert_eq!(instance.fake.lines_about("store").len(), 1);
+        assert_eq!(instance.fake.requests_to("/run"), 1);
+        // A look changes nothing.
+        let head = http::Request::head("/cron").body("").unwrap();
+        assert_eq!(instance.send(head).status(), 405);
     }
 
     /// An instance whose relay answers a run so.

@@ -9,7 +9,7 @@ pub(crate) async fn chore_is_known_by_its_name_and_due_from_the_beginning(
     stage: &Stage<impl Engine>,
 ) {
     let store = stage.instance();
-    for name in ["outbox", "retention"] {
+    for name in ["cron", "outbox", "retention"] {
         let due_at = store.chore_due_at(name).await.unwrap().unwrap();
         assert!(due_at <= stage.clock.now(), "{name}");
     }

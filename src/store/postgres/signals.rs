@@ -27,18 +27,7 @@ const SIGNALS: &str = "SELECT code, name, group_name, body, observed_at, retriev
 const REPORT: &str = "SELECT report_read($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
     $14, $15, $16, $17)";
 
-/// A listing of the codes `$4`, at `$3`.
-const LISTED: &str = "INSERT INTO listing (vehicle_id, user_id, listed_at)
-    SELECT $1, $2, $3
-    WHERE NOT EXISTS (
-        SELECT 1 FROM unnest(CAST($4 AS text[])) AS listed (listed_code) WHERE NOT EXISTS (
-            SELECT 1 FROM signal LEFT JOIN vehicle ON vehicle.id = vehicle_id
-            WHERE vehicle_id = $1 AND code = listed_code
-                AND coalesce(signal.user_id, vehicle.user_id) = $2
-                AND greatest(coalesce(signal.delivered_at, 0), coalesce(error_at, 0)) >= $3
-        )
-    )
-    ON CONFLICT (vehicle_id, user_id) DO UPDATE SET listed_at = excluded.listed_at";
+const LISTED: &str = "SELECT list_signals($1, $2, $3, $4)";
 
 impl<C: Connect, P: Platform> Signals for Postgres<C, P> {
     async fn signals(

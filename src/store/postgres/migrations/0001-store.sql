@@ -233,13 +233,13 @@ CREATE TABLE chore (
     name    text COLLATE "C" PRIMARY KEY,
     next_at bigint NOT NULL DEFAULT 0
 );
-INSERT INTO chore (name) VALUES ('outbox'), ('retention');
+INSERT INTO chore (name) VALUES ('cron'), ('outbox'), ('retention');
 
 -- Rows to be locked by those who have to come one after the other.
 CREATE TABLE turn (
     name text COLLATE "C" PRIMARY KEY
 );
-INSERT INTO turn (name) VALUES ('arrival'), ('lookup');
+INSERT INTO turn (name) VALUES ('arrival');
 
 CREATE FUNCTION count_backlog(p_sink text, p_waiting bigint, p_dead bigint) RETURNS void
 LANGUAGE sql AS $function$
@@ -795,6 +795,27 @@ BEGIN
     DELETE FROM action_signal USING action
     WHERE action.vehicle_id = ANY (p_vehicles) AND action_signal.action_id = action.id
         AND coalesce(action_signal.user_id, action.user_id) = p_user;
+END
+$function$;
+
+-- Keeps a listing of these codes, unless one of them was reported last before it or by
+-- another user. What comes for the vehicle meanwhile comes afterwards, and ends it.
+CREATE FUNCTION list_signals(p_vehicle text, p_user text, p_at bigint, p_codes text[]) RETURNS void
+LANGUAGE plpgsql AS $function$
+BEGIN
+    PERFORM 1 FROM vehicle WHERE id = p_vehicle FOR NO KEY UPDATE;
+
+    INSERT INTO listing (vehicle_id, user_id, listed_at)
+    SELECT p_vehicle, p_user, p_at
+    WHERE NOT EXISTS (
+        SELECT 1 FROM unnest(p_codes) AS listed (listed_code) WHERE NOT EXISTS (
+            SELECT 1 FROM signal LEFT JOIN vehicle ON vehicle.id = vehicle_id
+            WHERE vehicle_id = p_vehicle AND code = listed_code COLLATE "C"
+                AND coalesce(signal.user_id, vehicle.user_id) = p_user
+                AND greatest(coalesce(signal.delivered_at, 0), coalesce(error_at, 0)) >= p_at
+        )
+    )
+    ON CONFLICT (vehicle_id, user_id) DO UPDATE SET listed_at = excluded.listed_at;
 END
 $function$;
 
