@@ -19,6 +19,13 @@ pub(crate) trait RelayStore:
 
 impl<S> RelayStore for S where S: Outbox + Configurations + Chores + Deliveries + Tallies + 'static {}
 
+/// What the variables say.
+pub(crate) struct Settings {
+    pub(crate) sinks: Vec<SinkConfiguration>,
+    /// For how long a run takes further events.
+    pub(crate) run_time: Duration,
+}
+
 /// A relay. Each instance has one.
 pub(crate) struct Relay<P, S, K> {
     pub(crate) platform: P,
@@ -30,7 +37,7 @@ pub(crate) struct Relay<P, S, K> {
     pub(crate) upkeep: Chore,
     /// Whether the log says that this instance's sinks were replaced.
     pub(crate) outdated_is_said: AtomicBool,
-    pub(crate) sinks: OnceCell<Vec<SinkConfiguration>>,
+    pub(crate) settings: OnceCell<Settings>,
     pub(crate) retention: Retention,
     pub(crate) keep: OnceCell<Duration>,
 }
@@ -45,7 +52,7 @@ impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
             nudges: Nudges::new(),
             upkeep: Chore::new("outbox", Duration::from_secs(60)),
             outdated_is_said: AtomicBool::new(false),
-            sinks: OnceCell::new(),
+            settings: OnceCell::new(),
             retention: Retention::new(),
             keep: OnceCell::new(),
         }

@@ -2,17 +2,18 @@
 
 use crate::{
     configuration,
-    relay::{Relay, RelayStore},
+    relay::{Relay, RelayStore, Settings},
     sink::Sinks,
 };
 use edge::{
     Platform, Response,
     respond::{self, Code, Problem},
     sinks::{self, Sink},
+    variables,
 };
 use http::{Method, StatusCode, header};
 use std::time::Duration;
-use store::{outbox::SinkConfiguration, retention};
+use store::retention;
 
 impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
     /// Answers a request.
@@ -27,11 +28,11 @@ impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
             return Err(Problem::new(Code::PathNotFound, detail));
         }
         self.forget().await;
-        let sinks = self.sinks().await?;
+        let settings = self.settings().await?;
         if is_nudge {
-            return Ok(accepted(self.nudge(sinks).await));
+            return Ok(accepted(self.nudge(settings).await));
         }
-        let report = self.run(sinks).await.map_err(|error| {
+        let report = self.run(settings).await.map_err(|error| {
             self.failed(&error);
             let detail = "the database could not be read or written: try again";
             Problem::new(Code::StoreUnavailable, detail).retry_after(5)
@@ -50,21 +51,34 @@ impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
         }
     }
 
-    async fn sinks(&self) -> Result<&[SinkConfiguration], Problem> {
+    async fn settings(&self) -> Result<&Settings, Problem> {
         let read = async || {
             let sinks = sinks::configured(&self.platform).await?;
             let flaws = sinks.iter().filter_map(Sink::flaw);
             flaws.for_each(|flaw| self.not_configured(&flaw));
-            Ok(sinks.into_iter().map(configuration::described).collect())
+            let expected = "a number of seconds from 1 to 30";
+            let run_time = variables::parsed(&self.platform, "run_time", expected, run_time);
+            Ok(Settings {
+                sinks: sinks.into_iter().map(configuration::described).collect(),
+                run_time: run_time.await?,
+            })
         };
-        let configured = self.sinks.get_or_try_init(&self.platform, read).await;
-        let sinks = configured.map_err(|reason: String| {
+        let settings = self.settings.get_or_try_init(&self.platform, read).await;
+        settings.map_err(|reason: String| {
             self.not_configured(&reason);
-            let detail = "the sinks are not configured as documented; the log says what is wrong";
+            let detail = "the relay is not configured as documented; the log says what is wrong";
             Problem::new(Code::NotConfigured, detail)
-        })?;
-        Ok(sinks)
+        })
     }
+}
+
+/// A host that ends requests needs less than its own limit, since the last events of a run
+/// take as long as their sink.
+fn run_time(text: &str) -> Option<Duration> {
+    let seconds = text.parse().ok()?;
+    (1..=30)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
 }
 
 /// The answer to a nudge.

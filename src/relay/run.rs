@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::Attempted,
-    relay::{Relay, RelayStore},
+    relay::{Relay, RelayStore, Settings},
     sink::Sinks,
 };
 use edge::{
@@ -16,16 +16,10 @@ use futures::{
 };
 use smartcar::Timestamp;
 use std::time::Duration;
-use store::{
-    StoreError,
-    outbox::{RunReport, SinkConfiguration},
-};
+use store::{StoreError, outbox::RunReport};
 
 /// How many events a sink is sent at the same time.
 const TOGETHER: usize = 16;
-
-/// For how long a run takes further events. What is left then is the next one's.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// So many failures in a row are the sink's and not an event's.
 const IS_DOWN: i64 = 5;
@@ -38,11 +32,13 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 
 impl<P: Platform, S: RelayStore, K: Sinks> Relay<P, S, K> {
     /// Passes on what is due. A sink that is slow or dead holds up no other.
-    pub(crate) async fn run(&self, sinks: &[SinkConfiguration]) -> Result<RunReport, StoreError> {
+    /// What is left when its time is over is the next one's.
+    pub(crate) async fn run(&self, settings: &Settings) -> Result<RunReport, StoreError> {
         let now = self.platform.now();
+        let sinks = &*settings.sinks;
         let in_force = self.bring(sinks, now).await?;
         let ready = self.store.ready_sinks(now).await?;
-        let until = now.after(LONGEST);
+        let until = now.after(settings.run_time);
         let reports = in_force
             .iter()
             .filter(|sink| ready.contains(&sink.name))

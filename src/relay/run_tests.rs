@@ -4,6 +4,7 @@ use crate::{
     sink::SinkError,
     testing::{DAY, HOUR, MINUTE, SECOND, World, at_once, run, unavailable},
 };
+use edge::respond::Code;
 use futures::future::{Either, select};
 use http::Method;
 use smartcar::Clock;
@@ -157,6 +158,27 @@ fn sink_that_is_slow_holds_up_no_other() {
     assert!(good.iter().all(|seen| seen.taken_at == Some(began)));
     assert_eq!(world.sinks.seen("slow").len(), 1);
     assert_eq!(world.fake.now(), began.after(40 * SECOND));
+}
+
+#[test]
+fn run_takes_events_for_no_longer_than_its_variable_says() {
+    let world = World::new(&["slow"]);
+    world.fake.set_variable("run_time", "10");
+    world.sinks.answer("slow", |_| (6 * SECOND, Ok(())));
+    let relay = world.relay();
+    world.fake.run(async {
+        for event in ["e-1", "e-2", "e-3"] {
+            world.deliver(event, Some("v-1")).await;
+        }
+        run(relay).await
+    });
+    // One after the other, since they are of one vehicle.
+    assert_eq!(world.sinks.seen("slow").len(), 2);
+    for wrong in ["0", "31", "x", ""] {
+        world.fake.set_variable("run_time", wrong);
+        let refused = world.fake.run(world.relay().answer(&Method::POST, "/run"));
+        assert_eq!(refused.unwrap_err().code, Code::NotConfigured, "{wrong}");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl World {
     pub(crate) fn new(sinks: &[&str]) -> Self {
         let (fake, database) = (Fake::new(), Native::new());
         fake.set_variable("retention_days", "7");
+        fake.set_variable("run_time", "30");
         let world = Self {
             sinks: TestSinks::new(&fake),
             store: database.store(&fake),
