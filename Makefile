@@ -43,6 +43,7 @@ POSTGRES := $(WASM) --target-dir target/postgres --no-default-features --feature
 app-postgres: target
 	@$(POSTGRES) -p receiver --config profile.release.opt-level=3
 	@$(POSTGRES) -p gateway -p relay
+	@$(WASM) $(call packages,$(SMALL))
 
 components: app
 	@$(WASM) $(call packages,$(OTHERS))

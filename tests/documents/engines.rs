@@ -1,4 +1,5 @@
-//! `spin-postgres.toml`: it is `spin.toml` but for the engine.
+//! `spin-postgres.toml` is `spin.toml` but for the engine, and `deploy/akamai/spin.toml` is
+//! that but for what its platform needs.
 
 use super::repository::{manifest, manifest_in};
 use toml::{Table, Value};
@@ -58,4 +59,32 @@ fn address_of_the_database_is_secret_and_empty_unless_it_is_set() {
     let url = on_postgres()["variables"]["database_url"].clone();
     assert_eq!(url["secret"], Value::Boolean(true));
     assert_eq!(url["default"].as_str(), Some(""));
+}
+
+#[test]
+fn manifest_for_akamai_is_the_one_on_postgresql_but_for_what_the_platform_needs() {
+    let mut manifest = manifest_in("deploy/akamai/spin.toml");
+    let application = manifest["application"].as_table_mut().unwrap();
+    let targets = application.remove("targets").unwrap();
+    assert_eq!(targets, Value::from(vec!["akamai-functions"]));
+    // A request may take 30 seconds, and its cron sends GET without a key.
+    let variables = manifest["variables"].as_table_mut().unwrap();
+    for (name, here, elsewhere) in [
+        ("command_deadline", "25", "310"),
+        ("run_time", "10", "30"),
+        ("run_without_key", "true", "false"),
+    ] {
+        let default = &mut variables[name]["default"];
+        assert_eq!(default.as_str(), Some(here), "{name}");
+        *default = elsewhere.into();
+    }
+    for (_, component) in manifest["component"].as_table_mut().unwrap() {
+        let component = component.as_table_mut().unwrap();
+        let source = component["source"].as_str().unwrap();
+        let source = source.strip_prefix("../../").unwrap().to_owned();
+        component.insert("source".to_owned(), source.into());
+        let build = component["build"].as_table_mut().unwrap();
+        assert_eq!(build.remove("workdir").unwrap().as_str(), Some("../.."));
+    }
+    assert_eq!(manifest, on_postgres());
 }

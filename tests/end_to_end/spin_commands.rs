@@ -20,12 +20,18 @@ struct Documented {
 }
 
 /// The subcommands, and how each is checked.
-const SUBCOMMANDS: [(&str, Check); 8] = [
+const SUBCOMMANDS: [(&str, Check); 11] = [
     ("up", Check::Run),
     ("new", Check::Run),
     ("templates install", Check::Run),
     ("registry push", Check::Flags("it needs a registry")),
     ("plugins install", Check::Flags("it needs a network")),
+    ("aka login", Check::Not("the plugin is no part of Spin")),
+    ("aka deploy", Check::Not("the plugin is no part of Spin")),
+    (
+        "aka cron create",
+        Check::Not("the plugin is no part of Spin"),
+    ),
     ("cloud login", Check::Not("the plugin is no part of Spin")),
     ("cloud deploy", Check::Not("the plugin is no part of Spin")),
     (
