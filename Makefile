@@ -78,7 +78,7 @@ INITDB := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell comma
 test-postgres: export EDGE_STORE = postgres
 ifneq ($(INITDB)$(findstring postgres,$(EDGE_REQUIRE)),)
 test-postgres: app-postgres
-	@$(TEST) --test end_to_end
+	@$(TEST) --test end_to_end --test to_postgres
 else
 test-postgres:
 	@echo "left out: the tests on PostgreSQL, which is not installed (Debian: apt install postgresql)"

@@ -40,6 +40,8 @@ pub struct Options {
     pub is_unheard: bool,
     /// Spin's runtime config. The embedded host knows none.
     pub runtime_config: Option<PathBuf>,
+    /// The engine, where it is not the one that is chosen for all tests.
+    pub engine: Option<Engine>,
 }
 
 /// The application in front of a simulator of its own, with a store of its own.
@@ -51,6 +53,7 @@ pub struct App {
     variables: BTreeMap<&'static str, String>,
     is_unheard: bool,
     runtime_config: Option<PathBuf>,
+    engine: Engine,
     /// The simulator that it calls and that delivers to it.
     pub smartcar: Smartcar,
 }
@@ -75,7 +78,12 @@ impl App {
             ("MAX_DELIVERY_AGE", "1000000000".to_owned()),
             ("RETENTION_DAYS", "36500".to_owned()),
         ]);
-        if Engine::chosen() == Engine::Postgres {
+        let engine = options.engine.unwrap_or_else(Engine::chosen);
+        let has_database = options
+            .variables
+            .iter()
+            .any(|(name, _)| *name == "DATABASE_URL");
+        if engine == Engine::Postgres && !has_database {
             variables.extend(database::variables(&database::new_postgres()));
         }
         variables.extend(options.variables);
@@ -87,6 +95,7 @@ impl App {
             variables,
             is_unheard: options.is_unheard,
             runtime_config: options.runtime_config,
+            engine,
             smartcar,
         };
         app.smartcar.deliver_to(&app.url("/webhooks"));
@@ -97,7 +106,7 @@ impl App {
     /// Starts it, on the same address and the same store as before.
     pub fn run(&mut self) {
         let host = Host::chosen().unwrap();
-        let manifest = Path::new(match Engine::chosen() {
+        let manifest = Path::new(match self.engine {
             Engine::Sqlite => "spin.toml",
             Engine::Postgres => "spin-postgres.toml",
         });
@@ -136,6 +145,7 @@ impl App {
             variables: self.variables.clone(),
             is_unheard: self.is_unheard,
             runtime_config: self.runtime_config.clone(),
+            engine: self.engine,
             smartcar: Smartcar::start(&[]),
         };
         second.run();
@@ -146,8 +156,13 @@ impl App {
     pub fn database(&self) -> Database {
         match self.variables.get("DATABASE_URL") {
             Some(url) => Database::at(url),
-            None => Database::open(&self.state.path().join("sqlite_db.db")),
+            None => Database::open(&self.database_file()),
         }
+    }
+
+    /// The file of its SQLite database.
+    pub fn database_file(&self) -> PathBuf {
+        self.state.path().join("sqlite_db.db")
     }
 
     /// The key-value store, as an operator would open it.
@@ -157,7 +172,7 @@ impl App {
 
     /// Puts a backup in the place of the database while the host is down.
     pub fn restore(&self, backup: &Path) {
-        let database = self.state.path().join("sqlite_db.db");
+        let database = self.database_file();
         // What SQLite keeps beside a database belongs to that one alone.
         for suffix in ["", "-wal", "-shm"] {
             let mut name = database.clone().into_os_string();
