@@ -243,3 +243,30 @@ impl Row {
         self.0.get(column) == Some(&Value::Boolean(true))
     }
 }
+
+/// Why there is no connection, or a statement failed.
+pub(super) enum Unopened {
+    Failed(Failure),
+    Schema(StoreError),
+}
+
+impl From<Failure> for Unopened {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Unopened> for StoreError {
+    fn from(why: Unopened) -> Self {
+        match why {
+            Unopened::Failed(failure) => failure.into(),
+            Unopened::Schema(error) => error,
+        }
+    }
+}
+
+impl From<StoreError> for Unopened {
+    fn from(error: StoreError) -> Self {
+        Self::Schema(error)
+    }
+}

@@ -2,7 +2,7 @@
 //! broke.
 
 use super::{
-    connection::{Connect, Connection, Failure, Row, Value},
+    connection::{Connect, Connection, Failure, Row, Unopened, Value},
     schema,
 };
 use crate::{Schema, StoreError};
@@ -202,27 +202,6 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
 /// Whether the same statement may succeed at once, perhaps on another connection.
 fn may_pass(failure: &Failure) -> bool {
     failure.is_conflict() || (failure.is_end_of_connection() && *failure != Failure::Late)
-}
-
-/// Why there is no connection, or a statement failed.
-pub(super) enum Unopened {
-    Failed(Failure),
-    Schema(StoreError),
-}
-
-impl From<Failure> for Unopened {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Unopened> for StoreError {
-    fn from(why: Unopened) -> Self {
-        match why {
-            Unopened::Failed(failure) => failure.into(),
-            Unopened::Schema(error) => error,
-        }
-    }
 }
 
 impl<C: Connect, P: Platform> Schema for Postgres<C, P> {

@@ -99,7 +99,7 @@ fn failure(error: &::postgres::Error) -> Failure {
 }
 
 impl NativeConnection {
-    /// As Spin runs it: every statement is prepared anew.
+    /// As Spin runs it: every statement is prepared again.
     fn run<T>(
         &self,
         sql: &str,

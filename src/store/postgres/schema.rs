@@ -1,6 +1,6 @@
 //! The database's schema, in steps that are only ever added to.
 
-use super::{connection::Connection, database::Unopened};
+use super::connection::{Connection, Unopened};
 use crate::StoreError;
 use std::fmt::Write as _;
 
@@ -70,12 +70,6 @@ END IF;
         count = steps.len()
     );
     block
-}
-
-impl From<StoreError> for Unopened {
-    fn from(error: StoreError) -> Self {
-        Self::Schema(error)
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn database() -> Option<Native> {
     postgresql::shared().map(|_| Native::new())
 }
 
-/// Answers what it is told to, and notes what it was asked.
+/// Answers as it was set, and notes what it was asked.
 #[derive(Clone, Debug, Default)]
 struct Script(Rc<Scripted>);
 
