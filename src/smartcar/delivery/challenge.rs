@@ -13,17 +13,7 @@ use crate::{
     ManagementToken,
     cursor::{self, Cursor},
 };
-use std::{borrow::Cow, ops::RangeInclusive};
-
-const LENGTH: RangeInclusive<usize> = 8..=128;
-
-/// Whether `text` can be a challenge.
-pub(super) fn fits(text: &[u8]) -> bool {
-    LENGTH.contains(&text.len())
-        && text
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
-}
+use std::borrow::Cow;
 
 /// A challenge that is safe to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +46,8 @@ impl Challenge {
         } else {
             return None;
         };
-        let challenge = challenge.filter(|challenge| fits(challenge.as_bytes()));
+        let challenge =
+            challenge.filter(|challenge| signature::can_be_challenge(challenge.as_bytes()));
         Some(
             challenge
                 .map(|text| Self(text.into_owned()))
