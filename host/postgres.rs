@@ -80,10 +80,8 @@ pub(crate) fn targets(address: &str) -> Result<Vec<(String, u16)>, String> {
 
 /// No error repeats the address, which holds a password.
 fn parse(address: &str) -> Result<Config, String> {
-    let config: Config = address
-        .parse()
-        .map_err(|_| "parsing Postgres connection string".to_owned())?;
-    Ok(config)
+    let config = address.parse();
+    config.map_err(|_| "parsing Postgres connection string".to_owned())
 }
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ pub enum Failure {
     Late,
     /// There is no connection.
     Unreachable(String),
+    /// A newer version of this application was here.
+    NewerSchema {
+        /// The version of the schema.
+        found: i64,
+        /// The newest one that this application knows.
+        known: i64,
+    },
     /// Anything else.
     Other(String),
 }
@@ -95,6 +102,7 @@ impl From<Failure> for StoreError {
                 "53100" => Self::Full,
                 _ => Self::Unavailable(format!("{text} ({code})")),
             },
+            Failure::NewerSchema { found, known } => Self::NewerSchema { found, known },
             Failure::Late => Self::Unavailable("it does not answer".to_owned()),
             Failure::Disconnected(text) | Failure::Unreachable(text) | Failure::Other(text) => {
                 Self::Unavailable(text)
@@ -241,32 +249,5 @@ impl Row {
     /// Whether a column holds true.
     pub fn is(&self, column: usize) -> bool {
         self.0.get(column) == Some(&Value::Boolean(true))
-    }
-}
-
-/// Why there is no connection, or a statement failed.
-pub(super) enum Unopened {
-    Failed(Failure),
-    Schema(StoreError),
-}
-
-impl From<Failure> for Unopened {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Unopened> for StoreError {
-    fn from(why: Unopened) -> Self {
-        match why {
-            Unopened::Failed(failure) => failure.into(),
-            Unopened::Schema(error) => error,
-        }
-    }
-}
-
-impl From<StoreError> for Unopened {
-    fn from(error: StoreError) -> Self {
-        Self::Schema(error)
     }
 }

@@ -2,7 +2,7 @@
 //! broke.
 
 use super::{
-    connection::{Connect, Connection, Failure, Row, Unopened, Value},
+    connection::{Connect, Connection, Failure, Row, Value},
     schema,
 };
 use crate::{Schema, StoreError};
@@ -61,7 +61,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
     }
 
     /// The connection, with the schema of this version.
-    async fn connection(&self) -> Result<Arc<C::Connection>, Unopened> {
+    async fn connection(&self) -> Result<Arc<C::Connection>, Failure> {
         if let Some(connection) = self.opened() {
             return Ok(connection);
         }
@@ -93,7 +93,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
     async fn attempt<T>(
         &self,
         run: impl AsyncFnOnce(&C::Connection) -> Result<T, Failure>,
-    ) -> Result<T, Unopened> {
+    ) -> Result<T, Failure> {
         let connection = self.connection().await?;
         let done = self.in_time(run(&connection)).await;
         if let Err(failure) = &done
@@ -101,7 +101,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         {
             self.drop_connection(&connection);
         }
-        Ok(done?)
+        done
     }
 
     /// What comes of `work`, if it ends in time.
@@ -116,7 +116,8 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
     }
 
     /// Runs a statement. Where others were in the way, and where the connection broke, it
-    /// is run again, for up to [`StoreError::PATIENCE`]: each statement can be repeated.
+    /// is run again, for up to [`StoreError::PATIENCE`]. Every statement can be repeated; of
+    /// one whose answer was lost a tally or a sink's failure counts twice.
     async fn patiently<T>(
         &self,
         run: impl AsyncFn(&C::Connection) -> Result<T, Failure>,
@@ -124,7 +125,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         let mut began: Option<Duration> = None;
         loop {
             let failure = match self.attempt(&run).await {
-                Err(Unopened::Failed(failure)) if may_pass(&failure) => failure,
+                Err(failure) if may_pass(&failure) => failure,
                 result => return result.map_err(StoreError::from),
             };
             let now = self.platform.monotonic();
@@ -193,7 +194,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
             .attempt(async |connection: &C::Connection| connection.execute(sql, parameters).await)
             .await;
         match done {
-            Err(Unopened::Failed(failure)) if may_pass(&failure) => Err(StoreError::Busy),
+            Err(failure) if may_pass(&failure) => Err(StoreError::Busy),
             result => result.map(drop).map_err(StoreError::from),
         }
     }

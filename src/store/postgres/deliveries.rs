@@ -11,8 +11,9 @@ use smartcar::Timestamp;
 /// As many as Spin has an instance serve at the same time.
 const BATCH: usize = 16;
 
-/// How many parameters the function `receive` takes.
-const PARAMETERS: usize = 29;
+/// The function of the database names the parameters.
+const RECEIVE: &str = "SELECT receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+    $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)";
 
 const KNOWN: &str = "SELECT coalesce(array_agg(event_id), '{}') FROM delivery
     WHERE event_id = ANY ($1)";
@@ -52,12 +53,6 @@ struct Reported {
     lists: Lists,
 }
 
-/// The statement that calls `receive`.
-fn receive() -> String {
-    let places: Vec<String> = (1..=PARAMETERS).map(|place| format!("${place}")).collect();
-    format!("SELECT receive({})", places.join(", "))
-}
-
 fn list<'a>(
     deliveries: &[&'a Prepared],
     column: impl Fn(&'a Prepared) -> Option<&'a str>,
@@ -93,8 +88,7 @@ fn parameters(deliveries: &[&Prepared]) -> Vec<Value> {
             delivery.report.as_ref().and_then(column)
         })
     };
-    let mut parameters = Vec::with_capacity(PARAMETERS);
-    parameters.extend([
+    let mut parameters = vec![
         list(deliveries, |delivery| Some(delivery.event_id.as_str())),
         list(deliveries, |delivery| Some(delivery.event_type.as_str())),
         list(deliveries, |delivery| Some(delivery.mode)),
@@ -115,7 +109,7 @@ fn parameters(deliveries: &[&Prepared]) -> Vec<Value> {
         text(|report| report.powertrain_type.as_deref()),
         text(|report| report.mode.as_deref()),
         numbers(deliveries, |delivery| reported(delivery, Lists::signals)),
-    ]);
+    ];
     parameters.extend(signals);
     parameters.push(numbers(deliveries, |delivery| {
         reported(delivery, Lists::errors)
@@ -169,7 +163,7 @@ where
 
     async fn insert(&self, deliveries: &[&Prepared]) -> Result<(), StoreError> {
         at_most_a_batch(deliveries)?;
-        self.execute_once(&receive(), parameters(deliveries)).await
+        self.execute_once(RECEIVE, parameters(deliveries)).await
     }
 
     async fn known(&self, deliveries: &[&Prepared]) -> Result<Vec<bool>, StoreError> {

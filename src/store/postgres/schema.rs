@@ -1,7 +1,6 @@
 //! The database's schema, in steps that are only ever added to.
 
-use super::connection::{Connection, Unopened};
-use crate::StoreError;
+use super::connection::{Connection, Failure};
 use std::fmt::Write as _;
 
 /// Each step takes the schema from the version before it (its place in this list, counted
@@ -20,29 +19,23 @@ const LOCK: i64 = 0x0073_6d63_6172_6564;
 
 /// Brings the database to [`VERSION`], in one statement and one transaction. Of instances
 /// that start at the same time one does it; the others wait, and find it done.
-pub(super) async fn apply(connection: &impl Connection) -> Result<(), Unopened> {
+pub(super) async fn apply(connection: &impl Connection) -> Result<(), Failure> {
     let found = match connection.query(FOUND, Vec::new()).await {
         Ok(rows) => rows.first().map_or(0, |row| row.count(0)),
         Err(failure) if failure.is_undefined_table() => 0,
-        Err(failure) => return Err(failure.into()),
+        Err(failure) => return Err(failure),
     };
     if found == VERSION {
         return Ok(());
     }
     if found > VERSION {
-        return Err(newer(found));
+        return Err(Failure::NewerSchema {
+            found,
+            known: VERSION,
+        });
     }
-    match connection.execute(&upgrade(STEPS), Vec::new()).await {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(failure.into()),
-    }
-}
-
-fn newer(found: i64) -> Unopened {
-    Unopened::Schema(StoreError::NewerSchema {
-        found,
-        known: VERSION,
-    })
+    let upgraded = connection.execute(&upgrade(STEPS), Vec::new()).await;
+    upgraded.map(drop)
 }
 
 /// A block that takes those of the steps that the database does not have yet.
@@ -75,7 +68,6 @@ END IF;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::Failure;
 
     #[test]
     fn schema_upgrade_takes_the_steps_that_are_missing_in_one_block() {

@@ -30,8 +30,8 @@ CREATE TABLE vehicle (
 );
 CREATE INDEX vehicle_user ON vehicle (user_id);
 
--- The newest value of each signal and, beside it, the newest report that there is none: an
--- error never takes a value away.
+-- The newest value of each signal, and its newest error beside it: an error never takes a
+-- value away.
 CREATE TABLE signal (
     vehicle_id     text COLLATE "C" NOT NULL,
     code           text COLLATE "C" NOT NULL,
