@@ -1,7 +1,7 @@
 //! What callers had done: the record for auditors, the memory of idempotency keys, and
 //! the guard that lets one command of a vehicle run at a time.
 
-use crate::StoreError;
+use crate::{CLOCKS_DIFFER, StoreError};
 use http::HeaderMap;
 use smartcar::{Evidence, Timestamp, UserId, VehicleId};
 use std::time::Duration;
@@ -242,6 +242,18 @@ pub struct ActionCount {
     pub outcome: Outcome,
     /// How many.
     pub count: i64,
+}
+
+/// The first and the last moment, in milliseconds, at which an action can have begun that
+/// still runs.
+pub(crate) fn running_since(now: Timestamp) -> [i64; 2] {
+    let first = now.before(LOST_AFTER).0.saturating_add(1);
+    [first, now.after(CLOCKS_DIFFER).0]
+}
+
+/// What an idempotency key claims: it is its caller's alone.
+pub(crate) fn claim(caller: &str, key: &str) -> String {
+    format!("{caller}\n{key}")
 }
 
 /// The actions. The outcome of one that has run for [`LOST_AFTER`] at `now`, or began by

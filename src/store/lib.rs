@@ -20,6 +20,8 @@ pub mod outbox;
 #[cfg(any(test, feature = "postgres"))]
 pub mod postgres;
 pub mod retention;
+#[cfg(any(test, feature = "sqlite", feature = "postgres", feature = "testing"))]
+mod rows;
 pub mod signal;
 #[cfg(any(test, feature = "sqlite", feature = "testing"))]
 pub mod sqlite;

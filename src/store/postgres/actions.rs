@@ -1,13 +1,14 @@
 //! What callers had done, in PostgreSQL.
 
-use super::{Connect, Postgres, Row, Value, vehicles::user};
+use super::{Connect, Postgres, Value};
 use crate::{
-    Actions, CLOCKS_DIFFER, StoreError,
+    Actions, StoreError,
     action::{
         Action, ActionCount, ActionPage, AwaitedReport, ClaimedAction, Completion, Holder,
-        KEY_LIFE, KeptAnswer, LOST_AFTER, NewAction, Outcome, Removal, least_id,
+        KEY_LIFE, NewAction, Outcome, Removal, claim, least_id, running_since,
     },
-    kept_headers::{pack, unpack},
+    kept_headers::pack,
+    rows,
 };
 use edge::Platform;
 use smartcar::{Evidence, Timestamp, UserId, VehicleId};
@@ -81,7 +82,7 @@ const IS_SUBSCRIBED: &str = "SELECT true FROM action AS made
 const AWAITED: &str = "SELECT is_late, body, observed_at, user_id FROM action_signal
     WHERE action_id = $1 ORDER BY is_late, observed_at";
 
-/// The columns are those of [`action`].
+/// The columns are those of [`rows::actions::action`].
 macro_rules! actions {
     ($rest:expr) => {
         concat!(
@@ -121,17 +122,6 @@ const FORGET_ACTIONS: &str = "DELETE FROM action WHERE id IN (SELECT id FROM act
     WHERE started_at <= $1 AND outcome <> 'running'
     ORDER BY started_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-/// The first and the last moment at which an action can have begun that still runs.
-fn running_since(now: Timestamp) -> [Value; 2] {
-    let first = now.before(LOST_AFTER).0.saturating_add(1);
-    [Value::from(first), Value::from(now.after(CLOCKS_DIFFER).0)]
-}
-
-/// A key is its caller's alone.
-fn claim(caller: &str, key: &str) -> String {
-    format!("{caller}\n{key}")
-}
-
 impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
     async fn begin(&self, new: NewAction<'_>) -> Result<bool, StoreError> {
         let claim = new.idempotency_key.map(|key| claim(new.caller, key));
@@ -168,23 +158,10 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
     ) -> Result<Option<ClaimedAction>, StoreError> {
         let claim = claim(caller, idempotency_key);
         let honoured = Value::from(now.before(KEY_LIFE).0);
-        let [first, last] = running_since(now);
+        let [first, last] = running_since(now).map(Value::from);
         let parameters = [first, last, Value::from(claim.as_str()), honoured];
         let row = self.first(CLAIMED, parameters).await?;
-        Ok(row.map(|mut row| ClaimedAction {
-            id: row.string(0),
-            fingerprint: row.string(1),
-            outcome: outcome(&mut row, 2),
-            answer: row
-                .integer(3)
-                .and_then(|status| u16::try_from(status).ok())
-                .map(|status| KeptAnswer {
-                    status,
-                    headers: unpack(&row.string(4)),
-                    body: row.bytes(5).unwrap_or_default(),
-                }),
-            user: row.text(6),
-        }))
+        Ok(row.map(rows::actions::claimed_action))
     }
 
     async fn holder(
@@ -192,17 +169,10 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
         vehicle: &VehicleId,
         now: Timestamp,
     ) -> Result<Option<Holder>, StoreError> {
-        let [first, last] = running_since(now);
+        let [first, last] = running_since(now).map(Value::from);
         let parameters = [first, last, Value::from(vehicle.as_str())];
         let row = self.first(HOLDER, parameters).await?;
-        Ok(row.map(|mut row| Holder {
-            id: row.string(0),
-            kind: row.string(1),
-            caller: row.string(2),
-            outcome: outcome(&mut row, 3),
-            started_at: Timestamp(row.count(4)),
-            evidence: evidence(&mut row, 5),
-        }))
+        Ok(row.map(rows::actions::holder))
     }
 
     async fn release(&self, id: &str) -> Result<(), StoreError> {
@@ -248,11 +218,7 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
 
     async fn removal(&self, path: &str) -> Result<Option<Removal>, StoreError> {
         let row = self.first(REMOVAL, [Value::from(path)]).await?;
-        Ok(row.map(|mut row| Removal {
-            vehicle: row.text(0).and_then(|id| VehicleId::parse(&id).ok()),
-            user: user(&mut row, 1),
-            is_outlived: row.is(2),
-        }))
+        Ok(row.map(rows::actions::removal))
     }
 
     async fn is_subscribed(
@@ -270,20 +236,17 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
     }
 
     async fn awaited_reports(&self, id: &str) -> Result<Vec<AwaitedReport>, StoreError> {
-        let rows = self.query(AWAITED, [Value::from(id)]).await?;
-        let reports = rows.into_iter().map(|mut row| AwaitedReport {
-            is_late: row.is(0),
-            body: row.string(1),
-            observed_at: Timestamp(row.count(2)),
-            user: row.text(3),
-        });
-        Ok(reports.collect())
+        let reports = self.query(AWAITED, [Value::from(id)]).await?;
+        Ok(reports
+            .into_iter()
+            .map(rows::actions::awaited_report)
+            .collect())
     }
 
     async fn action(&self, id: &str, now: Timestamp) -> Result<Option<Action>, StoreError> {
-        let [first, last] = running_since(now);
+        let [first, last] = running_since(now).map(Value::from);
         let row = self.first(ACTION, [first, last, Value::from(id)]).await?;
-        Ok(row.map(action))
+        Ok(row.map(rows::actions::action))
     }
 
     async fn actions(
@@ -291,7 +254,7 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
         page: ActionPage<'_>,
         now: Timestamp,
     ) -> Result<Vec<Action>, StoreError> {
-        let [first, last] = running_since(now);
+        let [first, last] = running_since(now).map(Value::from);
         let parameters = [
             first,
             last,
@@ -301,8 +264,8 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
             Value::from(page.caller),
             Value::from(page.limit),
         ];
-        let rows = self.query(ACTIONS, parameters).await?;
-        Ok(rows.into_iter().map(action).collect())
+        let actions = self.query(ACTIONS, parameters).await?;
+        Ok(actions.into_iter().map(rows::actions::action).collect())
     }
 
     async fn action_counts(
@@ -310,16 +273,14 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<ActionCount>, StoreError> {
-        let [first, last] = running_since(now);
-        let rows = self
+        let [first, last] = running_since(now).map(Value::from);
+        let counts = self
             .query(COUNTS, [first, last, Value::from(since.0)])
             .await?;
-        let counts = rows.into_iter().map(|mut row| ActionCount {
-            kind: row.string(0),
-            outcome: outcome(&mut row, 1),
-            count: row.count(2),
-        });
-        Ok(counts.collect())
+        Ok(counts
+            .into_iter()
+            .map(rows::actions::action_count)
+            .collect())
     }
 
     async fn forget_answers(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {
@@ -331,34 +292,4 @@ impl<C: Connect, P: Platform> Actions for Postgres<C, P> {
         let parameters = [Value::from(before), Value::from(most)];
         Ok(self.execute(FORGET_ACTIONS, parameters).await? > 0)
     }
-}
-
-fn action(mut row: Row) -> Action {
-    Action {
-        id: row.string(0),
-        kind: row.string(1),
-        path: row.string(2),
-        caller: row.string(3),
-        vehicle_id: row.text(4),
-        user_id: row.text(5),
-        idempotency_key: row.text(6),
-        started_at: Timestamp(row.count(7)),
-        completed_at: row.time(8),
-        insisted: row.is(9),
-        status: row.integer(10),
-        error: row.text(11),
-        request_id: row.text(12),
-        execution_id: row.text(13),
-        evidence: evidence(&mut row, 14),
-        outcome: outcome(&mut row, 15),
-    }
-}
-
-/// Only what is known here is stored.
-fn outcome(row: &mut Row, column: usize) -> Outcome {
-    Outcome::parse(&row.string(column)).unwrap_or(Outcome::Unknown)
-}
-
-fn evidence(row: &mut Row, column: usize) -> Option<Evidence> {
-    Evidence::parse(&row.text(column)?)
 }

@@ -1,7 +1,10 @@
 //! What the engine asks of a PostgreSQL library: Spin's interface in a component, the crate
 //! `postgres` in tests.
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    rows::{self, Cell},
+};
 use smartcar::Timestamp;
 use std::mem;
 
@@ -190,64 +193,41 @@ impl Value {
 }
 
 /// A row of a result.
-#[derive(Debug)]
-pub struct Row(Vec<Value>);
+pub type Row = rows::Row<Value>;
+
+impl Cell for Value {
+    fn take_text(&mut self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(mem::take(text)),
+            _ => None,
+        }
+    }
+
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Bytes(bytes) => Some(mem::take(bytes)),
+            _ => None,
+        }
+    }
+
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+
+    fn is_true(&self) -> bool {
+        *self == Self::Boolean(true)
+    }
+}
 
 impl Row {
-    /// A row of these columns.
-    pub fn new(columns: Vec<Value>) -> Self {
-        Self(columns)
-    }
-
-    /// The text in a column, taken out; none where it holds none.
-    pub fn text(&mut self, column: usize) -> Option<String> {
-        match self.0.get_mut(column)? {
-            Value::Text(text) => Some(mem::take(text)),
-            _ => None,
-        }
-    }
-
-    /// The text in a column, taken out; empty where it holds none.
-    pub fn string(&mut self, column: usize) -> String {
-        self.text(column).unwrap_or_default()
-    }
-
-    /// The bytes in a column, taken out; none where it holds none.
-    pub fn bytes(&mut self, column: usize) -> Option<Vec<u8>> {
-        match self.0.get_mut(column)? {
-            Value::Bytes(bytes) => Some(mem::take(bytes)),
-            _ => None,
-        }
-    }
-
     /// The texts in a column, taken out; none where it holds none.
-    pub fn texts(&mut self, column: usize) -> Vec<String> {
-        match self.0.get_mut(column) {
+    pub(super) fn texts(&mut self, column: usize) -> Vec<String> {
+        match self.column(column) {
             Some(Value::Texts(texts)) => mem::take(texts).into_iter().flatten().collect(),
             _ => Vec::new(),
         }
-    }
-
-    /// The integer in a column; none where it holds none.
-    pub fn integer(&self, column: usize) -> Option<i64> {
-        match self.0.get(column)? {
-            Value::Integer(integer) => Some(*integer),
-            _ => None,
-        }
-    }
-
-    /// The count in a column; 0 where it holds none.
-    pub fn count(&self, column: usize) -> i64 {
-        self.integer(column).unwrap_or_default()
-    }
-
-    /// The time in a column; none where it holds none.
-    pub fn time(&self, column: usize) -> Option<Timestamp> {
-        self.integer(column).map(Timestamp)
-    }
-
-    /// Whether a column holds true.
-    pub fn is(&self, column: usize) -> bool {
-        self.0.get(column) == Some(&Value::Boolean(true))
     }
 }

@@ -1,11 +1,11 @@
 //! Dead letters in PostgreSQL.
 
-use super::{Connect, Postgres, Row, Value};
-use crate::{DeadLetters, StoreError, outbox::DeadLetter};
+use super::{Connect, Postgres, Value};
+use crate::{DeadLetters, StoreError, outbox::DeadLetter, rows};
 use edge::Platform;
 use smartcar::Timestamp;
 
-/// The columns are those of [`dead_letter`]. The newest first.
+/// The columns are those of [`rows::outbox::dead_letter`]. The newest first.
 const DEAD: &str = "SELECT seq, sink, outbox.event_id, delivery.event_type, outbox.vehicle_id,
         attempts, error, received_at, dead_at
     FROM outbox JOIN delivery ON delivery.event_id = outbox.event_id
@@ -24,20 +24,6 @@ const REPLAY_RECEIVED: &str =
                 AND received_at BETWEEN $3 AND $4
             ORDER BY seq LIMIT $5 FOR UPDATE OF outbox SKIP LOCKED)";
 
-fn dead_letter(mut row: Row) -> DeadLetter {
-    DeadLetter {
-        seq: row.count(0),
-        sink: row.string(1),
-        event_id: row.string(2),
-        event_type: row.string(3),
-        vehicle_id: row.text(4),
-        attempts: row.count(5),
-        error: row.text(6),
-        received_at: Timestamp(row.count(7)),
-        dead_at: Timestamp(row.count(8)),
-    }
-}
-
 impl<C: Connect, P: Platform> DeadLetters for Postgres<C, P> {
     async fn dead_letters(
         &self,
@@ -47,7 +33,7 @@ impl<C: Connect, P: Platform> DeadLetters for Postgres<C, P> {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let parameters = [Value::from(before), Value::from(sink), Value::from(limit)];
         let rows = self.query(DEAD, parameters).await?;
-        Ok(rows.into_iter().map(dead_letter).collect())
+        Ok(rows.into_iter().map(rows::outbox::dead_letter).collect())
     }
 
     async fn replay(&self, seq: i64, now: Timestamp) -> Result<bool, StoreError> {

@@ -4,6 +4,7 @@ use super::{Connect, Postgres, Value, connection::storable, reports::Lists};
 use crate::{
     Deliveries, StoreError,
     delivery::{Delivery, DeliveryFigures},
+    rows,
 };
 use edge::Platform;
 use smartcar::Timestamp;
@@ -182,12 +183,8 @@ where
 
     async fn delivery_figures(&self) -> Result<DeliveryFigures, StoreError> {
         let row = self.first(FIGURES, []).await?;
-        Ok(
-            row.map_or_else(DeliveryFigures::default, |row| DeliveryFigures {
-                stored: row.count(0),
-                last_received_at: row.time(1),
-                last_live_at: row.time(2),
-            }),
-        )
+        Ok(row
+            .map(rows::deliveries::delivery_figures)
+            .unwrap_or_default())
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     Outbox, StoreError,
     chore::SKEW,
     outbox::{Due, Kept, LEASE, LIFE, LONGEST_PAUSE, SinkFigures},
+    rows,
 };
 use edge::Platform;
 use smartcar::Timestamp;
@@ -107,7 +108,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         parameters: impl Into<Vec<Value>>,
     ) -> Result<Vec<String>, StoreError> {
         let rows = self.query(sql, parameters).await?;
-        Ok(rows.into_iter().filter_map(|mut row| row.text(0)).collect())
+        Ok(rows::texts(rows))
     }
 }
 
@@ -224,15 +225,6 @@ impl<C: Connect, P: Platform> Outbox for Postgres<C, P> {
 
     async fn sink_figures(&self) -> Result<Vec<SinkFigures>, StoreError> {
         let rows = self.query(FIGURES, []).await?;
-        let figures = rows.into_iter().map(|mut row| SinkFigures {
-            // No name stands for all sinks before the relay has ever run.
-            sink: row.text(0).filter(|name| !name.is_empty()),
-            switched_off: row.text(1),
-            paused_until: row.time(2).filter(|at| at.0 > 0),
-            waiting: row.count(3),
-            dead_letters: row.count(4),
-            oldest_at: row.time(5),
-        });
-        Ok(figures.collect())
+        Ok(rows.into_iter().map(rows::outbox::sink_figures).collect())
     }
 }

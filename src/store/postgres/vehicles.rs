@@ -1,12 +1,11 @@
 //! Vehicles and their owners in PostgreSQL.
 
-use super::{Connect, Postgres, Row, Value};
+use super::{Connect, Postgres, Value};
 use crate::{
-    StoreError, Vehicles,
-    vehicle::{About, Vehicle, VehiclePage},
+    StoreError, Vehicles, rows,
+    vehicle::{Vehicle, VehiclePage},
 };
 use edge::Platform;
-use serde::Deserialize;
 use smartcar::{UserId, VehicleAttributes, VehicleId};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = $1";
@@ -61,7 +60,7 @@ const FORGET_VEHICLES: &str = "DELETE FROM vehicle WHERE id IN (
 impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
     async fn owner(&self, vehicle: &VehicleId) -> Result<Option<UserId>, StoreError> {
         let row = self.first(OWNER, [Value::from(vehicle.as_str())]).await?;
-        Ok(row.and_then(|mut row| user(&mut row, 0)))
+        Ok(row.and_then(|mut row| rows::vehicles::user(&mut row, 0)))
     }
 
     async fn remember_vehicle(
@@ -94,14 +93,14 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
             Value::from(page.limit),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
-        Ok(rows.into_iter().map(vehicle).collect())
+        Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
     }
 
     async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
         let rows = self
             .query(REPORTED_BY, [Value::from(user.as_str())])
             .await?;
-        Ok(rows.into_iter().map(|mut row| row.string(0)).collect())
+        Ok(rows::texts(rows))
     }
 
     async fn forget_reports(&self, vehicles: &[String], user: &UserId) -> Result<(), StoreError> {
@@ -122,41 +121,5 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
     async fn forget_vehicles_of(&self, user: &UserId) -> Result<(), StoreError> {
         let user = [Value::from(user.as_str())];
         self.execute(FORGET_VEHICLES, user).await.map(drop)
-    }
-}
-
-/// The user in a column.
-pub(super) fn user(row: &mut Row, column: usize) -> Option<UserId> {
-    UserId::parse(&row.text(column)?).ok()
-}
-
-/// What a vehicle is, by the five columns from this one on.
-pub(super) fn about(row: &mut Row, from: usize) -> About {
-    About {
-        make: row.text(from),
-        model: row.text(from + 1),
-        year: row.integer(from + 2),
-        powertrain_type: row.text(from + 3),
-        mode: row.text(from + 4),
-    }
-}
-
-#[derive(Deserialize)]
-struct OpenError(String, Option<String>);
-
-fn vehicle(mut row: Row) -> Vehicle {
-    let errors: Vec<OpenError> = serde_json::from_str(&row.string(10)).unwrap_or_default();
-    Vehicle {
-        id: row.string(0),
-        user_id: row.text(1),
-        about: about(&mut row, 2),
-        // A vehicle that is known only from a connection has no delivery yet.
-        delivered_at: row.time(7).filter(|at| at.0 > 0),
-        signals: row.count(8),
-        last_observed_at: row.time(9),
-        open_errors: errors
-            .into_iter()
-            .map(|OpenError(kind, code)| (kind, code))
-            .collect(),
     }
 }

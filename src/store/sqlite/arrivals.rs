@@ -4,6 +4,7 @@ use super::{Connect, Sqlite, Value};
 use crate::{
     Arrivals, StoreError,
     arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival},
+    rows,
 };
 use edge::Platform;
 use smartcar::{Timestamp, UserId};
@@ -59,11 +60,7 @@ const FORGET: &str = "DELETE FROM arrival WHERE nonce IN (SELECT nonce FROM arri
 impl<C: Connect, P: Platform> Arrivals for Sqlite<C, P> {
     async fn arrival(&self, nonce: &str) -> Result<Option<Arrival>, StoreError> {
         let row = self.first(ARRIVAL, [Value::from(nonce)]).await?;
-        Ok(row.map(|mut row| Arrival {
-            user: row.text(0),
-            completed: row.time(1).map(|_| row.count(2)),
-            tries: row.count(3),
-        }))
+        Ok(row.map(rows::arrivals::arrival))
     }
 
     async fn begin_arrival(&self, arrival: NewArrival<'_>) -> Result<bool, StoreError> {
@@ -104,13 +101,7 @@ impl<C: Connect, P: Platform> Arrivals for Sqlite<C, P> {
 
     async fn arrival_figures(&self, since: Timestamp) -> Result<ArrivalFigures, StoreError> {
         let row = self.first(FIGURES, [Value::from(since.0)]).await?;
-        let figures = row.map(|row| ArrivalFigures {
-            arrived: row.count(0),
-            completed: row.count(1),
-            failed: row.count(2),
-            last_at: row.time(3),
-        });
-        Ok(figures.unwrap_or_default())
+        Ok(row.map(rows::arrivals::arrival_figures).unwrap_or_default())
     }
 
     async fn forget_arrivals(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {

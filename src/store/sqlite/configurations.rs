@@ -2,7 +2,7 @@
 //! force, in the same statement.
 
 use super::{Connect, Sqlite, Value};
-use crate::{Configurations, StoreError, outbox::KnownConfiguration};
+use crate::{Configurations, StoreError, outbox::KnownConfiguration, rows};
 use edge::Platform;
 use smartcar::Timestamp;
 
@@ -28,13 +28,9 @@ impl<C: Connect, P: Platform> Configurations for Sqlite<C, P> {
         configuration: &str,
     ) -> Result<KnownConfiguration, StoreError> {
         let row = self.first(KNOWN, [Value::from(configuration)]).await?;
-        Ok(
-            row.map_or_else(KnownConfiguration::default, |mut row| KnownConfiguration {
-                in_force: row.text(0),
-                seen_at: row.time(1).filter(|at| at.0 > 0),
-                former_at: row.time(2),
-            }),
-        )
+        Ok(row
+            .map(rows::configurations::known_configuration)
+            .unwrap_or_default())
     }
 
     async fn put_in_force(

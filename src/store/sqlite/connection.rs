@@ -1,9 +1,11 @@
 //! What the engine asks of a SQLite library: Spin's interface in a component, rusqlite in
 //! tests.
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    rows::{self, Cell},
+};
 use edge::Platform;
-use smartcar::Timestamp;
 pub use spin_sdk::sqlite::Value;
 use std::{mem, time::Duration};
 
@@ -75,58 +77,34 @@ pub(super) async fn patiently<T>(
 }
 
 /// A row of a result.
-#[derive(Debug)]
-pub struct Row(Vec<Value>);
+pub type Row = rows::Row<Value>;
 
-impl Row {
-    /// A row of these columns.
-    pub fn new(columns: Vec<Value>) -> Self {
-        Self(columns)
-    }
-
-    /// The text in a column, taken out; none where it holds none.
-    pub fn text(&mut self, column: usize) -> Option<String> {
-        match self.0.get_mut(column)? {
-            Value::Text(text) => Some(mem::take(text)),
+impl Cell for Value {
+    fn take_text(&mut self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(mem::take(text)),
             _ => None,
         }
     }
 
-    /// The text in a column, taken out; empty where it holds none.
-    pub fn string(&mut self, column: usize) -> String {
-        self.text(column).unwrap_or_default()
-    }
-
-    /// The bytes or the text in a column, taken out; none where it holds neither.
-    pub fn bytes(&mut self, column: usize) -> Option<Vec<u8>> {
-        match self.0.get_mut(column)? {
-            Value::Blob(bytes) => Some(mem::take(bytes)),
-            Value::Text(text) => Some(mem::take(text).into_bytes()),
+    /// A body is kept as text where a text can hold it.
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Blob(bytes) => Some(mem::take(bytes)),
+            Self::Text(text) => Some(mem::take(text).into_bytes()),
             _ => None,
         }
     }
 
-    /// The integer in a column; none where it holds none.
-    pub fn integer(&self, column: usize) -> Option<i64> {
-        match self.0.get(column)? {
-            Value::Integer(integer) => Some(*integer),
+    fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(integer) => Some(*integer),
             _ => None,
         }
     }
 
-    /// The count in a column; 0 where it holds none.
-    pub fn count(&self, column: usize) -> i64 {
-        self.integer(column).unwrap_or_default()
-    }
-
-    /// The time in a column; none where it holds none.
-    pub fn time(&self, column: usize) -> Option<Timestamp> {
-        self.integer(column).map(Timestamp)
-    }
-
-    /// Whether a column holds 1.
-    pub fn is(&self, column: usize) -> bool {
-        self.integer(column) == Some(1)
+    fn is_true(&self) -> bool {
+        self.integer() == Some(1)
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Connect, Connection, Sqlite, Value, reports};
 use crate::{
     Deliveries, StoreError,
     delivery::{Delivery, DeliveryFigures},
+    rows,
 };
 use edge::Platform;
 use smartcar::Timestamp;
@@ -149,13 +150,9 @@ impl<C: Connect, P: Platform> Deliveries for Sqlite<C, P> {
 
     async fn delivery_figures(&self) -> Result<DeliveryFigures, StoreError> {
         let row = self.first(FIGURES, []).await?;
-        Ok(
-            row.map_or_else(DeliveryFigures::default, |row| DeliveryFigures {
-                stored: row.count(0),
-                last_received_at: row.time(1),
-                last_live_at: row.time(2),
-            }),
-        )
+        Ok(row
+            .map(rows::deliveries::delivery_figures)
+            .unwrap_or_default())
     }
 }
 

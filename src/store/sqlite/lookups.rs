@@ -4,6 +4,7 @@ use super::{Connect, Sqlite, Value};
 use crate::{
     CLOCKS_DIFFER, Lookups, StoreError,
     lookup::{KnownLookups, NoOwner},
+    rows,
 };
 use edge::Platform;
 use smartcar::{Timestamp, VehicleId};
@@ -37,16 +38,7 @@ impl<C: Connect, P: Platform> Lookups for Sqlite<C, P> {
             Value::from(believed_since.0),
         ];
         let row = self.first(KNOWN, parameters).await?;
-        let known = row.map(|mut row| {
-            let reason = row.text(0);
-            let is = |why: &NoOwner| reason.as_deref() == Some(why.as_str());
-            KnownLookups {
-                no_owner: NoOwner::ALL.into_iter().find(is),
-                count: row.count(1),
-                first_at: row.time(2),
-            }
-        });
-        Ok(known.unwrap_or_default())
+        Ok(row.map(rows::lookups::known_lookups).unwrap_or_default())
     }
 
     async fn add_lookup(

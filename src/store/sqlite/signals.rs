@@ -1,10 +1,7 @@
 //! The newest signals of each vehicle.
 
-use super::{Connect, Row, Sqlite, Value, database::names, reports, vehicles};
-use crate::{
-    Signals, StoreError,
-    signal::{StoredSignal, StoredSignalError, StoredSignals, StoredValue},
-};
+use super::{Connect, Sqlite, Value, database::names, reports};
+use crate::{Signals, StoreError, rows, signal::StoredSignals};
 use edge::Platform;
 use smartcar::{
     SignalCode, Timestamp, UserId, VehicleAttributes, VehicleId,
@@ -65,7 +62,9 @@ impl<C: Connect, P: Platform> Signals for Sqlite<C, P> {
             Value::from(vehicle.as_str()),
             Value::from(user.map(UserId::as_str)),
         ];
-        Ok(stored(self.query(SIGNALS, parameters).await?))
+        Ok(rows::signals::stored_signals(
+            self.query(SIGNALS, parameters).await?,
+        ))
     }
 
     async fn signal(
@@ -79,7 +78,9 @@ impl<C: Connect, P: Platform> Signals for Sqlite<C, P> {
             Value::from(user.map(UserId::as_str)),
             Value::from(code.as_str()),
         ];
-        Ok(stored(self.query(SIGNAL, parameters).await?))
+        Ok(rows::signals::stored_signals(
+            self.query(SIGNAL, parameters).await?,
+        ))
     }
 
     async fn report(
@@ -124,37 +125,5 @@ impl<C: Connect, P: Platform> Signals for Sqlite<C, P> {
             Value::Text(names(codes)),
         ];
         self.execute(LISTED, parameters).await
-    }
-}
-
-fn stored(mut rows: Vec<Row>) -> Option<StoredSignals> {
-    let first = rows.first_mut()?;
-    Some(StoredSignals {
-        about: vehicles::about(first, 11),
-        reader: first.text(16),
-        listed_at: first.time(17),
-        signals: rows.into_iter().map(signal).collect(),
-    })
-}
-
-fn signal(mut row: Row) -> StoredSignal {
-    let value = row.text(3).map(|body| StoredValue {
-        body,
-        observed_at: row.time(4),
-        retrieved_at: row.time(5),
-        delivered_at: row.time(6),
-        user: row.text(7),
-    });
-    let error = row.time(9).map(|at| StoredSignalError {
-        json: row.string(8),
-        at,
-        user: row.text(10),
-    });
-    StoredSignal {
-        code: row.string(0),
-        name: row.text(1),
-        group: row.text(2),
-        value,
-        error,
     }
 }

@@ -1,12 +1,11 @@
 //! Tallies in SQLite.
 
-use super::{Connect, Row, Sqlite, Value};
+use super::{Connect, Sqlite, Value};
 use crate::{
-    StoreError, Tallies,
-    tally::{Count, Outcome, Reason, Tally},
+    StoreError, Tallies, rows,
+    tally::{Count, Tally},
 };
 use edge::Platform;
-use smartcar::delivery::Mode;
 
 const SINCE: &str = "SELECT outcome, reason, event_type, mode, sum(count) FROM tally
     WHERE minute >= ?1 GROUP BY outcome, reason, event_type, mode ORDER BY 1, 2, 3, 4";
@@ -15,18 +14,6 @@ const SINCE: &str = "SELECT outcome, reason, event_type, mode, sum(count) FROM t
 const IS_OLD: &str = "SELECT EXISTS (SELECT 1 FROM tally WHERE minute < ?1)";
 
 const FORGET: &str = "DELETE FROM tally WHERE minute < ?1";
-
-fn tally(row: &mut Row) -> Tally {
-    Tally {
-        outcome: Outcome::parse(&row.string(0)),
-        reason: Reason::parse(&row.string(1)),
-        event_type: row.string(2),
-        mode: match row.string(3).as_str() {
-            "TEST" => Mode::Test,
-            _ => Mode::Live,
-        },
-    }
-}
 
 impl<C: Connect, P: Platform> Tallies for Sqlite<C, P> {
     async fn add_tallies(&self, counts: &[Count]) -> Result<(), StoreError> {
@@ -63,10 +50,7 @@ impl<C: Connect, P: Platform> Tallies for Sqlite<C, P> {
 
     async fn tallies_since(&self, minute: i64) -> Result<Vec<(Tally, i64)>, StoreError> {
         let rows = self.query(SINCE, [Value::from(minute)]).await?;
-        let counts = rows
-            .into_iter()
-            .map(|mut row| (tally(&mut row), row.count(4)));
-        Ok(counts.collect())
+        Ok(rows.into_iter().map(rows::tallies::tally).collect())
     }
 
     async fn forget_tallies(&self, before: i64) -> Result<bool, StoreError> {
