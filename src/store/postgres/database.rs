@@ -138,45 +138,65 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
     }
 
     /// Runs one statement and returns its rows.
-    pub(super) async fn query(
+    pub(super) fn query(
         &self,
         sql: &str,
         parameters: impl Into<Vec<Value>>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let parameters = parameters.into();
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> {
+        self.run(sql, parameters.into())
+    }
+
+    /// Runs one statement and returns its first row.
+    pub(super) fn first(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> impl Future<Output = Result<Option<Row>, StoreError>> {
+        self.run_for_one(sql, parameters.into())
+    }
+
+    /// Whether a question of one column is answered by true.
+    pub(super) fn is(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> impl Future<Output = Result<bool, StoreError>> {
+        self.run_for_truth(sql, parameters.into())
+    }
+
+    /// Runs one statement and returns how many rows it wrote.
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        parameters: impl Into<Vec<Value>>,
+    ) -> impl Future<Output = Result<u64, StoreError>> {
+        self.run_for_count(sql, parameters.into())
+    }
+
+    // One code for any number of parameters: components are to be small.
+
+    async fn run(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         self.patiently(async |connection: &C::Connection| {
             connection.query(sql, parameters.clone()).await
         })
         .await
     }
 
-    /// Runs one statement and returns its first row.
-    pub(super) async fn first(
+    async fn run_for_one(
         &self,
         sql: &str,
-        parameters: impl Into<Vec<Value>>,
+        parameters: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
-        let rows = self.query(sql, parameters).await?;
+        let rows = self.run(sql, parameters).await?;
         Ok(rows.into_iter().next())
     }
 
-    /// Whether a question of one column is answered by true.
-    pub(super) async fn is(
-        &self,
-        sql: &str,
-        parameters: impl Into<Vec<Value>>,
-    ) -> Result<bool, StoreError> {
-        let row = self.first(sql, parameters).await?;
+    async fn run_for_truth(&self, sql: &str, parameters: Vec<Value>) -> Result<bool, StoreError> {
+        let row = self.run_for_one(sql, parameters).await?;
         Ok(row.is_some_and(|row| row.is(0)))
     }
 
-    /// Runs one statement and returns how many rows it wrote.
-    pub(super) async fn execute(
-        &self,
-        sql: &str,
-        parameters: impl Into<Vec<Value>>,
-    ) -> Result<u64, StoreError> {
-        let parameters = parameters.into();
+    async fn run_for_count(&self, sql: &str, parameters: Vec<Value>) -> Result<u64, StoreError> {
         self.patiently(async |connection: &C::Connection| {
             connection.execute(sql, parameters.clone()).await
         })
