@@ -17,6 +17,8 @@ mod error;
 mod kept_headers;
 pub mod lookup;
 pub mod outbox;
+#[cfg(any(test, feature = "sqlite", feature = "postgres", feature = "testing"))]
+mod patience;
 #[cfg(any(test, feature = "postgres"))]
 pub mod postgres;
 pub mod retention;

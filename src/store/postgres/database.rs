@@ -5,7 +5,7 @@ use super::{
     connection::{Connect, Connection, Failure, Row, Value},
     schema,
 };
-use crate::{Schema, StoreError};
+use crate::{Schema, StoreError, patience::patiently};
 use edge::Platform;
 use futures::future::{Either, select};
 use smartcar::AsyncMutex;
@@ -122,19 +122,8 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
         &self,
         run: impl AsyncFn(&C::Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let mut began: Option<Duration> = None;
-        loop {
-            let failure = match self.attempt(&run).await {
-                Err(failure) if may_pass(&failure) => failure,
-                result => return result.map_err(StoreError::from),
-            };
-            let now = self.platform.monotonic();
-            let waited = now.saturating_sub(*began.get_or_insert(now));
-            if waited >= StoreError::PATIENCE {
-                return Err(failure.into());
-            }
-            self.platform.sleep(StoreError::pause(waited)).await;
-        }
+        let done = patiently(&self.platform, may_pass, async || self.attempt(&run).await);
+        done.await.map_err(StoreError::from)
     }
 
     /// Runs one statement and returns its rows.

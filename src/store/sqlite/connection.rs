@@ -2,7 +2,7 @@
 //! tests.
 
 use crate::{
-    StoreError,
+    StoreError, patience,
     rows::{self, Cell},
 };
 use edge::Platform;
@@ -60,20 +60,8 @@ pub(super) async fn patiently<T>(
     platform: &impl Platform,
     attempt: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let mut began: Option<Duration> = None;
-    loop {
-        match attempt().await {
-            Err(StoreError::Busy) => {
-                let now = platform.monotonic();
-                let waited = now.saturating_sub(*began.get_or_insert(now));
-                if waited >= StoreError::PATIENCE {
-                    return Err(StoreError::Busy);
-                }
-                platform.sleep(StoreError::pause(waited)).await;
-            }
-            result => return result,
-        }
-    }
+    let is_busy = |error: &StoreError| *error == StoreError::Busy;
+    patience::patiently(platform, is_busy, attempt).await
 }
 
 /// A row of a result.
