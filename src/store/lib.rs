@@ -5,7 +5,8 @@
 //! requests share a connection, so a transaction over several calls would hold other
 //! requests' statements. What a row means is decided above this crate and in `smartcar`;
 //! an engine keeps rows, compares keys and knows no JSON of Smartcar's. No SQL and no type
-//! of an engine appears outside the engine's folder.
+//! of an engine appears outside the engine's folder; what both read from their rows is in
+//! `rows`.
 
 pub mod action;
 pub mod arrival;
