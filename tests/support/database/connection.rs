@@ -56,14 +56,20 @@ impl Connection {
 
     /// Runs statements without parameters.
     pub(super) fn batch(&self, sql: &str) {
+        self.try_batch(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Runs statements without parameters, which may fail.
+    pub(super) fn try_batch(&self, sql: &str) -> Result<(), String> {
         match self {
             Self::Sqlite(connection) => connection
                 .execute_batch(sql)
-                .unwrap_or_else(|error| panic!("{sql}: {error}")),
+                .map_err(|error| error.to_string()),
             Self::Postgres(client) => client
                 .borrow_mut()
                 .batch_execute(sql)
-                .unwrap_or_else(|error| panic!("{sql}: {error:?}")),
+                .map_err(|error| format!("{error:?}")),
         }
     }
 

@@ -21,8 +21,14 @@ impl Database {
             let sql = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
                 WHERE schemaname = 'public'";
             let tables: String = self.one(sql, &[], |row| row.get(0));
-            let lock = format!("BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE");
-            self.connection.batch(&lock);
+            // Without waiting: a lock that waits for one table while it holds another is half
+            // of a deadlock.
+            let lock = format!("BEGIN; LOCK TABLE {tables} IN EXCLUSIVE MODE NOWAIT");
+            while let Err(error) = self.connection.try_batch(&lock) {
+                assert!(error.contains("55P03"), "{lock}: {error}");
+                self.connection.batch("ROLLBACK");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
         }
         Lock(self)
     }
