@@ -5,7 +5,7 @@ use super::{Connect, Connection, Failure, Postgres, Row, Value, native::Native};
 use crate::{
     Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract, delivery::Delivery,
 };
-use smartcar::{Timestamp, testing::Fake};
+use smartcar::{Clock as _, Timestamp, testing::Fake};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -369,4 +369,52 @@ fn statement_that_takes_too_long_is_given_up_with_its_connection() {
     script.0.hangs.set(false);
     assert_eq!(clock.run(write(&store)), Ok(()));
     assert_eq!(script.opened(), 3);
+}
+
+/// How many rows of the outbox this connection has read of which the server's statistics do
+/// not know yet.
+fn visited_rows(client: &mut postgres::Client) -> i64 {
+    let sql = "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
+        WHERE relid = 'outbox'::regclass";
+    client.query_one(sql, &[]).unwrap().get(0)
+}
+
+#[test]
+fn plans_for_the_outbox_visit_few_rows_where_statistics_are_of_an_empty_one() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let store = database.store(&clock);
+    clock.run(contract::configure(
+        &store,
+        &[contract::sink("a")],
+        clock.now(),
+    ));
+    clock.run(contract::deliver(&store, "e", Some("v"), clock.now()));
+    let mut client = database.raw();
+    // By these each column has but one row of each value, and all indexes are as good.
+    let fill = "ALTER TABLE outbox SET (autovacuum_enabled = false);
+        ANALYZE outbox;
+        INSERT INTO outbox (sink, event_id, vehicle_id, created_at, waits)
+        SELECT 'a', 'e-' || n, 'v-' || n % 100, n, n >= 100 FROM generate_series(0, 19999) AS n;
+        INSERT INTO delivery SELECT event_id, 'T', 'LIVE', vehicle_id, NULL, NULL, 1, ''
+        FROM outbox ON CONFLICT DO NOTHING";
+    client.batch_execute(fill).unwrap();
+    let now = clock.now().0;
+    let claim = format!("SELECT FROM claim('a', {now}, {now} + 1, 0, 16)");
+    for (statement, most) in [
+        ("SELECT outbox_waits('a', 'v-7', NULL)", 5),
+        (claim.as_str(), 1000),
+        ("DELETE FROM outbox WHERE event_id = 'e-7'", 20),
+    ] {
+        // From the sixth call on a plan may be one for all values.
+        for time in 0..8 {
+            let before = visited_rows(&mut client);
+            client
+                .batch_execute(&format!("BEGIN; {statement}"))
+                .unwrap();
+            let visited = visited_rows(&mut client) - before;
+            client.batch_execute("ROLLBACK").unwrap();
+            assert!(visited < most, "{statement}, time {time}: {visited}");
+        }
+    }
 }

@@ -242,27 +242,43 @@ CREATE TABLE turn (
 INSERT INTO turn (name) VALUES ('arrival');
 
 CREATE FUNCTION count_backlog(p_sink text, p_waiting bigint, p_dead bigint) RETURNS void
-LANGUAGE sql AS $function$
+LANGUAGE plpgsql AS $function$
+BEGIN
     INSERT INTO backlog (sink, shard, waiting, dead)
     VALUES (p_sink, pg_backend_pid() % 256, p_waiting, p_dead)
     ON CONFLICT (sink, shard) DO UPDATE SET
         waiting = backlog.waiting + excluded.waiting,
         dead = backlog.dead + excluded.dead;
+END
 $function$;
 
--- Whether an earlier event of the vehicle is in the way of one that is about to be added.
--- The first one is held until this transaction ends: whoever removes it meanwhile comes
--- afterwards, and finds what was added.
-CREATE FUNCTION outbox_waits(p_sink text, p_vehicle text) RETURNS boolean
+-- The first event of a vehicle that waits for a sink.
+--
+-- No plan of this one sorts, and the index that has them in order is the right one. By
+-- statistics, which are old where rows come and go like this, one that visits all that
+-- waits for the sink can seem as good.
+CREATE FUNCTION outbox_first(p_sink text, p_vehicle text) RETURNS bigint
+LANGUAGE plpgsql SET enable_sort = off AS $function$
+BEGIN
+    RETURN (
+        SELECT seq FROM outbox
+        WHERE sink = p_sink AND vehicle_id = p_vehicle AND dead_at IS NULL
+        ORDER BY seq LIMIT 1
+    );
+END
+$function$;
+
+-- Whether an earlier event of the vehicle is in the way of this one, or of one that is about
+-- to be added (NULL). The first one is held until this transaction ends: whoever removes it
+-- meanwhile comes afterwards, and finds what was added.
+CREATE FUNCTION outbox_waits(p_sink text, p_vehicle text, p_seq bigint) RETURNS boolean
 LANGUAGE plpgsql AS $function$
 DECLARE
     first bigint;
 BEGIN
     LOOP
-        SELECT seq INTO first FROM outbox
-        WHERE sink = p_sink AND vehicle_id = p_vehicle AND dead_at IS NULL
-        ORDER BY seq LIMIT 1;
-        IF NOT FOUND THEN
+        first := outbox_first(p_sink, p_vehicle);
+        IF first IS NULL OR first >= p_seq THEN
             RETURN false;
         END IF;
         PERFORM 1 FROM outbox WHERE seq = first AND dead_at IS NULL FOR SHARE;
@@ -275,13 +291,12 @@ $function$;
 
 -- Lets the first event of a vehicle be sent.
 CREATE FUNCTION outbox_go_on(p_sink text, p_vehicle text) RETURNS void
-LANGUAGE sql AS $function$
-    UPDATE outbox SET waits = false
-    WHERE waits AND seq = (
-        SELECT seq FROM outbox
-        WHERE sink = p_sink AND vehicle_id = p_vehicle AND dead_at IS NULL
-        ORDER BY seq LIMIT 1
-    );
+LANGUAGE plpgsql AS $function$
+DECLARE
+    first bigint := outbox_first(p_sink, p_vehicle);
+BEGIN
+    UPDATE outbox SET waits = false WHERE seq = first AND waits;
+END
 $function$;
 
 CREATE FUNCTION outbox_added() RETURNS trigger
@@ -720,7 +735,7 @@ BEGIN
         -- compared with what was last delivered: a sink knows nothing of what was read.
         INSERT INTO outbox (sink, event_id, vehicle_id, created_at, waits)
         SELECT sink.name, each.event_id, each.vehicle_id, each.received_at,
-            outbox_waits(sink.name, each.vehicle_id)
+            outbox_waits(sink.name, each.vehicle_id, NULL)
         FROM sink
         WHERE gone IS NULL
             AND (types IS NULL OR each.event_type = ANY (types))
@@ -958,13 +973,14 @@ $function$;
 
 -- Claims up to so many events that are due at a sink, and returns them with what is to be
 -- sent. A suspect, whose last attempt ended without a word, comes alone: should it end its
--- instance again, it takes no other event with it.
+-- instance again, it takes no other event with it. No plan sorts what is due, as with
+-- outbox_first.
 CREATE FUNCTION claim(p_sink text, p_now bigint, p_until bigint, p_pause bigint, p_most bigint)
 RETURNS TABLE (
     seq bigint, event_id text, attempts bigint, vehicle_id text, created_at bigint,
     event_type text, mode text, user_id text, received_at bigint, body bytea
 )
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql SET enable_sort = off AS $function$
 #variable_conflict use_column
 DECLARE
     found_seqs bigint[];
@@ -989,11 +1005,9 @@ BEGIN
             SELECT judged.seq, is_suspect, is_next,
                 is_next AND judged.seq = min(judged.seq) FILTER (WHERE is_next) OVER () AS is_first
             FROM (
-                SELECT looked.seq, claimed_until > 0 AS is_suspect, NOT EXISTS (
-                    SELECT 1 FROM outbox AS earlier
-                    WHERE earlier.sink = p_sink AND earlier.vehicle_id = looked.vehicle_id
-                        AND earlier.seq < looked.seq AND earlier.dead_at IS NULL
-                ) AS is_next
+                SELECT looked.seq, claimed_until > 0 AS is_suspect,
+                    looked.vehicle_id IS NULL
+                        OR looked.seq = outbox_first(p_sink, looked.vehicle_id) AS is_next
                 FROM (
                     (SELECT o.seq, o.vehicle_id, o.claimed_until FROM outbox AS o
                     WHERE o.sink = p_sink AND o.dead_at IS NULL AND NOT o.waits AND o.due_at <= 0
@@ -1015,12 +1029,9 @@ BEGIN
             RETURN;
         END IF;
         IF waiting IS NOT NULL THEN
-            UPDATE outbox SET waits = true WHERE outbox.seq = ANY (waiting) AND NOT waits AND EXISTS (
-                SELECT 1 FROM outbox AS earlier
-                WHERE earlier.sink = outbox.sink AND earlier.vehicle_id = outbox.vehicle_id
-                    AND earlier.seq < outbox.seq AND earlier.dead_at IS NULL
-                FOR SHARE
-            );
+            UPDATE outbox SET waits = true
+            WHERE outbox.seq = ANY (waiting) AND NOT waits
+                AND outbox_waits(p_sink, outbox.vehicle_id, outbox.seq);
         END IF;
         IF chosen IS NOT NULL THEN
             WITH free AS (
@@ -1095,11 +1106,8 @@ BEGIN
     WHERE outbox.sink = ''
     ORDER BY outbox.seq;
 
-    UPDATE outbox SET waits = true WHERE former.sinks IS NULL AND NOT waits AND EXISTS (
-        SELECT 1 FROM outbox AS earlier
-        WHERE earlier.sink = outbox.sink AND earlier.vehicle_id = outbox.vehicle_id
-            AND earlier.seq < outbox.seq AND earlier.dead_at IS NULL
-    );
+    UPDATE outbox SET waits = true
+    WHERE former.sinks IS NULL AND NOT waits AND outbox_waits(sink, vehicle_id, seq);
 
     DELETE FROM sink
     WHERE name NOT IN (SELECT value ->> 'name' FROM json_array_elements(p_sinks::json));
