@@ -70,6 +70,16 @@ fn count(count: usize) -> Option<i64> {
     i64::try_from(count).ok()
 }
 
+/// In the order in which `receive` takes vehicles; those without one last, by their events.
+fn in_order<'a>(deliveries: &[&'a Prepared]) -> Vec<&'a Prepared> {
+    let mut deliveries = deliveries.to_vec();
+    deliveries.sort_by_key(|delivery| match &delivery.vehicle_id {
+        Some(vehicle) => (false, vehicle),
+        None => (true, &delivery.event_id),
+    });
+    deliveries
+}
+
 fn parameters(deliveries: &[&Prepared]) -> Vec<Value> {
     let reported = |delivery: &'_ Prepared, of: fn(&Lists) -> usize| {
         let report = delivery.report.as_ref();
@@ -164,7 +174,8 @@ where
 
     async fn insert(&self, deliveries: &[&Prepared]) -> Result<(), StoreError> {
         at_most_a_batch(deliveries)?;
-        self.execute_once(RECEIVE, parameters(deliveries)).await
+        let parameters = parameters(&in_order(deliveries));
+        self.execute_once(RECEIVE, parameters).await
     }
 
     async fn known(&self, deliveries: &[&Prepared]) -> Result<Vec<bool>, StoreError> {

@@ -508,21 +508,23 @@ BEGIN
             ELSE known.delivered_body
         END;
 
-    INSERT INTO signal AS known (vehicle_id, code, name, group_name, error, error_at, user_id,
-        error_user_id)
-    SELECT DISTINCT ON (code COLLATE "C")
-        p_vehicle, code, name, group_name, error, p_reported_at, p_user, p_user
-    FROM unnest(p_codes, p_names, p_groups, p_errors)
-        AS reported (code, name, group_name, error)
-    WHERE error IS NOT NULL
-    ORDER BY code COLLATE "C", error COLLATE "C" DESC
-    ON CONFLICT (vehicle_id, code) DO UPDATE SET
-        error = excluded.error,
-        error_at = excluded.error_at,
-        error_user_id = excluded.error_user_id,
-        user_id = CASE WHEN known.body IS NULL THEN excluded.user_id ELSE known.user_id END
-    WHERE known.error IS NULL
-        OR (excluded.error_at, excluded.error) > (known.error_at, known.error);
+    IF num_nonnulls(VARIADIC p_errors) > 0 THEN
+        INSERT INTO signal AS known (vehicle_id, code, name, group_name, error, error_at, user_id,
+            error_user_id)
+        SELECT DISTINCT ON (code COLLATE "C")
+            p_vehicle, code, name, group_name, error, p_reported_at, p_user, p_user
+        FROM unnest(p_codes, p_names, p_groups, p_errors)
+            AS reported (code, name, group_name, error)
+        WHERE error IS NOT NULL
+        ORDER BY code COLLATE "C", error COLLATE "C" DESC
+        ON CONFLICT (vehicle_id, code) DO UPDATE SET
+            error = excluded.error,
+            error_at = excluded.error_at,
+            error_user_id = excluded.error_user_id,
+            user_id = CASE WHEN known.body IS NULL THEN excluded.user_id ELSE known.user_id END
+        WHERE known.error IS NULL
+            OR (excluded.error_at, excluded.error) > (known.error_at, known.error);
+    END IF;
 
     -- A later value overwrites an earlier one in its row, and an earlier one that arrives
     -- second never gets there: so each is noted with the actions that await it. A time of
@@ -652,8 +654,8 @@ $function$;
 -- (unique_violation), and then none is stored.
 --
 -- The parts of a delivery have its place in each list; its signals and errors are the next
--- so many of their lists. The vehicles are taken in the order of their ids: of two that
--- store deliveries of the same vehicles, none waits for the other for ever.
+-- so many of their lists. They come in the order of the vehicles' ids: of two that store
+-- deliveries of the same vehicles, none waits for the other for ever.
 CREATE FUNCTION receive(
     p_event_ids text[],
     p_event_types text[],
@@ -687,38 +689,21 @@ CREATE FUNCTION receive(
 ) RETURNS void
 LANGUAGE plpgsql AS $function$
 DECLARE
-    each record;
+    wanting record;
+    body_end int := 0;
+    signal_end int := 0;
+    error_end int := 0;
 BEGIN
-    INSERT INTO delivery (event_id, event_type, mode, vehicle_id, user_id, delivered_at,
-        received_at, body)
-    SELECT event_id, event_type, mode, vehicle_id, user_id, delivered_at, received_at,
-        substring(p_bodies FROM (ends - length + 1)::int FOR length::int)
-    FROM (
-        SELECT *, sum(length) OVER (ORDER BY place)::bigint AS ends
-        FROM unnest(p_event_ids, p_event_types, p_modes, p_vehicle_ids, p_user_ids,
-            p_delivered_at, p_received_at, p_body_lengths) WITH ORDINALITY
-            AS received (event_id, event_type, mode, vehicle_id, user_id, delivered_at,
-                received_at, length, place)
-    ) AS placed
-    ORDER BY event_id COLLATE "C";
+    FOR i IN 1 .. cardinality(p_event_ids) LOOP
+        body_end := body_end + p_body_lengths[i];
+        signal_end := signal_end + p_signals[i];
+        error_end := error_end + p_errors[i];
 
-    FOR each IN
-        SELECT *,
-            (sum(signals) OVER (ORDER BY place))::int AS last_signal,
-            (sum(errors) OVER (ORDER BY place))::int AS last_error
-        FROM unnest(p_event_ids, p_event_types, p_modes, p_vehicle_ids, p_user_ids,
-            p_received_at, p_reported_at, p_makes, p_models, p_years, p_powertrain_types,
-            p_vehicle_modes, p_signals, p_errors) WITH ORDINALITY
-            AS received (event_id, event_type, mode, vehicle_id, user_id, received_at,
-                reported_at, make, model, year, powertrain_type, vehicle_mode, signals, errors,
-                place)
-        ORDER BY vehicle_id COLLATE "C", place
-    LOOP
-        IF each.reported_at IS NOT NULL THEN
+        IF p_reported_at[i] IS NOT NULL THEN
             INSERT INTO vehicle AS known (id, user_id, make, model, year, powertrain_type, mode,
                 delivered_at)
-            VALUES (each.vehicle_id, each.user_id, each.make, each.model, each.year,
-                each.powertrain_type, each.vehicle_mode, each.reported_at)
+            VALUES (p_vehicle_ids[i], p_user_ids[i], p_makes[i], p_models[i], p_years[i],
+                p_powertrain_types[i], p_vehicle_modes[i], p_reported_at[i])
             ON CONFLICT (id) DO UPDATE SET
                 user_id = coalesce(excluded.user_id, known.user_id),
                 make = coalesce(excluded.make, known.make),
@@ -728,27 +713,34 @@ BEGIN
                 mode = coalesce(excluded.mode, known.mode),
                 delivered_at = excluded.delivered_at
             WHERE excluded.delivered_at >= known.delivered_at
-                OR known.delivered_at > each.received_at + 300000;
+                OR known.delivered_at > p_received_at[i] + 300000;
         END IF;
 
-        -- Whether a vehicle state changes a signal can only be seen before it has. It is
-        -- compared with what was last delivered: a sink knows nothing of what was read.
-        INSERT INTO outbox (sink, event_id, vehicle_id, created_at, waits)
-        SELECT sink.name, each.event_id, each.vehicle_id, each.received_at,
-            outbox_waits(sink.name, each.vehicle_id, NULL)
-        FROM sink
-        WHERE gone IS NULL
-            AND (types IS NULL OR each.event_type = ANY (types))
-            AND (vehicles IS NULL OR each.vehicle_id = ANY (vehicles))
-            AND (modes IS NULL OR each.mode = ANY (modes))
-            AND (NOT changed_only OR each.event_type <> 'VEHICLE_STATE' OR EXISTS (
+        INSERT INTO delivery (event_id, event_type, mode, vehicle_id, user_id, delivered_at,
+            received_at, body)
+        VALUES (p_event_ids[i], p_event_types[i], p_modes[i], p_vehicle_ids[i], p_user_ids[i],
+            p_delivered_at[i], p_received_at[i],
+            substring(p_bodies FROM body_end - p_body_lengths[i]::int + 1
+                FOR p_body_lengths[i]::int));
+
+        FOR wanting IN
+            SELECT name, changed_only FROM sink
+            WHERE gone IS NULL
+                AND (types IS NULL OR p_event_types[i] = ANY (types))
+                AND (vehicles IS NULL OR p_vehicle_ids[i] = ANY (vehicles))
+                AND (modes IS NULL OR p_modes[i] = ANY (modes))
+            ORDER BY name
+        LOOP
+            -- Whether a vehicle state changes a signal can only be seen before it has. It is
+            -- compared with what was last delivered: a sink knows nothing of what was read.
+            IF wanting.changed_only AND p_event_types[i] = 'VEHICLE_STATE' AND NOT EXISTS (
                 SELECT 1
                 FROM unnest(
-                    p_codes[each.last_signal - each.signals + 1 : each.last_signal],
-                    p_signal_bodies[each.last_signal - each.signals + 1 : each.last_signal],
-                    p_ranks[each.last_signal - each.signals + 1 : each.last_signal]
+                    p_codes[signal_end - p_signals[i] + 1 : signal_end],
+                    p_signal_bodies[signal_end - p_signals[i] + 1 : signal_end],
+                    p_ranks[signal_end - p_signals[i] + 1 : signal_end]
                 ) AS reported (code, body, rank)
-                LEFT JOIN signal AS known ON known.vehicle_id = each.vehicle_id
+                LEFT JOIN signal AS known ON known.vehicle_id = p_vehicle_ids[i]
                     AND known.code = reported.code COLLATE "C"
                 WHERE reported.body IS NOT NULL AND (
                     known.delivered_rank IS NULL
@@ -756,29 +748,34 @@ BEGIN
                             > (known.delivered_rank, coalesce(known.delivered_body, known.body))
                         AND reported.body <> coalesce(known.delivered_body, known.body))
                 )
-            ))
-        ORDER BY sink.name;
+            ) THEN
+                CONTINUE;
+            END IF;
+            INSERT INTO outbox (sink, event_id, vehicle_id, created_at, waits)
+            VALUES (wanting.name, p_event_ids[i], p_vehicle_ids[i], p_received_at[i],
+                outbox_waits(wanting.name, p_vehicle_ids[i], NULL));
+        END LOOP;
 
-        IF each.signals > 0 THEN
+        IF p_signals[i] > 0 THEN
             PERFORM report(
-                each.vehicle_id, each.user_id, true, each.reported_at, each.received_at,
-                p_codes[each.last_signal - each.signals + 1 : each.last_signal],
-                p_names[each.last_signal - each.signals + 1 : each.last_signal],
-                p_groups[each.last_signal - each.signals + 1 : each.last_signal],
-                p_signal_bodies[each.last_signal - each.signals + 1 : each.last_signal],
-                p_signal_errors[each.last_signal - each.signals + 1 : each.last_signal],
-                p_observed[each.last_signal - each.signals + 1 : each.last_signal],
-                p_retrieved[each.last_signal - each.signals + 1 : each.last_signal],
-                p_ranks[each.last_signal - each.signals + 1 : each.last_signal]
+                p_vehicle_ids[i], p_user_ids[i], true, p_reported_at[i], p_received_at[i],
+                p_codes[signal_end - p_signals[i] + 1 : signal_end],
+                p_names[signal_end - p_signals[i] + 1 : signal_end],
+                p_groups[signal_end - p_signals[i] + 1 : signal_end],
+                p_signal_bodies[signal_end - p_signals[i] + 1 : signal_end],
+                p_signal_errors[signal_end - p_signals[i] + 1 : signal_end],
+                p_observed[signal_end - p_signals[i] + 1 : signal_end],
+                p_retrieved[signal_end - p_signals[i] + 1 : signal_end],
+                p_ranks[signal_end - p_signals[i] + 1 : signal_end]
             );
         END IF;
-        IF each.errors > 0 AND each.event_type = 'VEHICLE_ERROR' THEN
+        IF p_errors[i] > 0 AND p_event_types[i] = 'VEHICLE_ERROR' THEN
             PERFORM report_errors(
-                each.vehicle_id, each.user_id, each.reported_at, each.received_at,
-                p_error_types[each.last_error - each.errors + 1 : each.last_error],
-                p_error_codes[each.last_error - each.errors + 1 : each.last_error],
-                p_error_resolved[each.last_error - each.errors + 1 : each.last_error],
-                p_error_jsons[each.last_error - each.errors + 1 : each.last_error]
+                p_vehicle_ids[i], p_user_ids[i], p_reported_at[i], p_received_at[i],
+                p_error_types[error_end - p_errors[i] + 1 : error_end],
+                p_error_codes[error_end - p_errors[i] + 1 : error_end],
+                p_error_resolved[error_end - p_errors[i] + 1 : error_end],
+                p_error_jsons[error_end - p_errors[i] + 1 : error_end]
             );
         END IF;
     END LOOP;
