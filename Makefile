@@ -101,7 +101,7 @@ wrk:
 BENCH := $(TEST) --no-run --test probe --test instructions \
 	--config profile.dev.package.edge-host.opt-level=2
 
-bench: wrk components probes ## Measures and writes BENCHMARKS.md: make bench BENCH_SECONDS=5
+bench: wrk components probes $(if $(INITDB),app-postgres) ## Measures and writes BENCHMARKS.md: make bench BENCH_SECONDS=5
 	@$(BENCH)
 	@BENCH_SECONDS=$(BENCH_SECONDS) target/debug/bench
 

@@ -60,20 +60,30 @@ impl Host {
         Self::start_with(manifest, &[])
     }
 
-    /// The same, with variables of the environment.
+    /// Starts it with this application on an empty database of that engine.
+    ///
+    /// # Errors
+    /// The host did not start. The error has what it printed.
+    pub fn start_app(engine: Engine) -> Result<Self> {
+        match engine {
+            Engine::Sqlite => Self::start("spin.toml"),
+            Engine::Postgres => {
+                let variables = database_variables();
+                let variables = variables.iter().map(|(name, value)| (&**name, &**value));
+                Self::start_with("spin-postgres.toml", &variables.collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// Starts it with a manifest and variables of the environment.
     ///
     /// # Errors
     /// The host did not start. The error has what it printed.
     pub fn start_with(manifest: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let host = support::Host::chosen().map_err(Error::msg)?;
-        let (manifest, database) = match (manifest, Engine::chosen()) {
-            ("spin.toml", Engine::Postgres) => ("spin-postgres.toml", database_variables()),
-            _ => (manifest, Vec::new()),
-        };
         Self::run(|address, state| {
             let mut command = host.command(manifest.as_ref(), address, state.as_ref());
             command.envs(variables.iter().copied());
-            command.envs(database.iter().map(|(name, value)| (name, value)));
             command
         })
     }

@@ -11,6 +11,7 @@ use bench::{
     repository, soak,
 };
 use std::{io::Write as _, process::ExitCode, time::Instant};
+use support::Engine;
 
 fn main() -> ExitCode {
     match run() {
@@ -70,7 +71,13 @@ fn run() -> Result<()> {
 /// Everything, over so many connections, on stores that were empty before.
 fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
     let noop = Host::start("bench/noop/spin.toml")?;
-    let app = Host::start("spin.toml")?;
+    let app = Host::start_app(Engine::Sqlite)?;
+    let on_postgres = if postgresql::programs().is_some() {
+        Some(Host::start_app(Engine::Postgres)?)
+    } else {
+        println!("left out: PostgreSQL, which is not installed");
+        None
+    };
     let load = Load {
         connections,
         seconds,
@@ -85,34 +92,29 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
     let stored = Delivery::new(0);
     let forged = stored.clone().forged();
     expect(&app.deliver(&forged)?, 401, "SIGNATURE_MISMATCH")?;
-    expect(&app.deliver(&stored)?, 200, "stored")?;
-    expect(&app.deliver(&stored)?, 200, "duplicate")?;
     // Caches, connections and the processor's clock settle first.
     Load { seconds: 1, ..load }.send(&noop, nothing())?;
-    Load {
-        seconds: 1,
-        ..refused
+    for app in [Some(&app), on_postgres.as_ref()].into_iter().flatten() {
+        let shortly = Load {
+            seconds: 1,
+            ..refused
+        };
+        shortly.send(app, [forged.request()])?;
     }
-    .send(&app, [forged.request()])?;
 
     say(connections, "no-op");
     let before = load.send(&noop, nothing())?;
     let reads = load.send(&noop, [stored.request()])?;
     say(connections, "forged");
     let forged = refused.send(&app, [forged.request()])?;
-    say(connections, "duplicates");
-    let duplicates = load.send(&app, [stored.request()])?;
-    say(connections, "accepted");
-    let accepted = accepted(&app, load, 1, before.throughput)?;
-    say(connections, "signals");
-    let signals = load.send(&app, signals())?;
+    let sqlite = on_store(&app, load, before.throughput)?;
+    let postgres = match &on_postgres {
+        Some(app) => Some(on_store(app, load, before.throughput)?),
+        None => None,
+    };
     let after = load.send(&noop, nothing())?;
+    holds_no_trap(&noop)?;
 
-    for host in [&noop, &app] {
-        let said = host.said();
-        let trap = said.lines().find(|line| line.contains("trapped"));
-        ensure!(trap.is_none(), "a component trapped: {trap:?}");
-    }
     let base = f64::midpoint(before.throughput, after.throughput);
     let row = |case, measured: Measured| Row {
         case,
@@ -125,14 +127,53 @@ fn round(connections: usize, seconds: usize) -> Result<Vec<Row>> {
         row(Case::Noop, after),
         row(Case::NoopReads, reads),
         row(Case::Forged, forged),
-        row(Case::Duplicate, duplicates),
-        row(Case::Accepted, accepted),
-        row(Case::Signal, signals),
+        row(Case::Duplicate, sqlite.duplicates),
+        row(Case::Accepted, sqlite.accepted),
+        row(Case::Signal, sqlite.signals),
     ];
+    if let Some(postgres) = postgres {
+        let on_sqlite = sqlite.accepted.throughput;
+        let accepted = Case::AcceptedOnPostgres { on_sqlite };
+        rows.push(row(Case::DuplicateOnPostgres, postgres.duplicates));
+        rows.push(row(accepted, postgres.accepted));
+        rows.push(row(Case::SignalOnPostgres, postgres.signals));
+    }
     if connections == 32 {
         rows.extend(dead_sink(connections, seconds, base)?);
     }
     Ok(rows)
+}
+
+/// What depends on the store.
+struct OnStore {
+    duplicates: Measured,
+    accepted: Measured,
+    signals: Measured,
+}
+
+fn on_store(app: &Host, load: Load, most: f64) -> Result<OnStore> {
+    let stored = Delivery::new(0);
+    expect(&app.deliver(&stored)?, 200, "stored")?;
+    expect(&app.deliver(&stored)?, 200, "duplicate")?;
+    say(load.connections, "duplicates");
+    let duplicates = load.send(app, [stored.request()])?;
+    say(load.connections, "accepted");
+    let accepted = accepted(app, load, 1, most)?;
+    say(load.connections, "signals");
+    let signals = load.send(app, signals())?;
+    holds_no_trap(app)?;
+    Ok(OnStore {
+        duplicates,
+        accepted,
+        signals,
+    })
+}
+
+fn holds_no_trap(host: &Host) -> Result<()> {
+    let said = host.said();
+    let trap = said.lines().find(|line| line.contains("trapped"));
+    ensure!(trap.is_none(), "a component trapped: {trap:?}");
+    Ok(())
 }
 
 /// Deliveries for a sink that does not answer, before and while a million events wait.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Case {
     /// A component that does nothing.
     Noop,
@@ -24,6 +24,15 @@ pub enum Case {
     Accepted,
     /// A signal from the store, through the gateway.
     Signal,
+    /// [`Case::Duplicate`], on PostgreSQL.
+    DuplicateOnPostgres,
+    /// [`Case::Accepted`], on PostgreSQL.
+    AcceptedOnPostgres {
+        /// As many in a second, on SQLite.
+        on_sqlite: f64,
+    },
+    /// [`Case::Signal`], on PostgreSQL.
+    SignalOnPostgres,
     /// A new delivery that is for a sink that does not answer.
     AcceptedForDeadSink,
     /// The same, while a million events wait for it.
@@ -42,6 +51,9 @@ impl Case {
             Self::Duplicate => "duplicate",
             Self::Accepted => "accepted durably",
             Self::Signal => "signal read from the store",
+            Self::DuplicateOnPostgres => "duplicate, on PostgreSQL",
+            Self::AcceptedOnPostgres { .. } => "accepted durably, on PostgreSQL",
+            Self::SignalOnPostgres => "signal read from the store, on PostgreSQL",
             Self::AcceptedForDeadSink => "accepted durably, for a dead sink",
             Self::AcceptedWhileMillionWaits { .. } => "the same, a million events waiting for it",
         }
@@ -64,7 +76,13 @@ impl Row {
     /// The targets, and whether they are met.
     fn targets(&self) -> Vec<(&'static str, bool)> {
         let at_least = |ratio| self.ratio >= ratio;
-        let Measured { p50, p90, p99, .. } = self.measured;
+        let Measured {
+            throughput,
+            p50,
+            p90,
+            p99,
+            ..
+        } = self.measured;
         match (self.case, self.connections) {
             (Case::Forged, _) => vec![
                 ("ratio ≥ 0.75", at_least(0.75)),
@@ -75,6 +93,10 @@ impl Row {
             (Case::Accepted, 64) => vec![
                 ("ratio ≥ 0.20", at_least(0.20)),
                 ("p99 ≤ 100 ms", p99 <= 100_000),
+            ],
+            (Case::AcceptedOnPostgres { on_sqlite }, 64) => vec![
+                ("as many as on SQLite", throughput >= on_sqlite),
+                ("p99 ≤ 120 ms", p99 <= 120_000),
             ],
             (Case::AcceptedWhileMillionWaits { p99: before }, _) => {
                 vec![("p99 ≤ 1.5 × without them", 2 * p99 <= 3 * before)]

@@ -201,6 +201,52 @@ fn database_that_is_read_only_is_unavailable_for_what_writes() {
 }
 
 #[test]
+fn database_that_is_slow_refuses_deliveries_with_a_time_to_come_back() {
+    if Engine::is_sqlite() {
+        return;
+    }
+    let server = Server::start(postgresql::FAST);
+    let url = server.url("postgres");
+    let app = App::start_with(Options {
+        variables: database_variables(&url).to_vec(),
+        ..Options::default()
+    });
+    assert_eq!(app.try_deliver(&delivery(0, 0)).unwrap().status, 200);
+    let operator = Database::at(&url);
+    operator.slow_down();
+    operator.end_connections();
+    let answer = app.try_deliver(&delivery(0, 1)).unwrap();
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.headers.contains_key("retry-after"));
+    // What is fast goes on.
+    assert_eq!(app.lock().status, 200);
+    operator.recover();
+    assert_eq!(app.try_deliver(&delivery(0, 1)).unwrap().status, 200);
+    assert_eq!(operator.events().len(), 2);
+}
+
+#[test]
+fn database_without_a_free_connection_is_unavailable_until_there_is_one() {
+    if Engine::is_sqlite() {
+        return;
+    }
+    let settings = [postgresql::FAST, &["max_connections=8"]].concat();
+    let server = Server::start(&settings);
+    let url = server.url("postgres");
+    let others: Vec<Database> = (0..8).map(|_| Database::at(&url)).collect();
+    assert_unusable(&url, "too many clients");
+    let app = App::start_with(Options {
+        variables: database_variables(&url).to_vec(),
+        ..Options::default()
+    });
+    assert_eq!(app.try_deliver(&delivery(0, 0)).unwrap().status, 503);
+    drop(others);
+    eventually("it is stored", || {
+        (app.try_deliver(&delivery(0, 0))?.status == 200).then_some(())
+    });
+}
+
+#[test]
 fn dump_of_the_database_can_be_restored() {
     if Engine::is_sqlite() {
         return;

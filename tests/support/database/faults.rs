@@ -96,4 +96,12 @@ impl Database {
         self.connection
             .batch("ALTER DATABASE postgres SET default_transaction_read_only = on");
     }
+
+    /// Has each write of a delivery take longer than the server lets statements take, on
+    /// connections that are opened from now on.
+    pub fn slow_down(&self) {
+        self.connection
+            .batch("ALTER DATABASE postgres SET statement_timeout = '200ms'");
+        self.fail("INSERT", "delivery", "pg_sleep(2)::text IS NULL", "never");
+    }
 }
