@@ -19,7 +19,7 @@ pub(crate) async fn client() -> Result<&'static Client<Host>, Error> {
 }
 
 async fn set_up() -> Result<Client<Host>, Error> {
-    let client = edge::client::from_variables(Host)
+    let client = edge::client::from_variables(Host, None)
         .await
         .map_err(|error| Error::NoToken(format!("{error}: {INHERIT}")))?;
     key_value::granted()

@@ -2,12 +2,16 @@
 
 use crate::variables::{self, VariableError, Variables};
 use secrecy::ExposeSecret;
-use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, TokenCache};
+use smartcar::{Client, ClientId, ClientSecret, Credentials, Origins, SharedLeases, TokenCache};
 
 /// A client with the credentials in `smartcar_client_id` and
 /// `smartcar_client_secret`, and Smartcar's hosts in `smartcar_…_origin`. Without
-/// credentials there is a client too; its calls fail and say so.
-pub async fn from_variables<P>(platform: P) -> Result<Client<P>, VariableError>
+/// credentials there is a client too; its calls fail and say so. Its token is fetched by
+/// whom `leases` let ([`TokenCache::new`]).
+pub async fn from_variables<P>(
+    platform: P,
+    leases: Option<SharedLeases>,
+) -> Result<Client<P>, VariableError>
 where
     P: smartcar::Platform + Variables,
 {
@@ -18,7 +22,7 @@ where
         management: origin(&platform, "smartcar_management_origin").await?,
         compatibility: origin(&platform, "smartcar_compatibility_origin").await?,
     };
-    let tokens = TokenCache::new(credentials, &origins.iam);
+    let tokens = TokenCache::new(credentials, &origins.iam, leases);
     Ok(Client::new(platform, tokens, origins))
 }
 
@@ -73,7 +77,7 @@ mod tests {
         let fake = configured();
         fake.answer("/v3/vehicles/v1", 404, "{}");
         fake.run(async {
-            let client = from_variables(fake.clone()).await.unwrap();
+            let client = from_variables(fake.clone(), None).await.unwrap();
             let call = Call::at(&GET_VEHICLE, &["v1"]).unwrap();
             let _ = client.call(&call).await;
         });
@@ -93,7 +97,7 @@ mod tests {
         let flaw = |value: &str| {
             let fake = configured();
             fake.set_variable("smartcar_vehicle_origin", value);
-            let client = fake.run(from_variables(fake.clone()));
+            let client = fake.run(from_variables(fake.clone(), None));
             client.err().map(|error| error.to_string())
         };
         assert_eq!(flaw("https://vehicle.example.com"), None);
@@ -113,7 +117,7 @@ mod tests {
     #[test]
     fn client_whose_variables_are_not_given_is_not_configured() {
         let fake = Fake::new();
-        let error = fake.run(from_variables(fake.clone())).err().unwrap();
+        let error = fake.run(from_variables(fake.clone(), None)).err().unwrap();
         let message = "failed to read the variable smartcar_client_id: spin.toml does not give \
             it to this component";
         assert_eq!(error.to_string(), message);

@@ -10,7 +10,7 @@ use edge::{
     variables::{self, parsed, switch},
 };
 use secrecy::ExposeSecret;
-use smartcar::{Call, Client, Timestamp};
+use smartcar::{Call, Client, SharedLeases, Timestamp};
 use std::{sync::atomic::AtomicI64, time::Duration};
 use store::{Store, StoreError, chore::Chore};
 
@@ -22,7 +22,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// An instance of the gateway.
 pub(crate) struct Gateway<P: Platform, S: Store> {
     platform: P,
-    store: S,
+    pub(crate) store: S,
+    /// By what instances agree which of them fetches the access token.
+    leases: fn() -> Option<SharedLeases>,
     app: OnceCell<App<P, S>>,
     lines: Lines,
     /// When answers and records are to be swept next.
@@ -55,10 +57,11 @@ pub(crate) struct App<P: Platform, S: Store> {
 
 impl<P: Platform, S: Store> Gateway<P, S> {
     /// An instance that no request has reached yet.
-    pub(crate) const fn new(platform: P, store: S) -> Self {
+    pub(crate) const fn new(platform: P, store: S, leases: fn() -> Option<SharedLeases>) -> Self {
         Self {
             platform,
             store,
+            leases,
             app: OnceCell::new(),
             lines: Lines {
                 not_configured: Seldom::a_minute(),
@@ -84,7 +87,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
 
     async fn set_up(&'static self) -> Result<App<P, S>, String> {
         let platform = &self.platform;
-        let client = edge::client::from_variables(platform.clone()).await?;
+        let client = edge::client::from_variables(platform.clone(), (self.leases)()).await?;
         let callers = variables::secret(platform, "api_keys").await?;
         let callers = Callers::parse(callers.expose_secret());
         let credentials = edge::client::credentials(platform).await?;

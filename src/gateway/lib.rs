@@ -34,12 +34,13 @@ use request::{Inbound, bearer};
 use routes::{Open, Route};
 use smartcar::endpoints::Family;
 use spin_sdk::{http::Request, http_service};
-use store::{HostStore, Store, host_store};
+use store::{HostStore, Store, host_leases, host_store};
 
 /// No request of Smartcar's API comes near this.
 const MAX_BODY: usize = 64 * 1024;
 
-static GATEWAY: Gateway<Host, HostStore> = Gateway::new(Host, host_store());
+static GATEWAY: Gateway<Host, HostStore> =
+    Gateway::new(Host, host_store(), || host_leases(&GATEWAY.store));
 
 #[http_service]
 async fn handle(request: Request) -> Reply {

@@ -103,7 +103,7 @@ impl Instance {
         Self {
             fake: fake.clone(),
             database: database.clone(),
-            gateway: Box::leak(Box::new(Gateway::new(fake.clone(), store))),
+            gateway: Box::leak(Box::new(Gateway::new(fake.clone(), store, || None))),
         }
     }
 

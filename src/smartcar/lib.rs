@@ -79,6 +79,7 @@ pub use platform::{
     clock::Clock,
     http::{BodyStream, Http, Sent, TransportError},
     key_value::{KeyValue, KeyValueError},
+    leases::{LeaseError, Leases, SharedLeases, Taken},
     random::Random,
     spawn::Spawn,
 };

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod clock;
 pub(crate) mod http;
 pub(crate) mod key_value;
+pub(crate) mod leases;
 pub(crate) mod random;
 pub(crate) mod spawn;
 

@@ -46,7 +46,7 @@ pub fn credentials(secret: &str) -> Credentials {
 
 /// A token cache with credentials, whose identity server is `iam.example.com`.
 pub fn tokens() -> TokenCache {
-    TokenCache::new(credentials("secret"), "https://iam.example.com/")
+    TokenCache::new(credentials("secret"), "https://iam.example.com/", None)
 }
 
 /// A client with credentials and origins, which calls the Smartcar of `fake`.

@@ -9,10 +9,12 @@ pub(crate) mod grant;
 mod lease;
 pub(crate) mod vault;
 
-use crate::{AccessToken, AsyncMutex, Credentials, Platform, Timestamp};
+use crate::{
+    AccessToken, AsyncMutex, Credentials, Platform, Timestamp, platform::leases::SharedLeases,
+};
 use futures::future::{Either, select};
 use grant::TokenError;
-use lease::Lease;
+use lease::{Lease, Place};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt, mem,
@@ -142,6 +144,20 @@ impl Times {
     }
 }
 
+impl Token {
+    /// Whether it is valid for longer than the one held, if one is.
+    fn is_newer(&self, held: Option<Times>) -> bool {
+        held.is_none_or(|held| held.expires_at < self.times.expires_at)
+    }
+
+    fn kept(&self) -> Kept {
+        Kept {
+            secret: self.secret.expose().to_owned(),
+            times: self.times,
+        }
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.times.fmt(f)
@@ -213,7 +229,7 @@ struct Refusal {
 pub struct TokenCache(Arc<Cache>);
 
 struct Cache {
-    vault: Arc<Vault>,
+    place: Place,
     url: String,
     state: Mutex<State>,
     /// Held while a token is looked for elsewhere: the others in this instance
@@ -238,10 +254,15 @@ struct State {
 impl TokenCache {
     /// A cache for the token of `credentials`, granted at `origin`
     /// (`https://iam.smartcar.com`).
-    pub fn new(credentials: Credentials, origin: &str) -> Self {
+    ///
+    /// Which instance fetches it is agreed on by `leases` where there are some, and what one
+    /// has fetched is found there by those that cannot see it in the key-value store yet:
+    /// hosts in several regions copy that one late. Else the key-value store has to do.
+    pub fn new(credentials: Credentials, origin: &str, leases: Option<SharedLeases>) -> Self {
         let url = format!("{}/oauth2/token", origin.trim_end_matches('/'));
+        let vault = Arc::new(Vault::new(credentials, &url));
         Self(Arc::new(Cache {
-            vault: Arc::new(Vault::new(credentials, &url)),
+            place: Place { vault, leases },
             url,
             state: Mutex::default(),
             search: AsyncMutex::new(),
@@ -293,7 +314,7 @@ impl TokenCache {
                 return false;
             }
             discarded.add(token, now);
-            let is_shared = cache.vault.write(platform, DISCARDED, &discarded).await;
+            let is_shared = cache.vault().write(platform, DISCARDED, &discarded).await;
             // What cannot be shared does not bound how many instances ask for
             // another token.
             if !is_shared && now.since(held.times.asked_at) < SPARED {
@@ -314,7 +335,7 @@ impl TokenCache {
             None => self.0.kept(platform).await,
         };
         let times = known.map(|token| token.times);
-        let failure: Option<TokenFailure> = self.0.vault.read(platform, FAILURE).await;
+        let failure: Option<TokenFailure> = self.0.vault().read(platform, FAILURE).await;
         TokenStatus {
             refreshed_at: times.map(|times| times.asked_at),
             expires_at: times.map(|times| times.expires_at),
@@ -323,11 +344,15 @@ impl TokenCache {
     }
 
     pub(crate) fn vault(&self) -> &Vault {
-        &self.0.vault
+        self.0.vault()
     }
 }
 
 impl Cache {
+    fn vault(&self) -> &Vault {
+        &self.place.vault
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -342,7 +367,17 @@ impl Cache {
     /// The token in the vault, while it is to be used. A store that gives an old
     /// value does not bring a discarded token back.
     async fn kept(&self, platform: &impl Platform) -> Option<Token> {
-        let mut kept: Kept = self.vault.read(platform, TOKEN).await?;
+        let kept: Kept = self.vault().read(platform, TOKEN).await?;
+        self.usable(platform, kept).await
+    }
+
+    /// The token that a holder of the lease has left, while it is to be used.
+    async fn left<P: Platform>(&self, platform: &P, lease: &Lease<P>) -> Option<Token> {
+        let left: Kept = self.vault().open(TOKEN, lease.left()?)?;
+        self.usable(platform, left).await
+    }
+
+    async fn usable(&self, platform: &impl Platform, mut kept: Kept) -> Option<Token> {
         if !kept.times.is_fresh(platform.now()) {
             return None;
         }
@@ -358,7 +393,7 @@ impl Cache {
 
     /// Learns which tokens other instances have discarded.
     async fn learn(&self, platform: &impl Platform) {
-        if let Some(discarded) = self.vault.read(platform, DISCARDED).await {
+        if let Some(discarded) = self.vault().read(platform, DISCARDED).await {
             let now = platform.now();
             self.state().discarded.merge(discarded, now);
         }
@@ -380,17 +415,11 @@ impl Cache {
             return Ok(token);
         }
         loop {
-            if let Some(known) = self.known(platform).await {
+            if let Some(known) = self.known(platform, None).await {
                 return known;
             }
-            if let Some(lease) = Lease::take(platform, &self.vault).await {
-                // The holder before may have ended between the two looks.
-                let result = match self.known(platform).await {
-                    Some(known) => known,
-                    None => self.fetch(platform).await,
-                };
-                lease.release().await;
-                return result;
+            if let Some(lease) = Lease::take(platform, &self.place).await {
+                return self.obtain(platform, lease, None).await;
             }
             if let Some(token) = self.wait_for_another(platform).await {
                 return Ok(self.adopt(token));
@@ -398,9 +427,14 @@ impl Cache {
         }
     }
 
-    /// What need not be asked: a token that is kept, or why there is none.
-    async fn known(&self, platform: &impl Platform) -> Option<Result<Token, TokenError>> {
-        if let Some(token) = self.kept(platform).await {
+    /// What need not be asked: a token that is kept, newer than the one held, or why there is
+    /// none.
+    async fn known(
+        &self,
+        platform: &impl Platform,
+        held: Option<Times>,
+    ) -> Option<Result<Token, TokenError>> {
+        if let Some(token) = self.kept(platform).await.filter(|it| it.is_newer(held)) {
             return Some(Ok(self.adopt(token)));
         }
         if let Some(refusal) = self.refusal(platform).await {
@@ -412,6 +446,33 @@ impl Cache {
         }))
     }
 
+    /// A token newer than the one held, by who has the lease: the one that a holder before
+    /// left, what has become known since the last look, or one that is fetched and left to
+    /// those after this.
+    async fn obtain<P: Platform>(
+        &self,
+        platform: &P,
+        lease: Lease<P>,
+        held: Option<Times>,
+    ) -> Result<Token, TokenError> {
+        let left = self.left(platform, &lease).await;
+        let known = match left.filter(|it| it.is_newer(held)) {
+            Some(left) => Some(Ok(self.adopt(left))),
+            None => self.known(platform, held).await,
+        };
+        let (obtained, leaves) = match known {
+            Some(known) => (known, None),
+            None => {
+                let fetched = self.fetch(platform).await;
+                let token = fetched.as_ref().ok();
+                let leaves = token.and_then(|token| self.vault().seal(TOKEN, &token.kept()));
+                (fetched, leaves)
+            }
+        };
+        lease.release(leaves).await;
+        obtained
+    }
+
     /// Another instance is fetching a token: waits until it has one, or has given
     /// the lease back, or has lost it.
     async fn wait_for_another(&self, platform: &impl Platform) -> Option<Token> {
@@ -421,7 +482,7 @@ impl Cache {
             if let Some(token) = self.kept(platform).await {
                 return Some(token);
             }
-            if !lease::is_held(platform, &self.vault).await {
+            if !lease::is_held(platform, &self.place).await {
                 return None;
             }
             pause = (pause * 2).min(Duration::from_millis(200));
@@ -442,34 +503,32 @@ impl Cache {
     async fn fetch(&self, platform: &impl Platform) -> Result<Token, TokenError> {
         // A token's life began no earlier than this, however long the answer takes.
         let asked_at = platform.now();
-        let answer = grant::request(platform, &self.url, self.vault.credentials()).await;
+        let answer = grant::request(platform, &self.url, self.vault().credentials()).await;
         if let Err(error) = &answer {
             let failure = TokenFailure {
                 at: platform.now(),
                 reason: error.to_string(),
             };
             self.state().failure = Some(failure.clone());
-            self.vault.write(platform, FAILURE, &failure).await;
+            self.vault().write(platform, FAILURE, &failure).await;
         }
         match answer {
             Ok(granted) => {
-                let times = Times::new(asked_at, granted.life);
-                let secret = granted.token;
-                let kept = Kept {
-                    secret: secret.expose().to_owned(),
-                    times,
+                let token = Token {
+                    secret: granted.token,
+                    times: Times::new(asked_at, granted.life),
                 };
-                self.pardon(platform, &secret).await;
+                self.pardon(platform, &token.secret).await;
                 // A token that could not be kept is a good token all the same.
-                self.vault.write(platform, TOKEN, &kept).await;
-                Ok(self.adopt(Token { secret, times }))
+                self.vault().write(platform, TOKEN, &token.kept()).await;
+                Ok(self.adopt(token))
             }
             Err(TokenError::InvalidClient { code }) => {
                 let refusal = Refusal {
                     code: code.clone(),
                     until: platform.now().after(REFUSED),
                 };
-                self.vault.write(platform, REFUSAL, &refusal).await;
+                self.vault().write(platform, REFUSAL, &refusal).await;
                 self.state().refusal = Some(refusal);
                 Err(TokenError::InvalidClient { code })
             }
@@ -485,7 +544,7 @@ impl Cache {
             let pardoned = token.sha256();
             discarded.tokens.retain(|token| *token != pardoned);
             self.state().discarded = discarded.clone();
-            self.vault.write(platform, DISCARDED, &discarded).await;
+            self.vault().write(platform, DISCARDED, &discarded).await;
         }
     }
 
@@ -505,7 +564,7 @@ impl Cache {
         let here = self.state().refusal.clone().filter(holds);
         match here {
             Some(refusal) => Some(refusal),
-            None => self.vault.read(platform, REFUSAL).await.filter(holds),
+            None => self.vault().read(platform, REFUSAL).await.filter(holds),
         }
     }
 
@@ -513,7 +572,7 @@ impl Cache {
     /// instance.
     async fn recent_failure(&self, platform: &impl Platform) -> Option<TokenFailure> {
         // That no credentials are set is known without asking.
-        if !self.vault.credentials().is_set() {
+        if !self.vault().credentials().is_set() {
             return None;
         }
         let holds = |failure: &TokenFailure| {
@@ -523,7 +582,7 @@ impl Cache {
         let here = self.state().failure.clone().filter(holds);
         match here {
             Some(failure) => Some(failure),
-            None => self.vault.read(platform, FAILURE).await.filter(holds),
+            None => self.vault().read(platform, FAILURE).await.filter(holds),
         }
     }
 
@@ -546,33 +605,26 @@ impl Refresh {
         let cache = &*self.0;
         let held = cache.state().token.as_ref().map(|token| token.times);
         // Another instance may have done it already.
-        if let Some(kept) = cache.kept(platform).await
-            && held.is_none_or(|held| held.expires_at < kept.times.expires_at)
-        {
+        if let Some(kept) = cache.kept(platform).await.filter(|it| it.is_newer(held)) {
             cache.adopt(kept);
             return;
         }
         // So that instances which live for one call do not try with each call.
-        if let Some(until) = cache.vault.read::<Timestamp>(platform, PAUSE).await
+        if let Some(until) = cache.vault().read::<Timestamp>(platform, PAUSE).await
             && until.left(platform.now(), LONGEST_PAUSE).is_some()
         {
             cache.state().next_refresh = Some(until);
             return;
         }
-        let done = match Lease::take(platform, &cache.vault).await {
-            Some(lease) => {
-                let is_refused = cache.refusal(platform).await.is_some();
-                let done = !is_refused && cache.fetch(platform).await.is_ok();
-                lease.release().await;
-                done
-            }
+        let done = match Lease::take(platform, &cache.place).await {
+            Some(lease) => cache.obtain(platform, lease, held).await.is_ok(),
             None => false,
         };
         if !done {
             let wait = NEXT_TRY.mul_f64(0.75 + 0.5 * platform.unit().clamp(0.0, 1.0));
             let until = platform.now().after(wait);
             cache.state().next_refresh = Some(until);
-            cache.vault.write(platform, PAUSE, &until).await;
+            cache.vault().write(platform, PAUSE, &until).await;
         }
     }
 }

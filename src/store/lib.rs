@@ -56,6 +56,13 @@ pub const fn host_store() -> HostStore {
     sqlite::Sqlite::new(sqlite::HostDatabase, Host)
 }
 
+/// By what instances agree which of them fetches the access token; none, since SQLite is on
+/// one machine, where the key-value store does.
+#[cfg(all(feature = "sqlite", not(feature = "postgres")))]
+pub fn host_leases(_: &'static HostStore) -> Option<smartcar::SharedLeases> {
+    None
+}
+
 /// The store of a component: the PostgreSQL database that the variable `database_url`
 /// names.
 #[cfg(feature = "postgres")]
@@ -65,6 +72,13 @@ pub type HostStore = postgres::Postgres<postgres::HostDatabase, Host>;
 #[cfg(feature = "postgres")]
 pub const fn host_store() -> HostStore {
     postgres::Postgres::new(postgres::HostDatabase, Host)
+}
+
+/// By what instances agree which of them fetches the access token, on whatever machine and in
+/// whatever region they are.
+#[cfg(feature = "postgres")]
+pub fn host_leases(store: &'static HostStore) -> Option<smartcar::SharedLeases> {
+    Some(std::sync::Arc::new(postgres::Leases(store)))
 }
 
 /// By how much the clocks of hosts differ at most. A time that is further ahead was

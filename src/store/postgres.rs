@@ -14,6 +14,7 @@ mod connection;
 mod database;
 mod dead_letters;
 mod deliveries;
+mod leases;
 mod lookups;
 #[cfg(test)]
 mod native;
@@ -29,6 +30,7 @@ mod vehicles;
 pub use connection::{Connect, Connection, Failure, Row, Value};
 pub use database::Postgres;
 pub use deliveries::Prepared;
+pub use leases::Leases;
 #[cfg(feature = "postgres")]
 pub use spin::{HostDatabase, Spin};
 

@@ -8,7 +8,7 @@ use std::{
     sync::{Barrier, Mutex},
     thread,
 };
-use support::{App, Options, Redis, Sink, edge, eventually, vehicle_state};
+use support::{App, Engine, Options, Redis, Sink, edge, eventually, vehicle_state};
 
 const LOCK: &str = "/v3/vehicles/{vehicleId}/commands/security/lock";
 const TOKEN: &str = "/oauth2/token";
@@ -150,7 +150,7 @@ fn nodes_share_one_token() {
     thread::scope(|scope| {
         let locked = scope.spawn(|| first.lock_with_key("key-1"));
         eventually("it has taken the lease", || {
-            (first.key_value().count_leases() == 1).then_some(())
+            (first.count_leases() == 1).then_some(())
         });
         let path = format!("/v3/vehicles/{COMBUSTION_VEHICLE}");
         assert_eq!(second.call("GET", &path, &[], "").status, 200);
@@ -159,6 +159,30 @@ fn nodes_share_one_token() {
     // And those that come later find it.
     let third = first.second_host();
     assert_eq!(third.lock_with_key("key-2").status, 200);
+    assert_eq!(first.smartcar.count(TOKEN, 200), 1);
+}
+
+#[test]
+fn nodes_on_several_machines_share_one_token_by_the_database() {
+    if Engine::is_sqlite() {
+        return;
+    }
+    let first = App::start();
+    let others = [first.host_elsewhere(), first.host_elsewhere()];
+    first
+        .smartcar
+        .fault(TOKEN, json!({"latencyMs": 1000, "times": 1}));
+    thread::scope(|scope| {
+        let locked = scope.spawn(|| first.lock_with_key("key-1"));
+        eventually("it has taken the lease", || {
+            (first.count_leases() == 1).then_some(())
+        });
+        for other in &others {
+            let path = format!("/v3/vehicles/{COMBUSTION_VEHICLE}");
+            assert_eq!(other.call("GET", &path, &[], "").status, 200);
+        }
+        assert_eq!(locked.join().unwrap().status, 200);
+    });
     assert_eq!(first.smartcar.count(TOKEN, 200), 1);
 }
 

@@ -137,11 +137,24 @@ impl App {
 
     /// A second host of the same application on the same store.
     pub fn second_host(&self) -> Self {
+        self.second_host_in(Arc::clone(&self.state))
+    }
+
+    /// A host on another machine: only the database is the same, and it is on PostgreSQL.
+    ///
+    /// # Panics
+    /// The database is SQLite.
+    pub fn host_elsewhere(&self) -> Self {
+        assert_eq!(self.engine, Engine::Postgres);
+        self.second_host_in(Arc::new(TempDir::new().unwrap()))
+    }
+
+    fn second_host_in(&self, state: Arc<TempDir>) -> Self {
         let mut second = Self {
             process: None,
             past: String::new(),
             address: free_address(),
-            state: Arc::clone(&self.state),
+            state,
             variables: self.variables.clone(),
             is_unheard: self.is_unheard,
             runtime_config: self.runtime_config.clone(),
@@ -163,6 +176,14 @@ impl App {
     /// The file of its SQLite database.
     pub fn database_file(&self) -> PathBuf {
         self.state.path().join("sqlite_db.db")
+    }
+
+    /// How many leases are held: in the database, or else in the key-value store.
+    pub fn count_leases(&self) -> i64 {
+        match self.engine {
+            Engine::Sqlite => self.key_value().count_leases(),
+            Engine::Postgres => self.database().count_leases(),
+        }
     }
 
     /// The key-value store, as an operator would open it.

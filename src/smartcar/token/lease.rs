@@ -1,16 +1,17 @@
-//! Which instance fetches the next token: an agreement as good as a store
-//! without compare-and-set allows.
+//! Which instance fetches the next token: an agreement in a store that has leases, else as
+//! good a one as the key-value store, which has no compare-and-set, allows.
 //!
-//! An instance that wants the lease writes a word of its own and reads back, after
+//! There an instance that wants the lease writes a word of its own and reads back, after
 //! a moment, whose word stands there. Two can win where the store is slow; then
 //! there are two tokens, both of them good.
 
 use crate::{
     Platform, Timestamp,
+    platform::leases::{SharedLeases, Taken},
     token::{grant, vault::Vault},
 };
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 const NAME: &str = "lease";
 
@@ -28,75 +29,143 @@ struct Held {
     until: Timestamp,
 }
 
+/// Where instances agree.
+pub(crate) struct Place {
+    pub(crate) vault: Arc<Vault>,
+    /// Where there are leases; else in the vault.
+    pub(crate) leases: Option<SharedLeases>,
+}
+
+/// By which word a lease is held, if it is.
+enum By {
+    Nothing,
+    Vault(u64),
+    Leases(SharedLeases, String),
+}
+
 /// The right to fetch a token. Dropped, it is given back in the background, so
 /// that a holder that gives up does not hold up the others.
 pub(crate) struct Lease<P: Platform> {
     platform: P,
     vault: Arc<Vault>,
-    /// By which word it is held in the store, if it is.
-    by: Option<u64>,
+    by: By,
+    left: Option<Vec<u8>>,
 }
 
 impl<P: Platform> Lease<P> {
     /// The lease, unless another instance has it. Where the store is down,
     /// everyone goes alone.
-    pub(crate) async fn take(platform: &P, vault: &Arc<Vault>) -> Option<Self> {
-        if is_held(platform, vault).await {
-            return None;
+    pub(crate) async fn take(platform: &P, place: &Place) -> Option<Self> {
+        let mut lease = Self {
+            platform: platform.clone(),
+            vault: Arc::clone(&place.vault),
+            by: By::Nothing,
+            left: None,
+        };
+        let is_taken = match &place.leases {
+            Some(leases) => lease.take_of(leases).await,
+            None => lease.take_in_vault().await,
+        };
+        is_taken.then_some(lease)
+    }
+
+    async fn take_of(&mut self, leases: &SharedLeases) -> bool {
+        let (by, now) = (nonce().to_string(), self.platform.now());
+        let (name, until) = (self.vault.key(NAME), now.after(LIFE));
+        // Given back also where the answer is lost.
+        self.by = By::Leases(Arc::clone(leases), by.clone());
+        match leases.take(&name, &by, now, until).await {
+            Ok(Some(Taken { left })) => {
+                self.left = left;
+                true
+            }
+            Ok(None) => {
+                self.by = By::Nothing;
+                false
+            }
+            Err(_) => true,
+        }
+    }
+
+    async fn take_in_vault(&mut self) -> bool {
+        let platform = &self.platform;
+        if is_held_in_vault(platform, &self.vault).await {
+            return false;
         }
         let by = nonce();
         let mine = Held {
             by,
             until: platform.now().after(LIFE),
         };
-        let mut lease = Self {
-            platform: platform.clone(),
-            vault: Arc::clone(vault),
-            by: Some(by),
-        };
-        if !vault.write(platform, NAME, &mine).await {
-            lease.by = None;
-            return Some(lease);
+        self.by = By::Vault(by);
+        if !self.vault.write(platform, NAME, &mine).await {
+            self.by = By::Nothing;
+            return true;
         }
         platform.sleep(SETTLE).await;
-        let held: Option<Held> = vault.read(platform, NAME).await;
+        let held: Option<Held> = self.vault.read(platform, NAME).await;
         if held.is_some_and(|held| held.by != by) {
-            lease.by = None;
-            return None;
+            self.by = By::Nothing;
+            return false;
         }
-        Some(lease)
+        true
     }
 
-    pub(crate) async fn release(mut self) {
-        if let Some(by) = self.by {
-            give_back(&self.platform, &self.vault, by).await;
-            self.by = None;
-        }
+    /// What a holder before has left: a value of the vault as it is kept.
+    pub(crate) fn left(&self) -> Option<&[u8]> {
+        self.left.as_deref()
+    }
+
+    /// Gives it back, and leaves something to those after it.
+    pub(crate) async fn release(mut self, leaves: Option<Vec<u8>>) {
+        let by = mem::replace(&mut self.by, By::Nothing);
+        by.give_back(&self.platform, &self.vault, leaves).await;
     }
 }
 
 impl<P: Platform> Drop for Lease<P> {
     fn drop(&mut self) {
-        if let Some(by) = self.by {
+        let by = mem::replace(&mut self.by, By::Nothing);
+        if !matches!(by, By::Nothing) {
             let (platform, vault) = (self.platform.clone(), Arc::clone(&self.vault));
             self.platform
-                .spawn(async move { give_back(&platform, &vault, by).await });
+                .spawn(async move { by.give_back(&platform, &vault, None).await });
         }
     }
 }
 
 /// Whether an instance has the lease.
-pub(crate) async fn is_held(platform: &impl Platform, vault: &Vault) -> bool {
+pub(crate) async fn is_held(platform: &impl Platform, place: &Place) -> bool {
+    let Some(leases) = &place.leases else {
+        return is_held_in_vault(platform, &place.vault).await;
+    };
+    let (name, now) = (place.vault.key(NAME), platform.now());
+    let is_held = leases.is_held(&name, now, now.after(LIFE)).await;
+    is_held.unwrap_or_default()
+}
+
+async fn is_held_in_vault(platform: &impl Platform, vault: &Vault) -> bool {
     let held: Option<Held> = vault.read(platform, NAME).await;
     held.is_some_and(|held| held.until.left(platform.now(), LIFE).is_some())
 }
 
-/// A lease that was held for too long may be another instance's by now, which
-/// keeps it.
-async fn give_back(platform: &impl Platform, vault: &Vault, by: u64) {
-    let held: Option<Held> = vault.read(platform, NAME).await;
-    if held.is_some_and(|held| held.by == by) {
-        vault.remove(platform, NAME).await;
+impl By {
+    /// A lease that was held for too long may be another instance's by now, which
+    /// keeps it.
+    async fn give_back(self, platform: &impl Platform, vault: &Vault, leaves: Option<Vec<u8>>) {
+        match self {
+            Self::Nothing => {}
+            Self::Vault(by) => {
+                let held: Option<Held> = vault.read(platform, NAME).await;
+                if held.is_some_and(|held| held.by == by) {
+                    vault.remove(platform, NAME).await;
+                }
+            }
+            Self::Leases(leases, by) => {
+                // Where this fails it ends by itself.
+                let _ = leases.give_back(&vault.key(NAME), &by, leaves).await;
+            }
+        }
     }
 }
 
@@ -114,18 +183,21 @@ mod tests {
         testing::{Fake, credentials},
     };
 
-    fn vault() -> Arc<Vault> {
-        Arc::new(Vault::new(credentials("secret"), "url"))
+    fn place() -> Place {
+        Place {
+            vault: Arc::new(Vault::new(credentials("secret"), "url")),
+            leases: None,
+        }
     }
 
     /// Whether the lease can be had while another has it until `millis` from now.
     fn is_free(millis: i64) -> bool {
-        let (fake, vault) = (Fake::new(), vault());
+        let (fake, place) = (Fake::new(), place());
         fake.run(async {
             let until = Timestamp(fake.now().0 + millis);
             let held = Held { by: 7, until };
-            assert!(vault.write(&fake, NAME, &held).await);
-            Lease::take(&fake, &vault).await.is_some()
+            assert!(place.vault.write(&fake, NAME, &held).await);
+            Lease::take(&fake, &place).await.is_some()
         })
     }
 
@@ -143,32 +215,32 @@ mod tests {
 
     #[test]
     fn lease_that_was_given_back_can_be_taken() {
-        let (fake, vault) = (Fake::new(), vault());
+        let (fake, place) = (Fake::new(), place());
         fake.run(async {
-            let lease = Lease::take(&fake, &vault).await.unwrap();
-            assert!(Lease::take(&fake, &vault).await.is_none());
-            lease.release().await;
-            assert!(Lease::take(&fake, &vault).await.is_some());
+            let lease = Lease::take(&fake, &place).await.unwrap();
+            assert!(Lease::take(&fake, &place).await.is_none());
+            lease.release(None).await;
+            assert!(Lease::take(&fake, &place).await.is_some());
         });
     }
 
     #[test]
     fn lease_that_was_dropped_can_be_taken() {
-        let (fake, vault) = (Fake::new(), vault());
-        fake.run(async { drop(Lease::take(&fake, &vault).await.unwrap()) });
-        assert!(fake.run(Lease::take(&fake, &vault)).is_some());
+        let (fake, place) = (Fake::new(), place());
+        fake.run(async { drop(Lease::take(&fake, &place).await.unwrap()) });
+        assert!(fake.run(Lease::take(&fake, &place)).is_some());
     }
 
     #[test]
     fn lease_that_another_has_by_now_is_not_given_back() {
-        let (fake, vault) = (Fake::new(), vault());
+        let (fake, place) = (Fake::new(), place());
         fake.run(async {
-            let late = Lease::take(&fake, &vault).await.unwrap();
+            let late = Lease::take(&fake, &place).await.unwrap();
             fake.advance(LIFE);
-            let next = Lease::take(&fake, &vault).await.unwrap();
-            late.release().await;
-            assert!(Lease::take(&fake, &vault).await.is_none());
-            next.release().await;
+            let next = Lease::take(&fake, &place).await.unwrap();
+            late.release(None).await;
+            assert!(Lease::take(&fake, &place).await.is_none());
+            next.release(None).await;
         });
     }
 }

@@ -3,8 +3,12 @@
 
 use super::*;
 use crate::testing::{Fake, Reply, credentials, tokens};
-use crate::{Clock, Sent};
-use futures::future::join_all;
+use crate::{Clock, LeaseError, Leases, Sent, Taken};
+use futures::{
+    FutureExt as _,
+    future::{LocalBoxFuture, join_all},
+};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -329,7 +333,7 @@ fn corrected_secret_is_tried_at_once() {
         r#"{"access_token":"t","expires_in":60}"#,
     );
     assert!(fake.run(tokens().get(&fake)).is_err());
-    let corrected = TokenCache::new(credentials("corrected"), "https://iam.example.com");
+    let corrected = TokenCache::new(credentials("corrected"), "https://iam.example.com", None);
     assert!(fake.run(corrected.get(&fake)).is_ok());
 }
 
@@ -375,7 +379,7 @@ fn answer_without_a_token_is_an_error() {
 #[test]
 fn token_is_not_requested_without_credentials() {
     let fake = Fake::new();
-    let cache = TokenCache::new(credentials(""), "https://iam.example.com");
+    let cache = TokenCache::new(credentials(""), "https://iam.example.com", None);
     let error = fake.run(cache.get(&fake)).unwrap_err();
     assert!(matches!(error, TokenError::NoCredentials));
     assert_eq!(fake.requests().len(), 0);
@@ -403,7 +407,7 @@ fn store_holds_nothing_that_shows_the_token_or_the_secret() {
         );
     }
     // A rotated secret makes the kept token a miss, not an error.
-    let rotated = TokenCache::new(credentials("rotated"), "https://iam.example.com");
+    let rotated = TokenCache::new(credentials("rotated"), "https://iam.example.com", None);
     get(&fake, &rotated);
     assert_eq!(fake.token_requests(), 2);
 }
@@ -473,6 +477,177 @@ fn lease_of_a_caller_that_gives_up_is_given_back_at_once() {
     get(&fake, &tokens());
     let waited = fake.now().since(before);
     assert!(waited <= Duration::from_millis(300), "{waited:?}");
+}
+
+/// Leases as a database has them. What is asked takes a moment.
+#[derive(Default)]
+struct Database {
+    row: Mutex<Row>,
+    is_down: AtomicBool,
+}
+
+#[derive(Clone, Default)]
+struct Row {
+    by: String,
+    until: i64,
+    left: Option<Vec<u8>>,
+}
+
+impl Database {
+    fn row(&self) -> Result<MutexGuard<'_, Row>, LeaseError> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(LeaseError("it is down".to_owned()));
+        }
+        Ok(self.row.lock().unwrap())
+    }
+
+    fn free(row: &Row, now: Timestamp, until: Timestamp) -> bool {
+        !(now.0 < row.until && row.until <= until.0)
+    }
+}
+
+impl Leases for Database {
+    fn take<'a>(
+        &'a self,
+        _: &'a str,
+        by: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> LocalBoxFuture<'a, Result<Option<Taken>, LeaseError>> {
+        let take = move || {
+            let mut row = self.row()?;
+            if !Self::free(&row, now, until) {
+                return Ok(None);
+            }
+            row.by = by.to_owned();
+            row.until = until.0;
+            let left = row.left.clone();
+            Ok(Some(Taken { left }))
+        };
+        async move { take() }.boxed_local()
+    }
+
+    fn is_held<'a>(
+        &'a self,
+        _: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> LocalBoxFuture<'a, Result<bool, LeaseError>> {
+        async move { Ok(!Self::free(&*self.row()?, now, until)) }.boxed_local()
+    }
+
+    fn give_back<'a>(
+        &'a self,
+        _: &'a str,
+        by: &'a str,
+        leaves: Option<Vec<u8>>,
+    ) -> LocalBoxFuture<'a, Result<(), LeaseError>> {
+        let give_back = move || {
+            let mut row = self.row()?;
+            if row.by == by {
+                row.until = 0;
+                row.left = leaves.or(row.left.take());
+            }
+            Ok(())
+        };
+        async move { give_back() }.boxed_local()
+    }
+}
+
+fn tokens_by(database: &Arc<Database>) -> TokenCache {
+    let leases: SharedLeases = database.clone();
+    TokenCache::new(
+        credentials("secret"),
+        "https://iam.example.com",
+        Some(leases),
+    )
+}
+
+#[test]
+fn token_that_another_region_left_with_the_lease_is_taken() {
+    let database = Arc::default();
+    let (first, second) = (Fake::new(), Fake::new());
+    let token = get(&first, &tokens_by(&database));
+    assert!(get(&second, &tokens_by(&database)).is(&token));
+    assert_eq!(second.token_requests(), 0);
+    // Only who can open what is sealed takes it.
+    let other = TokenCache::new(
+        credentials("other"),
+        "https://iam.example.com",
+        Some(database.clone()),
+    );
+    get(&second, &other);
+    assert_eq!(second.token_requests(), 1);
+}
+
+#[test]
+fn token_is_fetched_once_by_leases_although_the_key_value_store_is_down() {
+    let (fake, database) = (Fake::new(), Arc::default());
+    fake.break_store();
+    let instances: Vec<_> = (0..50).map(|_| tokens_by(&database)).collect();
+    let got = fake.run(join_all(instances.iter().map(|cache| cache.get(&fake))));
+    assert!(got.iter().all(Result::is_ok), "{got:?}");
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn token_that_was_left_is_not_taken_when_it_was_discarded_or_is_stale() {
+    let (fake, database) = (Fake::new(), Arc::default());
+    let token = get(&fake, &tokens_by(&database));
+    let instance = tokens_by(&database);
+    get(&fake, &instance);
+    assert!(fake.run(instance.refused(&fake, &token)));
+    assert!(!get(&fake, &instance).is(&token));
+    assert_eq!(fake.token_requests(), 2);
+    let late = Fake::new();
+    late.advance(60 * MINUTE);
+    get(&late, &tokens_by(&database));
+    assert_eq!(late.token_requests(), 1);
+}
+
+#[test]
+fn early_refresh_of_another_region_is_taken_over() {
+    let database = Arc::default();
+    let (first, second) = (Fake::new(), Fake::new());
+    let (a, b) = (tokens_by(&database), tokens_by(&database));
+    get(&first, &a);
+    let old = get(&second, &b);
+    for fake in [&first, &second] {
+        fake.advance(55 * MINUTE);
+    }
+    first.run(traffic(&first, &a, Duration::from_millis(500), 4));
+    assert_eq!(first.token_requests(), 2);
+    second.run(traffic(&second, &b, Duration::from_millis(500), 4));
+    assert!(!get(&second, &b).is(&old));
+    assert_eq!(second.token_requests(), 0);
+}
+
+#[test]
+fn everyone_fetches_a_token_alone_where_leases_cannot_be_had() {
+    let database: Arc<Database> = Arc::default();
+    database.is_down.store(true, Ordering::Relaxed);
+    let (first, second) = (Fake::new(), Fake::new());
+    for fake in [&first, &second] {
+        get(fake, &tokens_by(&database));
+        assert_eq!(fake.token_requests(), 1);
+    }
+}
+
+#[test]
+fn lease_that_was_taken_from_a_database_ends_by_itself() {
+    let (fake, database) = (Fake::new(), Arc::default());
+    let dead = tokens_by(&database);
+    fake.run(async {
+        let mut leader = Box::pin(dead.get(&fake));
+        let death = std::pin::pin!(fake.sleep(Duration::from_millis(50)));
+        futures::future::select(&mut leader, death).await;
+        std::mem::forget(leader);
+    });
+    let before = fake.now();
+    get(&fake, &tokens_by(&database));
+    let waited = fake.now().since(before);
+    assert!(waited <= Duration::from_millis(8500), "{waited:?}");
+    assert_eq!(fake.token_requests(), 2);
 }
 
 #[test]
@@ -580,7 +755,7 @@ fn discarded_token_is_unknown_to_the_store_as_itself() {
     let stored = fake.stored();
     assert!(stored.keys().any(|key| key.ends_with("/discarded")));
     let cache = &cache.0;
-    let kept: serde_json::Value = fake.run(cache.vault.read(&fake, DISCARDED)).unwrap();
+    let kept: serde_json::Value = fake.run(cache.vault().read(&fake, DISCARDED)).unwrap();
     // printf token-1 | sha256sum
     let sha256 = "3f08aace122ee2368432c1ca23a049bc640bafbf00fdf33a52429f38ba12dbf9";
     assert_eq!(kept["tokens"], serde_json::json!([sha256]));

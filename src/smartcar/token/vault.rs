@@ -38,10 +38,20 @@ impl Vault {
         store: &impl KeyValue,
         name: &str,
     ) -> Option<T> {
-        let key = self.key(name);
-        let value = store.get(&key).await.ok()??;
-        let plain = seal::open(seal::TOKEN, &self.credentials, &key, &value)?;
+        let sealed = store.get(&self.key(name)).await.ok()??;
+        self.open(name, &sealed)
+    }
+
+    /// A value as [`Vault::seal`] made it.
+    pub(crate) fn open<T: DeserializeOwned>(&self, name: &str, sealed: &[u8]) -> Option<T> {
+        let plain = seal::open(seal::TOKEN, &self.credentials, &self.key(name), sealed)?;
         serde_json::from_slice(&plain).ok()
+    }
+
+    /// The value as it is kept under a name.
+    pub(crate) fn seal(&self, name: &str, value: &impl Serialize) -> Option<Vec<u8>> {
+        let plain = serde_json::to_vec(value).map(Zeroizing::new).ok()?;
+        seal::seal(seal::TOKEN, &self.credentials, &self.key(name), &plain)
     }
 
     /// Whether the value was stored.
@@ -51,12 +61,8 @@ impl Vault {
         name: &str,
         value: &impl Serialize,
     ) -> bool {
-        let key = self.key(name);
-        let Ok(plain) = serde_json::to_vec(value).map(Zeroizing::new) else {
-            return false;
-        };
-        match seal::seal(seal::TOKEN, &self.credentials, &key, &plain) {
-            Some(sealed) => store.set(&key, &sealed).await.is_ok(),
+        match self.seal(name, value) {
+            Some(sealed) => store.set(&self.key(name), &sealed).await.is_ok(),
             None => false,
         }
     }
@@ -66,7 +72,8 @@ impl Vault {
         let _ = store.delete(&self.key(name)).await;
     }
 
-    fn key(&self, name: &str) -> String {
+    /// The key under which a value is kept.
+    pub(crate) fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.prefix)
     }
 }

@@ -1,11 +1,11 @@
 //! The engine on PostgreSQL: how it is opened, and what it does where others or the
 //! database itself are in the way.
 
-use super::{Connect, Connection, Failure, Postgres, Row, Value, native::Native};
+use super::{Connect, Connection, Failure, Leases, Postgres, Row, Value, native::Native};
 use crate::{
     Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract, delivery::Delivery,
 };
-use smartcar::{Clock as _, Timestamp, testing::Fake};
+use smartcar::{Clock as _, Leases as _, Taken, Timestamp, testing::Fake};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -369,6 +369,81 @@ fn statement_that_takes_too_long_is_given_up_with_its_connection() {
     script.0.hangs.set(false);
     assert_eq!(clock.run(write(&store)), Ok(()));
     assert_eq!(script.opened(), 3);
+}
+
+#[test]
+fn lease_has_one_holder_and_carries_what_that_one_leaves() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let [one, other] = [(), ()].map(|()| {
+        let store = Box::leak(Box::new(database.store(&clock)));
+        Leases(store)
+    });
+    let (now, life) = (clock.now(), Duration::from_secs(8));
+    let until = now.after(life);
+    let take = |leases: &Leases<_, _>, by: &str, now: Timestamp| {
+        clock
+            .run(leases.take("n", by, now, now.after(life)))
+            .unwrap()
+    };
+    let is_held = |now: Timestamp| clock.run(other.is_held("n", now, now.after(life))).unwrap();
+    let nothing = Some(Taken { left: None });
+    assert!(!is_held(now));
+    assert_eq!(take(&one, "a", now), nothing);
+    assert!(is_held(now));
+    assert_eq!(take(&other, "b", now), None);
+    // As where the answer to the first was lost.
+    assert_eq!(take(&one, "a", now), nothing);
+    clock
+        .run(one.give_back("n", "a", Some(b"x".to_vec())))
+        .unwrap();
+    let left = Some(Taken {
+        left: Some(b"x".to_vec()),
+    });
+    assert_eq!(take(&other, "b", now), left);
+    // It is another's by now.
+    clock
+        .run(one.give_back("n", "a", Some(b"y".to_vec())))
+        .unwrap();
+    assert!(is_held(now));
+    // Who leaves nothing keeps what is there; a holder that is gone is followed.
+    clock.run(other.give_back("n", "b", None)).unwrap();
+    assert_eq!(take(&one, "c", now), left);
+    assert_eq!(
+        take(&other, "d", until.before(Duration::from_millis(1))),
+        None
+    );
+    assert_eq!(take(&other, "d", until), left);
+    // Its clock was ahead by an hour.
+    assert_eq!(take(&one, "e", now.before(Duration::from_secs(3600))), left);
+}
+
+#[test]
+fn lease_is_taken_by_one_of_those_that_race() {
+    let Some(database) = database() else { return };
+    let barrier = Barrier::new(4);
+    let taken: usize = thread::scope(|scope| {
+        let race = |by: usize| {
+            let (database, barrier) = (database.clone(), &barrier);
+            scope.spawn(move || {
+                let clock = Fake::new();
+                let leases = Leases(Box::leak(Box::new(database.store(&clock))));
+                clock.run(leases.0.open()).unwrap();
+                let (now, until) = (Timestamp(1), Timestamp(2));
+                let mut taken = 0;
+                for name in 0..20 {
+                    barrier.wait();
+                    let (name, by) = (name.to_string(), by.to_string());
+                    let answer = clock.run(leases.take(&name, &by, now, until)).unwrap();
+                    taken += usize::from(answer.is_some());
+                }
+                taken
+            })
+        };
+        let threads: Vec<_> = (0..4).map(race).collect();
+        threads.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    assert_eq!(taken, 20);
 }
 
 /// How many rows of the outbox this connection has read of which the server's statistics do

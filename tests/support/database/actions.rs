@@ -54,6 +54,14 @@ impl Database {
         running.map_or(0, |rows| rows.into_iter().sum())
     }
 
+    /// How many leases are held (PostgreSQL); none before the first request has made the
+    /// schema.
+    pub(crate) fn count_leases(&self) -> i64 {
+        let sql = "SELECT count(*) FROM lease WHERE held_until > 0";
+        let held = self.connection.rows(sql, &[], |row| row.get::<i64>(0));
+        held.map_or(0, |rows| rows.into_iter().sum())
+    }
+
     /// Lets so much time pass since every action.
     pub fn age_actions(&self, by: Duration) {
         let sql =

@@ -235,6 +235,15 @@ CREATE TABLE chore (
 );
 INSERT INTO chore (name) VALUES ('cron'), ('outbox'), ('retention');
 
+-- What one instance of all does at a time, until when, and what the last one has left to the
+-- next: the access token, sealed.
+CREATE TABLE lease (
+    name       text COLLATE "C" PRIMARY KEY,
+    held_by    text COLLATE "C" NOT NULL,
+    held_until bigint NOT NULL,
+    value      bytea
+);
+
 -- Rows to be locked by those who have to come one after the other.
 CREATE TABLE turn (
     name text COLLATE "C" PRIMARY KEY
