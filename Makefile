@@ -73,7 +73,7 @@ ifneq ($(EDGE_STORE),postgres)
 endif
 
 # The end-to-end tests once more, on the other engine, where its server is installed.
-# EDGE_REQUIRE="postgres" makes its absence a failure.
+# EDGE_REQUIRE names it: then its absence is a failure.
 INITDB := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 test-postgres: export EDGE_STORE = postgres
 ifneq ($(INITDB)$(findstring postgres,$(EDGE_REQUIRE)),)

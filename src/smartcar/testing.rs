@@ -124,6 +124,7 @@ struct World {
     store: RefCell<BTreeMap<String, Vec<u8>>>,
     store_is_down: Cell<bool>,
     store_is_read_only: Cell<bool>,
+    store_writes: Cell<usize>,
     tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     used: RefCell<Vec<Used>>,
     variables: RefCell<BTreeMap<String, String>>,
@@ -172,6 +173,7 @@ impl Fake {
             store: RefCell::default(),
             store_is_down: Cell::new(false),
             store_is_read_only: Cell::new(false),
+            store_writes: Cell::new(0),
             tasks: RefCell::default(),
             used: RefCell::default(),
             variables: RefCell::default(),
@@ -266,6 +268,11 @@ impl Fake {
     /// Has Smartcar refuse an access token, such as `token-1`, with 401.
     pub fn refuse_token(&self, token: &str) {
         self.0.refused.borrow_mut().push(format!("Bearer {token}"));
+    }
+
+    /// How often something was written to the key-value store or removed from it.
+    pub fn store_writes(&self) -> usize {
+        self.0.store_writes.get()
     }
 
     /// Whether the identity server cannot be reached.
@@ -410,6 +417,7 @@ impl Fake {
 
     async fn writable(&self) -> Result<(), KeyValueError> {
         self.up().await?;
+        self.0.store_writes.set(self.0.store_writes.get() + 1);
         if self.0.store_is_read_only.get() {
             Err(KeyValueError("read-only".into()))
         } else {

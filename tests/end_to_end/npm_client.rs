@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
-use support::{App, KEY};
+use support::{App, KEY, is_required};
 
 const SIGNAL: &str = "odometer-traveleddistance";
 
@@ -32,7 +32,7 @@ fn installed() -> Result<PathBuf, String> {
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",
-        "--fetch-retries=0",
+        "--fetch-retries=1",
         "--fetch-timeout=20000",
     ];
     run("npm", &flags, &folder, &[])?;
@@ -80,6 +80,7 @@ fn smartcar_s_own_npm_client_needs_another_origin_and_another_token_alone() {
     let folder = match installed() {
         Ok(folder) => folder,
         Err(why) => {
+            assert!(!is_required("node"), "EDGE_REQUIRE names node: {why}");
             // Past the harness, which shows what a test prints only where it fails.
             let _ = writeln!(
                 std::io::stderr(),

@@ -81,6 +81,12 @@ pub fn programs() -> Option<PathBuf> {
     versions.pop().map(|(_, folder)| folder)
 }
 
+/// Whether the variable `EDGE_REQUIRE` names a tool, so that its absence is a failure.
+pub fn is_required(tool: &str) -> bool {
+    std::env::var("EDGE_REQUIRE")
+        .is_ok_and(|tools| tools.split_whitespace().any(|name| name == tool))
+}
+
 /// A server for all tests of this process, whose writes need not survive; none where
 /// PostgreSQL is not installed.
 ///
@@ -89,10 +95,8 @@ pub fn programs() -> Option<PathBuf> {
 pub fn shared() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     let server = SERVER.get_or_init(|| {
-        let is_required = std::env::var("EDGE_REQUIRE")
-            .is_ok_and(|names| names.split_whitespace().any(|name| name == "postgres"));
         assert!(
-            !is_required || programs().is_some(),
+            !is_required("postgres") || programs().is_some(),
             "EDGE_REQUIRE names postgres, which is not installed"
         );
         programs().map(|_| Server::start(FAST))

@@ -35,6 +35,7 @@ pub use delivery::{deliver_to, sign, signal, vehicle_state};
 pub use host::Host;
 pub use key_value::KeyValue;
 pub use manifest::Composed;
+pub use postgresql::is_required;
 pub use process::{Foreground, Process, free_address, repository};
 pub use redis::Redis;
 pub use sink::{Posted, SECRET as SINK_SECRET, Sink};

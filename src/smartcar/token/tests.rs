@@ -623,6 +623,25 @@ fn early_refresh_of_another_region_is_taken_over() {
 }
 
 #[test]
+fn key_value_store_is_written_to_less_than_once_a_second_under_load() {
+    for (is_away, most) in [(false, 1), (true, 120)] {
+        let (fake, database) = (Fake::new(), Arc::default());
+        fake.identity_is_away(is_away);
+        let instances: Vec<_> = (0..20).map(|_| tokens_by(&database)).collect();
+        let loads = instances
+            .iter()
+            .map(|cache| traffic(&fake, cache, Duration::from_millis(200), 600));
+        let began = fake.now();
+        fake.run(join_all(loads));
+        let passed = fake.now().since(began);
+        assert!(passed >= Duration::from_secs(120), "{passed:?}");
+        let writes = fake.store_writes();
+        println!("{writes} writes in {passed:?}");
+        assert!((1..=most).contains(&writes), "{writes} in {passed:?}");
+    }
+}
+
+#[test]
 fn everyone_fetches_a_token_alone_where_leases_cannot_be_had() {
     let database: Arc<Database> = Arc::default();
     database.is_down.store(true, Ordering::Relaxed);
