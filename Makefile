@@ -84,7 +84,7 @@ test-postgres:
 	@echo "left out: the tests on PostgreSQL, which is not installed (Debian: apt install postgresql)"
 endif
 
-check-deploy: ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
+check-deploy: app app-postgres ## Checks deploy/ and templates/: shapes, and that they name what spin.toml names
 	@$(TEST) --test documents
 
 openapi: ## Writes src/gateway/openapi.json from the routes

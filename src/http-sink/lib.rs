@@ -123,7 +123,7 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bindings::smartcar::edge::deliveries::Mode;
+    use bindings::exports::smartcar::edge::sink::Mode;
 
     #[test]
     fn sink_takes_an_event_by_2xx_and_ends_by_410() {

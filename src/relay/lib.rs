@@ -20,7 +20,7 @@ mod sink;
 mod testing;
 mod upkeep;
 
-use bindings::smartcar::edge::{deliveries::Mode, sink as exported};
+use bindings::smartcar::edge::sink as exported;
 use edge::{Host, Response, respond::Outgoing};
 use sink::{Event, SinkError, Sinks};
 use spin_sdk::{http::Request, http_service};
@@ -56,12 +56,14 @@ struct Component;
 
 impl Sinks for Component {
     async fn deliver(&self, event: Event) -> Result<(), SinkError> {
-        let is_test = event.is_test;
         let event = exported::Event {
             id: event.id,
             sink: event.sink,
             event_type: event.event_type,
-            mode: if is_test { Mode::Test } else { Mode::Live },
+            mode: match event.is_test {
+                true => exported::Mode::Test,
+                false => exported::Mode::Live,
+            },
             vehicle: event.vehicle_id,
             user: event.user_id,
             received_at: event.received_at.0,

@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise, and so does what it calls"
 )]
 
+mod akamai;
 mod deploy;
 mod engines;
 mod kubernetes;
