@@ -45,7 +45,8 @@ use http::{HeaderMap, StatusCode};
 use page::{guarded, page, problem, redirect, with_parameters};
 use settings::Unset;
 use smartcar::{
-    ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, UserId,
+    ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, ConnectVehicle,
+    UserId,
 };
 use std::{pin::pin, time::Duration};
 use store::Store;
@@ -59,9 +60,18 @@ const NAMELESS: &str = "external_id is taken only with an API key that has the s
     manage_connections: your server calls /connect/start and hands the Location to the browser, \
     since whoever opens this link themselves could name anyone";
 
-/// No error of Connect's, and no description of one, is longer.
+/// No error of Connect's, no description of one, and nothing that is said of a vehicle is
+/// longer.
 const ERROR: usize = 64;
 const DESCRIPTION: usize = 300;
+const ATTRIBUTE: usize = 64;
+
+/// Why Connect came to nothing, of characters that can be shown.
+struct Failure {
+    error: String,
+    description: Option<String>,
+    vehicle: ConnectVehicle,
+}
 
 /// Sends a browser to Connect.
 pub(crate) fn start<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Response {
@@ -145,10 +155,23 @@ async fn back<P: Platform, S: Store>(
     let state = known(app, &returned.state, &inbound.headers)?;
     match returned.outcome {
         ConnectOutcome::User(user) => arrived(app, state, user).await,
-        ConnectOutcome::Failed { error, description } => {
-            let error = cut(&error, ERROR, is_of_an_error);
-            let description = description.map(|text| cut(&text, DESCRIPTION, is_shown));
-            failed(app, &state, &error, description.as_deref()).await
+        ConnectOutcome::Failed {
+            error,
+            description,
+            vehicle,
+        } => {
+            let shown = |text: Option<String>, most| text.map(|text| cut(&text, most, is_shown));
+            let failure = Failure {
+                error: cut(&error, ERROR, is_of_an_error),
+                description: shown(description, DESCRIPTION),
+                vehicle: ConnectVehicle {
+                    vin: shown(vehicle.vin, ATTRIBUTE),
+                    make: shown(vehicle.make, ATTRIBUTE),
+                    model: shown(vehicle.model, ATTRIBUTE),
+                    year: shown(vehicle.year, ATTRIBUTE),
+                },
+            };
+            failed(app, &state, &failure).await
         }
     }
 }
@@ -220,9 +243,9 @@ fn is_shown(c: char) -> bool {
 async fn failed<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    error: &str,
-    description: Option<&str>,
+    failure: &Failure,
 ) -> Result<Response, Problem> {
+    let (error, description) = (failure.error.as_str(), failure.description.as_deref());
     // What is not stored, since enough is, is not logged either.
     if arrivals::fail(app, &state.nonce, error, description).await? {
         log::line(app.platform(), Level::Warn, Event::Connect)
@@ -231,9 +254,15 @@ async fn failed<P: Platform, S: Store>(
             .write();
     }
     if let Some(url) = &app.connect().return_url {
+        let vehicle = &failure.vehicle;
         let parameters = [
             ("error", Some(error)),
+            ("error_description", description),
             ("external_id", state.external_id.as_deref()),
+            ("vin", vehicle.vin.as_deref()),
+            ("make", vehicle.make.as_deref()),
+            ("model", vehicle.model.as_deref()),
+            ("year", vehicle.year.as_deref()),
         ];
         return Ok(redirect(&with_parameters(url, &parameters)));
     }

@@ -54,6 +54,9 @@ pub enum InvalidConnect {
     /// The parameter is not what Smartcar documents.
     #[error("the parameter {0} is not {1}")]
     Value(&'static str, &'static str),
+    /// Smartcar documents no such parameter, or it is not the caller's to set.
+    #[error("the parameter {0} cannot be given; {known} can", known = ConnectOptions::NAMES.join(", "))]
+    Unknown(String),
     /// The user's id is none.
     #[error(transparent)]
     Id(#[from] InvalidId),
@@ -82,11 +85,42 @@ pub struct ConnectOptions {
     pub make: Option<String>,
     /// Whether the owner can choose one vehicle only.
     pub single_select: Option<bool>,
+    /// The vehicle that the owner can choose, by its VIN, where they can choose one only;
+    /// [`ConnectOptions::make`] counts no more then.
+    pub single_select_vin: Option<String>,
+    /// Whether an owner who has consented before is asked once more.
+    pub approval_prompt: Option<ApprovalPrompt>,
     /// For example `country:DE`; several are separated by spaces.
     pub flags: Option<String>,
 }
 
-/// An application's own id of a user can be an e-mail address.
+/// When Connect asks an owner who has consented before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalPrompt {
+    /// Where something new is asked for.
+    Auto,
+    /// Each time.
+    Force,
+}
+
+impl ApprovalPrompt {
+    /// Reads the parameter `approval_prompt`.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Auto, Self::Force]
+            .into_iter()
+            .find(|prompt| prompt.as_str() == text)
+    }
+
+    /// As the parameter `approval_prompt` has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Force => "force",
+        }
+    }
+}
+
+/// An application's own id of a user can be an e-mail address, and a VIN names a car.
 impl std::fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConnectOptions")
@@ -97,14 +131,30 @@ impl std::fmt::Debug for ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Reads them from a query that names them as Smartcar does. What has another
-    /// name is none of them.
+    /// The parameters that are read.
+    const NAMES: [&str; 8] = [
+        "mode",
+        "scope",
+        "external_id",
+        "make",
+        "single_select",
+        "single_select_vin",
+        "approval_prompt",
+        "flags",
+    ];
+
+    /// Reads them from a query that names them as Smartcar does.
     ///
     /// # Errors
     ///
-    /// [`InvalidConnect`] for a value that Smartcar does not document, or a second
-    /// one.
+    /// [`InvalidConnect`] for a value that Smartcar does not document, a second one, and a
+    /// parameter of another name: what is asked for is never left out in silence.
     pub fn read(query: &str) -> Result<Self, InvalidConnect> {
+        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        if let Some(unknown) = names.find(|name| !Self::NAMES.contains(&&**name)) {
+            let shown = unknown.chars().filter(char::is_ascii_graphic);
+            return Err(InvalidConnect::Unknown(shown.take(64).collect()));
+        }
         let text = |name, expected, longest, fits: fn(char) -> bool| {
             let value = parameter(query, name)?;
             let is_one = |value: &String| {
@@ -123,6 +173,21 @@ impl ConnectOptions {
             let bad = InvalidConnect::Value("single_select", "true or false");
             select.parse().map_err(|_| bad)
         });
+        let approval_prompt = parameter(query, "approval_prompt")?.map(|prompt| {
+            let bad = InvalidConnect::Value("approval_prompt", "auto or force");
+            ApprovalPrompt::parse(&prompt).ok_or(bad)
+        });
+        let single_select = single_select.transpose()?;
+        let expected = "a VIN, given with single_select=true";
+        let vin = text("single_select_vin", expected, 17, |c| {
+            c.is_ascii_alphanumeric()
+        })?;
+        if vin
+            .as_ref()
+            .is_some_and(|vin| vin.len() != 17 || single_select != Some(true))
+        {
+            return Err(InvalidConnect::Value("single_select_vin", expected));
+        }
         let external_id = text("external_id", "1 to 128 printable characters", 128, |c| {
             !c.is_control()
         })?;
@@ -141,7 +206,9 @@ impl ConnectOptions {
             make: text("make", "a make", 64, |c| {
                 c.is_ascii_alphanumeric() || "_- ".contains(c)
             })?,
-            single_select: single_select.transpose()?,
+            single_select,
+            single_select_vin: vin,
+            approval_prompt: approval_prompt.transpose()?,
             flags: text("flags", "a list of flags such as country:DE", 500, |c| {
                 c.is_ascii_alphanumeric() || "_-: ".contains(c)
             })?,
@@ -176,11 +243,15 @@ impl ConnectRequest<'_> {
             .append_pair("mode", self.mode.as_str())
             .append_pair("state", self.state);
         let single_select = self.options.single_select.map(|select| select.to_string());
+        let prompt = self.options.approval_prompt;
+        let prompt = prompt.map(|prompt| prompt.as_str().to_owned());
         for (name, value) in [
             ("scope", &self.options.scope),
             ("external_id", &self.options.external_id),
             ("make", &self.options.make),
             ("single_select", &single_select),
+            ("single_select_vin", &self.options.single_select_vin),
+            ("approval_prompt", &prompt),
             ("flags", &self.options.flags),
         ] {
             if let Some(value) = value {
@@ -216,7 +287,29 @@ pub enum ConnectOutcome {
         error: String,
         /// A sentence about it.
         description: Option<String>,
+        /// The vehicle that it was about, where it was about one.
+        vehicle: ConnectVehicle,
     },
+}
+
+/// A vehicle that could not be connected, as far as Smartcar says which.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ConnectVehicle {
+    /// Its vehicle identification number.
+    pub vin: Option<String>,
+    /// For example `TESLA`.
+    pub make: Option<String>,
+    /// For example `Model 3`.
+    pub model: Option<String>,
+    /// The model year.
+    pub year: Option<String>,
+}
+
+/// A VIN names a car.
+impl std::fmt::Debug for ConnectVehicle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectVehicle").finish_non_exhaustive()
+    }
 }
 
 impl ConnectReturn {
@@ -231,10 +324,18 @@ impl ConnectReturn {
         let state = parameter(query, "state")?.ok_or(InvalidConnect::Missing("state"))?;
         if let Some(error) = parameter(query, "error")? {
             let description = parameter(query, "error_description")?;
-            return Ok(Self {
-                state,
-                outcome: ConnectOutcome::Failed { error, description },
-            });
+            let vehicle = ConnectVehicle {
+                vin: parameter(query, "vin")?,
+                make: parameter(query, "make")?,
+                model: parameter(query, "model")?,
+                year: parameter(query, "year")?,
+            };
+            let outcome = ConnectOutcome::Failed {
+                error,
+                description,
+                vehicle,
+            };
+            return Ok(Self { state, outcome });
         }
         let user = match (parameter(query, "user_id")?, parameter(query, "userId")?) {
             (Some(one), Some(other)) if one != other => {

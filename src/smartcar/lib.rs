@@ -64,7 +64,8 @@ pub use client::{
     streaming::{ResponseBody, StreamingResponse},
 };
 pub use connect::{
-    ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, InvalidConnect,
+    ApprovalPrompt, ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn,
+    ConnectVehicle, InvalidConnect,
     state::{ConnectState, InvalidState},
 };
 pub use error::{ApiError, Error, Resolution};

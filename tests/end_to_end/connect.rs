@@ -170,7 +170,7 @@ fn vehicle_that_is_already_subscribed_is_accepted() {
 #[test]
 fn connect_without_a_webhook_subscribes_nothing_and_returns_the_browser() {
     let app = start_with(&[("CONNECT_RETURN_URL", "https://product.example.com/cars?a=b")]);
-    let browser = Browser::start_with_key(&app, "?external_id=me%40example.com&utm_source=mail");
+    let browser = Browser::start_with_key(&app, "?external_id=me%40example.com");
     let back = browser.way_back(&app);
     // What stands in the query is the browser's word; in the state it is ours.
     let back = back.replace("external_id=me", "external_id=you");
@@ -183,7 +183,8 @@ fn connect_without_a_webhook_subscribes_nothing_and_returns_the_browser() {
     assert_eq!(app.smartcar.count(SUBSCRIPTIONS, 202), 0);
     let browser = Browser::start_with_key(&app, "?mode=simulated");
     let sent_on = location(&browser.visit(&app, &browser.way_back(&app)));
-    let expected = "https://product.example.com/cars?a=b&error=no_vehicles";
+    let expected = "https://product.example.com/cars?a=b&error=no_vehicles\
+        &error_description=No%20vehicles%20found%20for%20this%20user.";
     assert_eq!(sent_on, expected);
 }
 
@@ -256,7 +257,12 @@ fn callback_that_did_not_start_here_is_refused_and_not_stored() {
     ] {
         assert_eq!(browser.come_back(&app, query).error(), input, "{query}");
     }
-    for query in ["?mode=test", "?mode=live&mode=live", "?scope=%3Cb%3E"] {
+    for query in [
+        "?mode=test",
+        "?mode=live&mode=live",
+        "?scope=%3Cb%3E",
+        "?utm_source=mail",
+    ] {
         let answer = app.send("GET", &format!("/connect/start{query}"), &[], b"");
         assert_eq!(answer.error(), input, "{query}");
     }

@@ -206,6 +206,8 @@ pub(super) fn own(path: &str, route: Route) -> Value {
                 "external_id",
                 "make",
                 "single_select",
+                "single_select_vin",
+                "approval_prompt",
                 "flags",
             ]);
             operation["externalDocs"] =

@@ -156,6 +156,16 @@ pub(super) fn all() -> Value {
         ("make", "", words(64, "A-Za-z0-9_ -")),
         ("single_select", "", json!({"type": "boolean"})),
         (
+            "single_select_vin",
+            "The vehicle that can be chosen, with single_select=true.",
+            json!({"type": "string", "pattern": "^[A-Za-z0-9]{17}$"}),
+        ),
+        (
+            "approval_prompt",
+            "Whether an owner who has consented before is asked once more.",
+            json!({"enum": ["auto", "force"]}),
+        ),
+        (
             "flags",
             "For example country:DE.",
             words(500, "A-Za-z0-9_: -"),

@@ -50,7 +50,9 @@ pub(crate) fn with_parameters(url: &str, parameters: &[(&str, Option<&str>)]) ->
         }
     }
     let sign = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{sign}{}", added.finish())
+    // Not every reader of a query knows the plus of forms.
+    let added = added.finish().replace('+', "%20");
+    format!("{url}{sign}{added}")
 }
 
 /// A problem: a page for a browser, which asks for one by name, and the usual

@@ -373,6 +373,14 @@ fn browser_is_sent_on_to_the_page_of_the_product() {
     assert!(query.contains("externalId%5D=e-1"), "{query}");
     let denied = instance.send(Browser::start(&instance).back("error=access_denied"));
     assert_eq!(location(&denied), format!("{page}&error=access_denied"));
+    let about = "error=vehicle_incompatible&error_description=Too%20old.%0A&make=TESLA\
+        &vin=5YJ3E1EA7KF317000&model=Model%203&year=2012";
+    let denied = instance.send(Browser::start(&instance).back(about));
+    let expected = "error=vehicle_incompatible&error_description=Too%20old.\
+        &vin=5YJ3E1EA7KF317000&make=TESLA&model=Model%203&year=2012";
+    assert_eq!(location(&denied), format!("{page}&{expected}"));
+    let lines = instance.fake.lines().concat();
+    assert!(!lines.contains("5YJ3E1EA7KF317000"));
     // A user who is listed under another external id is another one of the product's.
     body["data"][0]["attributes"]["user"]["externalId"] = json!("e-2");
     let other = Instance::new();

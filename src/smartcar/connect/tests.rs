@@ -22,11 +22,13 @@ fn connect_url_has_the_documented_parameters() {
         &application_id=a-1\
         &redirect_uri=https%3A%2F%2Fapp.example.com%2Fconnect%2Fcallback%3Fx%3D1\
         &mode=live&state=00ff";
-    assert_eq!(url("utm_source=mail&state=mine&redirect_uri=x"), least);
+    assert_eq!(url(""), least);
     let all = "scope=read_battery+required:read_vin&external_id=e@x&make=TESLA\
-        &single_select=true&flags=country:DE";
+        &single_select=true&single_select_vin=5YJ3E1EA7KF317000&approval_prompt=force\
+        &flags=country:DE";
     let more = "&scope=read_battery%20required%3Aread_vin&external_id=e%40x&make=TESLA\
-        &single_select=true&flags=country%3ADE";
+        &single_select=true&single_select_vin=5YJ3E1EA7KF317000&approval_prompt=force\
+        &flags=country%3ADE";
     assert_eq!(url(all), format!("{least}{more}"));
 }
 
@@ -41,6 +43,16 @@ fn connect_parameter_that_is_not_documented_is_refused() {
         ("external_id=null", "external_id"),
         ("make=a/b", "make"),
         ("single_select=yes", "single_select"),
+        ("single_select_vin=5YJ3E1EA7KF317000", "single_select_vin"),
+        (
+            "single_select=false&single_select_vin=5YJ3E1EA7KF317000",
+            "single_select_vin",
+        ),
+        (
+            "single_select=true&single_select_vin=5YJ",
+            "single_select_vin",
+        ),
+        ("approval_prompt=never", "approval_prompt"),
         ("flags=<b>", "flags"),
     ] {
         let refused = ConnectOptions::read(query).unwrap_err();
@@ -53,6 +65,18 @@ fn connect_parameter_that_is_not_documented_is_refused() {
     assert!(ConnectOptions::read(&long).is_err());
     let twice = ConnectOptions::read("mode=live&mode=live");
     assert_eq!(twice, Err(InvalidConnect::Twice("mode")));
+}
+
+#[test]
+fn connect_parameter_that_is_unknown_or_not_the_caller_s_is_refused_by_its_name() {
+    for name in ["utm_source", "state", "redirect_uri", "single_select_VIN"] {
+        let refused = ConnectOptions::read(&format!("mode=live&{name}=x")).unwrap_err();
+        assert_eq!(refused, InvalidConnect::Unknown(name.to_owned()));
+    }
+    let refused = ConnectOptions::read("a%0d%0a%22b=1").unwrap_err();
+    let sentence = "the parameter a\"b cannot be given; mode, scope, external_id, make, \
+        single_select, single_select_vin, approval_prompt, flags can";
+    assert_eq!(refused.to_string(), sentence);
 }
 
 #[test]
@@ -88,9 +112,27 @@ fn error_is_an_error_whatever_else_is_there() {
     let failed = |description: Option<&str>| ConnectOutcome::Failed {
         error: "access_denied".into(),
         description: description.map(str::to_owned),
+        vehicle: ConnectVehicle::default(),
     };
     let read = ConnectReturn::read(read).unwrap();
     assert_eq!(read.outcome, failed(Some("User denied access.")));
     let read = ConnectReturn::read("error=access_denied&state=s").unwrap();
     assert_eq!(read.outcome, failed(None));
+}
+
+#[test]
+fn error_about_a_vehicle_says_which() {
+    let read = "error=vehicle_incompatible&state=s&vin=5YJ3E1EA7KF317000&make=TESLA\
+        &model=Model+3&year=2019";
+    let ConnectOutcome::Failed { vehicle, .. } = ConnectReturn::read(read).unwrap().outcome else {
+        panic!("{read}");
+    };
+    let expected = ConnectVehicle {
+        vin: Some("5YJ3E1EA7KF317000".into()),
+        make: Some("TESLA".into()),
+        model: Some("Model 3".into()),
+        year: Some("2019".into()),
+    };
+    assert!(vehicle == expected);
+    assert_eq!(format!("{vehicle:?}"), "ConnectVehicle { .. }");
 }
