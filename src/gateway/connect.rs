@@ -45,7 +45,7 @@ use http::{HeaderMap, StatusCode};
 use page::{guarded, page, problem, redirect, with_parameters};
 use settings::Unset;
 use smartcar::{
-    ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState, ConnectVehicle,
+    ConnectFailure, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState,
     UserId,
 };
 use std::{pin::pin, time::Duration};
@@ -65,13 +65,6 @@ const NAMELESS: &str = "external_id is taken only with an API key that has the s
 const ERROR: usize = 64;
 const DESCRIPTION: usize = 300;
 const ATTRIBUTE: usize = 64;
-
-/// Why Connect came to nothing, of characters that can be shown.
-struct Failure {
-    error: String,
-    description: Option<String>,
-    vehicle: ConnectVehicle,
-}
 
 /// Sends a browser to Connect.
 pub(crate) fn start<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Response {
@@ -155,24 +148,7 @@ async fn back<P: Platform, S: Store>(
     let state = known(app, &returned.state, &inbound.headers)?;
     match returned.outcome {
         ConnectOutcome::User(user) => arrived(app, state, user).await,
-        ConnectOutcome::Failed {
-            error,
-            description,
-            vehicle,
-        } => {
-            let shown = |text: Option<String>, most| text.map(|text| cut(&text, most, is_shown));
-            let failure = Failure {
-                error: cut(&error, ERROR, is_of_an_error),
-                description: shown(description, DESCRIPTION),
-                vehicle: ConnectVehicle {
-                    vin: shown(vehicle.vin, ATTRIBUTE),
-                    make: shown(vehicle.make, ATTRIBUTE),
-                    model: shown(vehicle.model, ATTRIBUTE),
-                    year: shown(vehicle.year, ATTRIBUTE),
-                },
-            };
-            failed(app, &state, &failure).await
-        }
+        ConnectOutcome::Failed(failure) => failed(app, &state, &shown(failure)).await,
     }
 }
 
@@ -239,11 +215,24 @@ fn is_shown(c: char) -> bool {
     !c.is_control()
 }
 
+/// The failure as it can be stored and shown: without control characters, and cut.
+fn shown(failure: ConnectFailure) -> ConnectFailure {
+    let shown = |text: Option<String>, most| text.map(|text| cut(&text, most, is_shown));
+    ConnectFailure {
+        error: cut(&failure.error, ERROR, is_of_an_error),
+        description: shown(failure.description, DESCRIPTION),
+        vin: shown(failure.vin, ATTRIBUTE),
+        make: shown(failure.make, ATTRIBUTE),
+        model: shown(failure.model, ATTRIBUTE),
+        year: shown(failure.year, ATTRIBUTE),
+    }
+}
+
 /// Connect said that it came to nothing.
 async fn failed<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    failure: &Failure,
+    failure: &ConnectFailure,
 ) -> Result<Response, Problem> {
     let (error, description) = (failure.error.as_str(), failure.description.as_deref());
     // What is not stored, since enough is, is not logged either.
@@ -254,15 +243,14 @@ async fn failed<P: Platform, S: Store>(
             .write();
     }
     if let Some(url) = &app.connect().return_url {
-        let vehicle = &failure.vehicle;
         let parameters = [
             ("error", Some(error)),
             ("error_description", description),
             ("external_id", state.external_id.as_deref()),
-            ("vin", vehicle.vin.as_deref()),
-            ("make", vehicle.make.as_deref()),
-            ("model", vehicle.model.as_deref()),
-            ("year", vehicle.year.as_deref()),
+            ("vin", failure.vin.as_deref()),
+            ("make", failure.make.as_deref()),
+            ("model", failure.model.as_deref()),
+            ("year", failure.year.as_deref()),
         ];
         return Ok(redirect(&with_parameters(url, &parameters)));
     }

@@ -132,7 +132,7 @@ impl std::fmt::Debug for ConnectOptions {
 
 impl ConnectOptions {
     /// The parameters that are read.
-    const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 8] = [
         "mode",
         "scope",
         "external_id",
@@ -282,20 +282,18 @@ pub enum ConnectOutcome {
     /// someone who came through Connect can put another user's id here.
     User(UserId),
     /// They did not, or could not.
-    Failed {
-        /// For example `access_denied`.
-        error: String,
-        /// A sentence about it.
-        description: Option<String>,
-        /// The vehicle that it was about, where it was about one.
-        vehicle: ConnectVehicle,
-    },
+    Failed(ConnectFailure),
 }
 
-/// A vehicle that could not be connected, as far as Smartcar says which.
+/// Why Connect came to nothing, and which vehicle it could not connect, where it was about
+/// one.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct ConnectVehicle {
-    /// Its vehicle identification number.
+pub struct ConnectFailure {
+    /// For example `access_denied`.
+    pub error: String,
+    /// A sentence about it.
+    pub description: Option<String>,
+    /// The vehicle identification number.
     pub vin: Option<String>,
     /// For example `TESLA`.
     pub make: Option<String>,
@@ -306,9 +304,11 @@ pub struct ConnectVehicle {
 }
 
 /// A VIN names a car.
-impl std::fmt::Debug for ConnectVehicle {
+impl std::fmt::Debug for ConnectFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectVehicle").finish_non_exhaustive()
+        f.debug_struct("ConnectFailure")
+            .field("error", &self.error)
+            .finish_non_exhaustive()
     }
 }
 
@@ -323,18 +323,15 @@ impl ConnectReturn {
     pub fn read(query: &str) -> Result<Self, InvalidConnect> {
         let state = parameter(query, "state")?.ok_or(InvalidConnect::Missing("state"))?;
         if let Some(error) = parameter(query, "error")? {
-            let description = parameter(query, "error_description")?;
-            let vehicle = ConnectVehicle {
+            let failure = ConnectFailure {
+                error,
+                description: parameter(query, "error_description")?,
                 vin: parameter(query, "vin")?,
                 make: parameter(query, "make")?,
                 model: parameter(query, "model")?,
                 year: parameter(query, "year")?,
             };
-            let outcome = ConnectOutcome::Failed {
-                error,
-                description,
-                vehicle,
-            };
+            let outcome = ConnectOutcome::Failed(failure);
             return Ok(Self { state, outcome });
         }
         let user = match (parameter(query, "user_id")?, parameter(query, "userId")?) {

@@ -64,8 +64,8 @@ pub use client::{
     streaming::{ResponseBody, StreamingResponse},
 };
 pub use connect::{
-    ApprovalPrompt, ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn,
-    ConnectVehicle, InvalidConnect,
+    ApprovalPrompt, ConnectFailure, ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest,
+    ConnectReturn, InvalidConnect,
     state::{ConnectState, InvalidState},
 };
 pub use error::{ApiError, Error, Resolution};

@@ -14,6 +14,14 @@ use support::{
     App, Database, Engine, Options, Sink, database_variables, edge, eventually, vehicle_state,
 };
 
+/// An application on this address.
+fn app_on(url: &str) -> App {
+    App::start_with(Options {
+        variables: database_variables(url).to_vec(),
+        ..Options::default()
+    })
+}
+
 /// An application on this address, which sends its events to a sink.
 fn app_at(url: &str, sink: &Sink) -> App {
     let mut variables = database_variables(url).to_vec();
@@ -132,10 +140,7 @@ fn deliveries_survive_connections_that_are_ended_at_random() {
 /// An application whose database cannot be used answers what it can and says in its log
 /// why, without the password.
 fn assert_unusable(url: &str, why: &str) {
-    let mut app = App::start_with(Options {
-        variables: database_variables(url).to_vec(),
-        ..Options::default()
-    });
+    let mut app = app_on(url);
     let answer = app.try_deliver(&delivery(0, 0)).unwrap();
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.headers.contains_key("retry-after"));
@@ -185,10 +190,7 @@ fn database_that_is_read_only_is_unavailable_for_what_writes() {
     }
     let server = Server::start(postgresql::FAST);
     let url = server.url("postgres");
-    let app = App::start_with(Options {
-        variables: database_variables(&url).to_vec(),
-        ..Options::default()
-    });
+    let app = app_on(&url);
     assert_eq!(app.try_deliver(&delivery(0, 0)).unwrap().status, 200);
     let operator = Database::at(&url);
     operator.make_read_only();
@@ -207,10 +209,7 @@ fn database_that_is_slow_refuses_deliveries_with_a_time_to_come_back() {
     }
     let server = Server::start(postgresql::FAST);
     let url = server.url("postgres");
-    let app = App::start_with(Options {
-        variables: database_variables(&url).to_vec(),
-        ..Options::default()
-    });
+    let app = app_on(&url);
     assert_eq!(app.try_deliver(&delivery(0, 0)).unwrap().status, 200);
     let operator = Database::at(&url);
     operator.slow_down();
@@ -237,10 +236,7 @@ fn database_without_a_free_connection_is_unavailable_until_there_is_one() {
     let url = server.url("postgres");
     let others: Vec<Database> = (0..8).map(|_| Database::at(&url)).collect();
     assert_unusable(&url, "too many clients");
-    let app = App::start_with(Options {
-        variables: database_variables(&url).to_vec(),
-        ..Options::default()
-    });
+    let app = app_on(&url);
     assert_eq!(app.try_deliver(&delivery(0, 0)).unwrap().status, 503);
     drop(others);
     eventually("it is stored", || {

@@ -5,7 +5,7 @@ use http::Method;
 use routes::{Open, Own, Route};
 use serde_json::{Value, json};
 use smartcar::{
-    CommandKind,
+    CommandKind, ConnectOptions,
     endpoints::{self, Endpoint, Family},
 };
 
@@ -200,16 +200,7 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             let mut operation = open("startConnect", "Connect", summary, responses);
             // As `connect_requires_key` says.
             operation["security"] = json!([{}, {"key": ["manage_connections"]}]);
-            operation["parameters"] = parameters::by_name(&[
-                "mode",
-                "scope",
-                "external_id",
-                "make",
-                "single_select",
-                "single_select_vin",
-                "approval_prompt",
-                "flags",
-            ]);
+            operation["parameters"] = parameters::by_name(&ConnectOptions::NAMES);
             operation["externalDocs"] =
                 json!({"url": "https://smartcar.com/docs/connect/redirect-to-connect"});
             operation

@@ -7,11 +7,12 @@
 
 use crate::{
     Platform, Timestamp,
-    platform::leases::{SharedLeases, Taken},
+    platform::leases::{LeaseError, SharedLeases, Taken},
     token::{grant, vault::Vault},
 };
+use futures::future::{Either, LocalBoxFuture, select};
 use serde::{Deserialize, Serialize};
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, pin::pin, sync::Arc, time::Duration};
 
 const NAME: &str = "lease";
 
@@ -22,6 +23,10 @@ const LIFE: Duration = grant::DEADLINE.saturating_add(Duration::from_secs(1));
 
 /// Longer than a store takes to write and read a value.
 const SETTLE: Duration = Duration::from_millis(10);
+
+/// A store of leases that has not answered by then is taken for one that is down: a caller
+/// waits no longer than nine seconds for a token, and the identity server may take most of it.
+const ANSWER: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Deserialize)]
 struct Held {
@@ -74,16 +79,16 @@ impl<P: Platform> Lease<P> {
         let (name, until) = (self.vault.key(NAME), now.after(LIFE));
         // Given back also where the answer is lost.
         self.by = By::Leases(Arc::clone(leases), by.clone());
-        match leases.take(&name, &by, now, until).await {
-            Ok(Some(Taken { left })) => {
+        match answer(&self.platform, leases.take(&name, &by, now, until)).await {
+            Some(Some(Taken { left })) => {
                 self.left = left;
                 true
             }
-            Ok(None) => {
+            Some(None) => {
                 self.by = By::Nothing;
                 false
             }
-            Err(_) => true,
+            None => true,
         }
     }
 
@@ -140,8 +145,19 @@ pub(crate) async fn is_held(platform: &impl Platform, place: &Place) -> bool {
         return is_held_in_vault(platform, &place.vault).await;
     };
     let (name, now) = (place.vault.key(NAME), platform.now());
-    let is_held = leases.is_held(&name, now, now.after(LIFE)).await;
-    is_held.unwrap_or_default()
+    let is_held = leases.is_held(&name, now, now.after(LIFE));
+    answer(platform, is_held).await.unwrap_or_default()
+}
+
+/// What a store of leases answers, if it does.
+async fn answer<T>(
+    platform: &impl Platform,
+    asked: LocalBoxFuture<'_, Result<T, LeaseError>>,
+) -> Option<T> {
+    match select(asked, pin!(platform.sleep(ANSWER))).await {
+        Either::Left((answer, _)) => answer.ok(),
+        Either::Right(_) => None,
+    }
 }
 
 async fn is_held_in_vault(platform: &impl Platform, vault: &Vault) -> bool {
@@ -163,7 +179,8 @@ impl By {
             }
             Self::Leases(leases, by) => {
                 // Where this fails it ends by itself.
-                let _ = leases.give_back(&vault.key(NAME), &by, leaves).await;
+                let name = vault.key(NAME);
+                answer(platform, leases.give_back(&name, &by, leaves)).await;
             }
         }
     }
