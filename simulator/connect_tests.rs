@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::{
-    APPLICATION, Config, FIRST_USER,
+    APPLICATION, COMBUSTION_VEHICLE, Config, FIRST_USER, FIRST_VEHICLE,
     testing::{Running, refused},
 };
 
@@ -34,6 +34,74 @@ async fn simulated_vehicle_cannot_be_connected() {
     let expected = "http://app/back?error=no_vehicles\
         &error_description=No+vehicles+found+for+this+user.&state=s";
     assert_eq!(back, expected);
+}
+
+#[tokio::test]
+async fn owner_can_choose_the_vehicle_with_a_vin_alone() {
+    let simulator = Running::start(Config::default()).await;
+    let choose = "&single_select=true&single_select_vin=TESTCAR000000000";
+    let back = location(&simulator, &format!("{choose}1")).await;
+    assert_eq!(back, format!("http://app/back?user_id={FIRST_USER}"));
+    let (first, combustion) = (
+        connected_at(&simulator, FIRST_VEHICLE).await,
+        connected_at(&simulator, COMBUSTION_VEHICLE).await,
+    );
+    assert!(first > combustion);
+    // Someone else's, and one that no one has.
+    let back = location(&simulator, &format!("{choose}2&state=s")).await;
+    let expected = "http://app/back?error=vehicle_incompatible\
+        &error_description=The+user%27s+vehicle+is+not+compatible.&vin=TESTCAR0000000002\
+        &make=KIA&model=Niro+EV&year=2023&state=s";
+    assert_eq!(back, expected);
+    let back = location(&simulator, &format!("{choose}9")).await;
+    assert!(back.ends_with("&vin=TESTCAR0000000009"), "{back}");
+}
+
+/// When the connection to a vehicle was last renewed.
+async fn connected_at(simulator: &Running, vehicle: &str) -> String {
+    let path = format!("/v3/connections?filter[vehicleId]={vehicle}");
+    let answer = simulator.v3("GET", &path, "").await;
+    let updated_at = answer.json()["data"][0]["meta"]["updatedAt"].clone();
+    updated_at.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn owner_authenticates_again_for_one_vehicle() {
+    let simulator = Running::start(Config::default()).await;
+    let before = connected_at(&simulator, FIRST_VEHICLE).await;
+    let ask = async |parameters: &str| {
+        let path = format!(
+            "/oauth/reauthenticate?application_id={APPLICATION}&vehicle_id={FIRST_VEHICLE}\
+             {parameters}"
+        );
+        simulator.ask("GET", &path, &[], "").await
+    };
+    let back = "&response_type=vehicle_id&redirect_uri=http%3A%2F%2Fapp%2Fback";
+    let answer = ask(&format!("{back}&external_id=e&state=s")).await;
+    let expected = format!("http://app/back?vehicle_id={FIRST_VEHICLE}&external_id=e&state=s");
+    assert_eq!(answer.headers["location"], expected);
+    assert!(connected_at(&simulator, FIRST_VEHICLE).await > before);
+    let path = format!("/v3/connections?filter[vehicleId]={FIRST_VEHICLE}");
+    let listed = simulator.v3("GET", &path, "").await.json();
+    assert_eq!(listed["data"][0]["attributes"]["user"]["externalId"], "e");
+    let answer = ask(&format!("{back}&external_id=null")).await;
+    let expected = format!("http://app/back?vehicle_id={FIRST_VEHICLE}");
+    assert_eq!(answer.headers["location"], expected);
+    let listed = simulator.v3("GET", &path, "").await.json();
+    assert!(listed["data"][0]["attributes"]["user"]["externalId"].is_null());
+    let hosted = ask("&response_type=none").await;
+    assert_eq!(hosted.status, 200);
+    assert!(hosted.text.contains("close this page"));
+    for wrong in [
+        "",
+        "&response_type=code&redirect_uri=x",
+        "&response_type=vehicle_id",
+    ] {
+        assert_eq!(ask(wrong).await.status, 400, "{wrong}");
+    }
+    let unknown = "/oauth/reauthenticate?vehicle_id=v&response_type=none";
+    let path = format!("{unknown}&application_id={APPLICATION}");
+    assert_eq!(simulator.ask("GET", &path, &[], "").await.status, 400);
 }
 
 #[tokio::test]

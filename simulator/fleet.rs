@@ -79,17 +79,24 @@ impl Fleet {
         self.external_ids.get(user).map(String::as_str)
     }
 
-    /// The user goes through Connect with all their cars: what is connected is
+    /// The user goes through Connect with these of their cars: what is connected is
     /// renewed, and what is not gets a new connection. An external id takes the
     /// place of the one before; `null` clears it.
     /// <https://smartcar.com/docs/connect/re-auth/redirect-to-connect>
-    pub(crate) fn connect(&mut self, user: &'static str, external_id: Option<&str>, now: Millis) {
+    pub(crate) fn connect(
+        &mut self,
+        user: &'static str,
+        which: impl Fn(&Car) -> bool,
+        external_id: Option<&str>,
+        now: Millis,
+    ) {
         match external_id {
             Some("null") => drop(self.external_ids.remove(user)),
             Some(id) => drop(self.external_ids.insert(user, id.to_owned())),
             None => {}
         }
-        for car in self.cars.iter_mut().filter(|car| car.owner == user) {
+        let theirs = |car: &&mut Car| car.owner == user && which(car);
+        for car in self.cars.iter_mut().filter(theirs) {
             match &mut car.connection {
                 Some(connection) => connection.updated_at = now,
                 None => car.connection = connection(&Uuid::new_v4().to_string(), now),
@@ -325,7 +332,7 @@ mod tests {
         let before = fleet.connected(COMBUSTION_VEHICLE).unwrap().clone();
         fleet.disconnect(|car, _| car.id == FIRST_VEHICLE);
         let now = Millis(1_800_000_000_000);
-        fleet.connect(FIRST_USER, Some("e-1"), now);
+        fleet.connect(FIRST_USER, |_| true, Some("e-1"), now);
         let connection = |id| fleet.connected(id).unwrap().connection.clone().unwrap();
         let (made, renewed) = (connection(FIRST_VEHICLE), connection(COMBUSTION_VEHICLE));
         let before = before.connection.unwrap();
@@ -339,9 +346,9 @@ mod tests {
 
         assert_eq!(fleet.external_id(FIRST_USER), Some("e-1"));
         assert_eq!(fleet.external_id(SECOND_USER), None);
-        fleet.connect(FIRST_USER, None, now);
+        fleet.connect(FIRST_USER, |_| true, None, now);
         assert_eq!(fleet.external_id(FIRST_USER), Some("e-1"));
-        fleet.connect(FIRST_USER, Some("null"), now);
+        fleet.connect(FIRST_USER, |_| true, Some("null"), now);
         assert_eq!(fleet.external_id(FIRST_USER), None);
     }
 

@@ -10,6 +10,7 @@ macro_rules! templates {
 
 templates! {
     AUTHORIZE = "/oauth/authorize";
+    REAUTHENTICATE = "/oauth/reauthenticate";
     TOKEN = "/oauth2/token";
     CONNECTIONS = "/v3/connections";
     CONNECTION = "/v3/connections/{connectionId}";

@@ -7,9 +7,9 @@ use crate::{
     paths::{
         APPLICATION, APPLICATIONS, AUTHORIZE, CHARGE_SET_LIMIT, CHARGE_START, CHARGE_STOP,
         CLOSE_CHARGE_PORT, COMPATIBLE_VEHICLES, CONNECTION, CONNECTIONS, DAILY_SCHEDULES, LOCK,
-        OPEN_CHARGE_PORT, SCHEDULE, SECRETS, SET_DESTINATION, SIGNAL, SIGNALS, SUBSCRIPTION,
-        SUBSCRIPTIONS, TOKEN, UNLOCK, USER, VEHICLE, WEBHOOK, WEBHOOKS, WEEKLY_SCHEDULES,
-        WORKWEEK_SCHEDULES,
+        OPEN_CHARGE_PORT, REAUTHENTICATE, SCHEDULE, SECRETS, SET_DESTINATION, SIGNAL, SIGNALS,
+        SUBSCRIPTION, SUBSCRIPTIONS, TOKEN, UNLOCK, USER, VEHICLE, WEBHOOK, WEBHOOKS,
+        WEEKLY_SCHEDULES, WORKWEEK_SCHEDULES,
     },
     refusal::Refusal,
     schedules,
@@ -34,6 +34,7 @@ fn smartcar(simulator: &Shared) -> Router<Shared> {
         get(compatibility::vehicles).fallback(async || Refusal::invalid_path());
     Router::new()
         .route(AUTHORIZE, get(connect::authorize))
+        .route(REAUTHENTICATE, get(connect::reauthenticate))
         .route(TOKEN, post(token::issue))
         .merge(vehicle_api())
         .merge(management_api())

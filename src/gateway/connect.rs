@@ -9,6 +9,9 @@
 //! proves nothing about who holds the browser. The product behind that URL knows
 //! its users by its own session, and asks Smartcar for the id.
 //!
+//! `/connect/reauthenticate` sends an owner there who has to authenticate again for one
+//! vehicle, and takes them back by the same state and cookie.
+//!
 //! A state is bound to the browser that was sent to Connect, by a cookie. Without
 //! that, someone could go through Connect with vehicles of their own and have
 //! another browser take the last step, whose owner's account would then hold
@@ -24,15 +27,18 @@
 mod arrivals;
 mod cookie;
 mod page;
+mod reauthentication;
 pub(crate) mod settings;
+mod start;
 #[cfg(test)]
 mod tests;
 pub(crate) mod vehicles;
 
+pub(crate) use start::{reauthenticate, start};
+
 use crate::{
-    answer::set,
     app::App,
-    request::{Inbound, bearer, invalid},
+    request::{Inbound, invalid},
 };
 use arrivals::{Arrival, WHILE};
 use edge::{
@@ -45,32 +51,23 @@ use http::{HeaderMap, StatusCode};
 use page::{guarded, page, problem, redirect, with_parameters};
 use settings::Unset;
 use smartcar::{
-    ConnectFailure, ConnectOptions, ConnectOutcome, ConnectRequest, ConnectReturn, ConnectState,
-    UserId,
+    ConnectFailure, ConnectOutcome, ConnectReturn, ConnectState, InvalidConnect, UserId, VehicleId,
 };
 use std::{pin::pin, time::Duration};
-use store::Store;
+use store::{
+    Store,
+    arrival::{Failure, Returned},
+};
 use vehicles::take_in;
 
-/// How long a browser waits for the vehicles to be taken in.
+/// How long a browser waits for what Smartcar is asked because of it.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Why a start without a key names no user.
-const NAMELESS: &str = "external_id is taken only with an API key that has the scope \
-    manage_connections: your server calls /connect/start and hands the Location to the browser, \
-    since whoever opens this link themselves could name anyone";
 
 /// No error of Connect's, no description of one, and nothing that is said of a vehicle is
 /// longer.
 const ERROR: usize = 64;
 const DESCRIPTION: usize = 300;
 const ATTRIBUTE: usize = 64;
-
-/// Sends a browser to Connect.
-pub(crate) fn start<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Response {
-    let answer = sent(app, inbound);
-    guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
-}
 
 /// Takes a browser back from Connect.
 pub(crate) async fn callback<P: Platform, S: Store>(
@@ -79,44 +76,6 @@ pub(crate) async fn callback<P: Platform, S: Store>(
 ) -> Response {
     let answer = back(app, inbound).await;
     guarded(answer.unwrap_or_else(|refused| problem(refused, &inbound.headers)))
-}
-
-fn sent<P: Platform, S: Store>(app: &App<P, S>, inbound: &Inbound) -> Result<Response, Problem> {
-    let settings = app.connect();
-    let key = bearer(&inbound.headers)?;
-    let has_key = settings.requires_key || key.is_some();
-    if has_key {
-        let caller = app.callers()?.identify(key)?;
-        caller.require("manage_connections")?;
-    }
-    let unset = |unset| not_set_up(app, unset);
-    let target = settings.target().map_err(unset)?;
-    let credentials = settings.credentials().map_err(unset)?;
-    let options = ConnectOptions::read(&inbound.query);
-    let options = options.map_err(|error| invalid(error.to_string()))?;
-    if options.external_id.is_some() && !has_key {
-        return Err(invalid(NAMELESS));
-    }
-    // Which vehicles are offered is the operator's choice, and not that of whoever
-    // opens a link.
-    let mode = options.mode.filter(|_| has_key).unwrap_or(settings.mode);
-    let mut state = ConnectState::new(app.now(), mode).ok_or_else(no_randomness)?;
-    state.external_id.clone_from(&options.external_id);
-    state.from_server = has_key;
-    let sealed = state.seal(credentials).ok_or_else(no_randomness)?;
-    let request = ConnectRequest {
-        application: target.application,
-        redirect_uri: target.redirect_uri,
-        mode,
-        state: &sealed,
-        options: &options,
-    };
-    let mut response = redirect(&request.url(&settings.origin));
-    if !has_key {
-        let cookie = cookie::set(&state.nonce, settings.is_https());
-        set(&mut response, "set-cookie", &cookie);
-    }
-    Ok(response)
 }
 
 /// Tells the browser that Connect is not used here, and the operator seldom what it
@@ -132,11 +91,6 @@ fn not_set_up<P: Platform, S: Store>(app: &App<P, S>, Unset(name): Unset) -> Pro
     Problem::new(Code::NotConfigured, detail)
 }
 
-fn no_randomness() -> Problem {
-    let detail = "the host has no randomness to give";
-    Problem::new(Code::NoRandomness, detail)
-}
-
 async fn back<P: Platform, S: Store>(
     app: &'static App<P, S>,
     inbound: &Inbound,
@@ -147,9 +101,18 @@ async fn back<P: Platform, S: Store>(
     })?;
     let state = known(app, &returned.state, &inbound.headers)?;
     match returned.outcome {
-        ConnectOutcome::User(user) => arrived(app, state, user).await,
+        ConnectOutcome::Returned { user, vehicle } => match state.vehicle.clone() {
+            None => arrived(app, state, given(user, "user_id")?).await,
+            Some(sent_for) => {
+                returned_for(app, state, sent_for, &given(vehicle, "vehicle_id")?).await
+            }
+        },
         ConnectOutcome::Failed(failure) => failed(app, &state, &shown(failure)).await,
     }
+}
+
+fn given<T>(id: Option<T>, name: &'static str) -> Result<T, Problem> {
+    id.ok_or_else(|| invalid(InvalidConnect::Missing(name).to_string()))
 }
 
 /// The state, if it is ours, not too old, and this browser's.
@@ -216,9 +179,9 @@ fn is_shown(c: char) -> bool {
 }
 
 /// The failure as it can be stored and shown: without control characters, and cut.
-fn shown(failure: ConnectFailure) -> ConnectFailure {
+fn shown(failure: ConnectFailure) -> Failure {
     let shown = |text: Option<String>, most| text.map(|text| cut(&text, most, is_shown));
-    ConnectFailure {
+    Failure {
         error: cut(&failure.error, ERROR, is_of_an_error),
         description: shown(failure.description, DESCRIPTION),
         vin: shown(failure.vin, ATTRIBUTE),
@@ -232,11 +195,11 @@ fn shown(failure: ConnectFailure) -> ConnectFailure {
 async fn failed<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    failure: &ConnectFailure,
+    failure: &Failure,
 ) -> Result<Response, Problem> {
     let (error, description) = (failure.error.as_str(), failure.description.as_deref());
     // What is not stored, since enough is, is not logged either.
-    if arrivals::fail(app, &state.nonce, error, description).await? {
+    if arrivals::fail(app, state, failure).await? {
         log::line(app.platform(), Level::Warn, Event::Connect)
             .with("outcome", "failed")
             .with("error", error)
@@ -247,6 +210,7 @@ async fn failed<P: Platform, S: Store>(
             ("error", Some(error)),
             ("error_description", description),
             ("external_id", state.external_id.as_deref()),
+            ("vehicle_id", state.vehicle.as_ref().map(VehicleId::as_str)),
             ("vin", failure.vin.as_deref()),
             ("make", failure.make.as_deref()),
             ("model", failure.model.as_deref()),
@@ -267,26 +231,74 @@ async fn arrived<P: Platform, S: Store>(
     state: ConnectState,
     user: UserId,
 ) -> Result<Response, Problem> {
-    let lookups = app.connect().lookups;
-    let vehicles = match arrivals::arrive(app, &state, &user, lookups).await? {
-        Arrival::Completed(vehicles) => vehicles,
-        Arrival::Begun => completed(app, &state, &user).await?,
-        Arrival::Another => return Err(start_again(app, "the state is another user's")),
-        Arrival::Exhausted => return Err(start_again(app, "the state was tried too often")),
-        Arrival::Busy => return Err(busy(app)),
+    let vehicles = match admitted(app, &state, Returned::User(&user)).await? {
+        Some(vehicles) => vehicles,
+        None => {
+            let (state, user) = (state.clone(), user.clone());
+            in_time(app, async move { complete(app, &state, &user).await }).await?
+        }
     };
-    if let Some(url) = &app.connect().return_url {
-        let parameters = [
-            ("user_id", Some(user.as_str())),
-            ("external_id", state.external_id.as_deref()),
-        ];
-        return Ok(redirect(&with_parameters(url, &parameters)));
-    }
     let sentence = match vehicles {
         1 => "One vehicle is connected. You can close this page.".to_owned(),
         vehicles => format!("{vehicles} vehicles are connected. You can close this page."),
     };
-    Ok(page(StatusCode::OK, "Connected", &sentence))
+    let user = ("user_id", Some(user.as_str()));
+    Ok(sent_on(app, &state, user, "Connected", &sentence))
+}
+
+/// The owner of a vehicle has come back, who was sent to authenticate again for it.
+async fn returned_for<P: Platform, S: Store>(
+    app: &'static App<P, S>,
+    state: ConnectState,
+    vehicle: VehicleId,
+    returned: &VehicleId,
+) -> Result<Response, Problem> {
+    if *returned != vehicle {
+        return Err(start_again(app, "the state is another vehicle's"));
+    }
+    if admitted(app, &state, Returned::OwnerOf(&vehicle))
+        .await?
+        .is_none()
+    {
+        let (state, vehicle) = (state.clone(), vehicle.clone());
+        let work = async move { reauthentication::complete(app, &state, &vehicle).await };
+        in_time(app, work).await?;
+    }
+    let sentence = "The vehicle is connected again. You can close this page.";
+    let vehicle = ("vehicle_id", Some(vehicle.as_str()));
+    Ok(sent_on(app, &state, vehicle, "Connected", sentence))
+}
+
+/// Lets a return be looked up at Smartcar, unless that is completed, for so many vehicles.
+async fn admitted<P: Platform, S: Store>(
+    app: &App<P, S>,
+    state: &ConnectState,
+    of: Returned<'_>,
+) -> Result<Option<i64>, Problem> {
+    match arrivals::arrive(app, state, of, app.connect().lookups).await? {
+        Arrival::Completed(vehicles) => Ok(Some(vehicles)),
+        Arrival::Begun => Ok(None),
+        Arrival::Another => Err(start_again(app, "the state is another user's")),
+        Arrival::Exhausted => Err(start_again(app, "the state was tried too often")),
+        Arrival::Busy => Err(busy(app)),
+    }
+}
+
+/// Sends the browser on to the product's page, or shows it a plain one.
+fn sent_on<P: Platform, S: Store>(
+    app: &App<P, S>,
+    state: &ConnectState,
+    who: (&str, Option<&str>),
+    heading: &str,
+    sentence: &str,
+) -> Response {
+    match &app.connect().return_url {
+        Some(url) => {
+            let parameters = [who, ("external_id", state.external_id.as_deref())];
+            redirect(&with_parameters(url, &parameters))
+        }
+        None => page(StatusCode::OK, heading, sentence),
+    }
 }
 
 /// Smartcar was asked often enough for now.
@@ -302,17 +314,15 @@ fn busy<P: Platform, S: Store>(app: &App<P, S>) -> Problem {
     Problem::new(Code::ConnectBusy, detail).retry_after(seconds)
 }
 
-/// Has the user's vehicles taken in, and waits for it, but not for ever: what is
-/// not done by then is done after the answer.
-async fn completed<P: Platform, S: Store>(
+/// Does what Smartcar is asked for, and waits for it, but not for ever: what is not done by
+/// then is done after the answer.
+async fn in_time<P: Platform, S: Store, T: 'static>(
     app: &'static App<P, S>,
-    state: &ConnectState,
-    user: &UserId,
-) -> Result<i64, Problem> {
-    let (state, user) = (state.clone(), user.clone());
-    let work = Box::pin(async move { complete(app, &state, &user).await });
+    work: impl Future<Output = Result<T, Problem>> + 'static,
+) -> Result<T, Problem> {
+    let work = Box::pin(work);
     match select(work, pin!(app.platform().sleep(PATIENCE))).await {
-        Either::Left((taken, _)) => taken,
+        Either::Left((done, _)) => done,
         Either::Right(((), work)) => {
             // How it ends is in the log, and in the record.
             app.platform().spawn(async { drop(work.await) });

@@ -121,6 +121,7 @@ async fn answer_open<P: Platform, S: Store>(
         Open::OpenApi => openapi::answer(inbound),
         Open::Cron => own::relay::run_by_schedule(gateway.app().await?).await?,
         Open::ConnectStart => connect::start(gateway.app().await?, inbound),
+        Open::ConnectReauthenticate => connect::reauthenticate(gateway.app().await?, inbound).await,
         Open::ConnectCallback => connect::callback(gateway.app().await?, inbound).await,
     })
 }

@@ -7,7 +7,7 @@ use smartcar::{Clock, Sent, Timestamp, testing::Reply};
 use store::{
     Actions, Arrivals, Outbox, StoreError, Tallies,
     action::{NewAction, Outcome as Ended},
-    arrival::FailedArrival,
+    arrival::{FailedArrival, Failure},
     outbox::Kept,
     tally::{Count, Outcome, Reason, Tally},
 };
@@ -264,8 +264,8 @@ pub(crate) fn leave_behind(instance: &Instance, id: &str, at: Timestamp) {
     let failed = FailedArrival {
         nonce: id,
         at,
-        error: "access_denied",
-        description: None,
+        failure: &Failure::default(),
+        vehicle: None,
         since: at,
         most: 99,
     };

@@ -60,7 +60,10 @@ async fn sweep<P: Platform, S: Store>(
 mod tests {
     use crate::testing::{ALL, DAY, Instance, SECOND, request, with};
     use smartcar::Clock;
-    use store::{Arrivals, arrival::FailedArrival};
+    use store::{
+        Arrivals,
+        arrival::{FailedArrival, Failure},
+    };
 
     #[test]
     fn sweep_forgets_an_answer_with_its_key_and_keeps_the_record() {
@@ -89,8 +92,8 @@ mod tests {
                 let failed = FailedArrival {
                     nonce: &number.to_string(),
                     at: old,
-                    error: "access_denied",
-                    description: None,
+                    failure: &Failure::default(),
+                    vehicle: None,
                     since: old,
                     most: i64::MAX,
                 };

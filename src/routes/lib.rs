@@ -45,6 +45,8 @@ pub enum Own {
 pub enum Open {
     /// The way to Smartcar Connect.
     ConnectStart,
+    /// The way to Smartcar Connect for an owner who has to authenticate again.
+    ConnectReauthenticate,
     /// The way back from Smartcar Connect.
     ConnectCallback,
     /// The description of this API.
@@ -56,7 +58,7 @@ pub enum Open {
 }
 
 /// The methods and paths of what is this gateway's own.
-pub const OWN: [(Method, &str, Route); 14] = [
+pub const OWN: [(Method, &str, Route); 15] = [
     (Method::GET, "/v3/signals", Route::Own(Own::Catalogue)),
     (Method::GET, "/v3/vehicles", Route::Own(Own::Vehicles)),
     (
@@ -85,6 +87,11 @@ pub const OWN: [(Method, &str, Route); 14] = [
         Method::GET,
         "/connect/start",
         Route::Open(Open::ConnectStart),
+    ),
+    (
+        Method::GET,
+        "/connect/reauthenticate",
+        Route::Open(Open::ConnectReauthenticate),
     ),
     (
         Method::GET,
@@ -176,10 +183,15 @@ pub fn nothing_there() -> Problem {
 }
 
 /// Whether a GET can be answered to HEAD, without a body. Some do something: of the steps of
-/// Connect one takes vehicles in, the other gives the browser a cookie that takes the place
+/// Connect one takes vehicles in, the others give the browser a cookie that takes the place
 /// of the one it holds; a scheduler's request has events passed on.
 fn may_be_looked_at(route: Route) -> bool {
-    let doing = [Open::ConnectStart, Open::ConnectCallback, Open::Cron];
+    let doing = [
+        Open::ConnectStart,
+        Open::ConnectReauthenticate,
+        Open::ConnectCallback,
+        Open::Cron,
+    ];
     !doing.map(Route::Open).contains(&route)
 }
 

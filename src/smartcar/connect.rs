@@ -4,9 +4,10 @@
 //! Sources: <https://smartcar.com/docs/connect/redirect-to-connect>,
 //! <https://smartcar.com/docs/connect/handle-the-response>
 
+pub(crate) mod reauthentication;
 pub(crate) mod state;
 
-use crate::{ApplicationId, InvalidId, UserId, VehicleMode};
+use crate::{ApplicationId, InvalidId, UserId, VehicleId, VehicleMode};
 
 /// Which vehicles Connect offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +55,11 @@ pub enum InvalidConnect {
     /// The parameter is not what Smartcar documents.
     #[error("the parameter {0} is not {1}")]
     Value(&'static str, &'static str),
-    /// Smartcar documents no such parameter, or it is not the caller's to set.
-    #[error("the parameter {0} cannot be given; {known} can", known = ConnectOptions::NAMES.join(", "))]
-    Unknown(String),
-    /// The user's id is none.
+    /// Smartcar documents no such parameter, or it is not the caller's to set. The second
+    /// is the list of those that can be given.
+    #[error("the parameter {0} cannot be given; {known} can", known = .1.join(", "))]
+    Unknown(String, &'static [&'static str]),
+    /// The id of the user or the vehicle is none.
     #[error(transparent)]
     Id(#[from] InvalidId),
 }
@@ -92,6 +94,9 @@ pub struct ConnectOptions {
     pub approval_prompt: Option<ApprovalPrompt>,
     /// For example `country:DE`; several are separated by spaces.
     pub flags: Option<String>,
+    /// Whether the browser ends at a page of Smartcar's and does not come back
+    /// (`response_type=none`).
+    pub ends_at_smartcar: bool,
 }
 
 /// When Connect asks an owner who has consented before.
@@ -132,7 +137,7 @@ impl std::fmt::Debug for ConnectOptions {
 
 impl ConnectOptions {
     /// The parameters that are read.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: &'static [&'static str] = &[
         "mode",
         "scope",
         "external_id",
@@ -141,6 +146,7 @@ impl ConnectOptions {
         "single_select_vin",
         "approval_prompt",
         "flags",
+        "response_type",
     ];
 
     /// Reads them from a query that names them as Smartcar does.
@@ -150,21 +156,8 @@ impl ConnectOptions {
     /// [`InvalidConnect`] for a value that Smartcar does not document, a second one, and a
     /// parameter of another name: what is asked for is never left out in silence.
     pub fn read(query: &str) -> Result<Self, InvalidConnect> {
-        let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-        if let Some(unknown) = names.find(|name| !Self::NAMES.contains(&&**name)) {
-            let shown = unknown.chars().filter(char::is_ascii_graphic);
-            return Err(InvalidConnect::Unknown(shown.take(64).collect()));
-        }
-        let text = |name, expected, longest, fits: fn(char) -> bool| {
-            let value = parameter(query, name)?;
-            let is_one = |value: &String| {
-                !value.is_empty() && value.chars().count() <= longest && value.chars().all(fits)
-            };
-            match value {
-                Some(value) if !is_one(&value) => Err(InvalidConnect::Value(name, expected)),
-                value => Ok(value),
-            }
-        };
+        only(query, Self::NAMES)?;
+        let text = |name, expected, longest, fits| text(query, name, expected, longest, fits);
         let mode = parameter(query, "mode")?.map(|mode| {
             let bad = InvalidConnect::Value("mode", "live or simulated");
             ConnectMode::parse(&mode).ok_or(bad)
@@ -188,12 +181,10 @@ impl ConnectOptions {
         {
             return Err(InvalidConnect::Value("single_select_vin", expected));
         }
-        let external_id = text("external_id", "1 to 128 printable characters", 128, |c| {
-            !c.is_control()
-        })?;
+        let external_id = external_id(query)?;
         // To Smartcar this is the wish to forget the id that it has.
         // https://smartcar.com/docs/connect/re-auth/redirect-to-connect
-        if external_id.as_deref() == Some("null") {
+        if external_id.as_deref() == Some(NO_EXTERNAL_ID) {
             let expected = "an id of a user: to Smartcar, null means none";
             return Err(InvalidConnect::Value("external_id", expected));
         }
@@ -212,7 +203,81 @@ impl ConnectOptions {
             flags: text("flags", "a list of flags such as country:DE", 500, |c| {
                 c.is_ascii_alphanumeric() || "_-: ".contains(c)
             })?,
+            ends_at_smartcar: ends_at_smartcar(query, "code", "code or none")?,
         })
+    }
+}
+
+/// As Smartcar writes that a user has no external id.
+const NO_EXTERNAL_ID: &str = "null";
+
+/// Refuses a parameter of another name than these.
+fn only(query: &str, names: &'static [&'static str]) -> Result<(), InvalidConnect> {
+    let mut given = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let Some(unknown) = given.find(|name| !names.contains(&&**name)) else {
+        return Ok(());
+    };
+    let shown = unknown.chars().filter(char::is_ascii_graphic);
+    Err(InvalidConnect::Unknown(shown.take(64).collect(), names))
+}
+
+/// The parameter `name`, of up to so many characters that fit.
+fn text(
+    query: &str,
+    name: &'static str,
+    expected: &'static str,
+    longest: usize,
+    fits: fn(char) -> bool,
+) -> Result<Option<String>, InvalidConnect> {
+    let is_one = |value: &String| {
+        !value.is_empty() && value.chars().count() <= longest && value.chars().all(fits)
+    };
+    match parameter(query, name)? {
+        Some(value) if !is_one(&value) => Err(InvalidConnect::Value(name, expected)),
+        value => Ok(value),
+    }
+}
+
+fn external_id(query: &str) -> Result<Option<String>, InvalidConnect> {
+    text(
+        query,
+        "external_id",
+        "1 to 128 printable characters",
+        128,
+        |c| !c.is_control(),
+    )
+}
+
+/// Whether `response_type` is `none` and not `usual`, which it is where it is left out.
+fn ends_at_smartcar(
+    query: &str,
+    usual: &str,
+    expected: &'static str,
+) -> Result<bool, InvalidConnect> {
+    match parameter(query, "response_type")?.as_deref() {
+        None => Ok(false),
+        Some("none") => Ok(true),
+        Some(given) if given == usual => Ok(false),
+        Some(_) => Err(InvalidConnect::Value("response_type", expected)),
+    }
+}
+
+/// How a browser comes back from Connect. Without one, it ends at a page of Smartcar's.
+#[derive(Clone, Copy)]
+pub struct WayBack<'a> {
+    /// One of the redirect URIs that are registered in the dashboard.
+    pub redirect_uri: &'a str,
+    /// What comes back with the browser, as it is.
+    pub state: &'a str,
+}
+
+impl WayBack<'_> {
+    fn append(way: Option<Self>, query: &mut form_urlencoded::Serializer<'_, String>) {
+        if let Some(way) = way {
+            query
+                .append_pair("redirect_uri", way.redirect_uri)
+                .append_pair("state", way.state);
+        }
     }
 }
 
@@ -221,13 +286,10 @@ impl ConnectOptions {
 pub struct ConnectRequest<'a> {
     /// The Application ID of the dashboard; not the id of the API credential.
     pub application: &'a ApplicationId,
-    /// Where Connect sends the browser back to: one of the redirect URIs that are
-    /// registered in the dashboard.
-    pub redirect_uri: &'a str,
+    /// Where Connect sends the browser back to, if it is to come back.
+    pub way_back: Option<WayBack<'a>>,
     /// Which vehicles are offered, whatever the options say.
     pub mode: ConnectMode,
-    /// What comes back with the browser, as it is.
-    pub state: &'a str,
     /// Whatever else is asked for.
     pub options: &'a ConnectOptions,
 }
@@ -237,11 +299,10 @@ impl ConnectRequest<'_> {
     pub fn url(&self, origin: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
-            .append_pair("response_type", "code")
+            .append_pair("response_type", self.way_back.map_or("none", |_| "code"))
             .append_pair("application_id", self.application.as_str())
-            .append_pair("redirect_uri", self.redirect_uri)
-            .append_pair("mode", self.mode.as_str())
-            .append_pair("state", self.state);
+            .append_pair("mode", self.mode.as_str());
+        WayBack::append(self.way_back, &mut query);
         let single_select = self.options.single_select.map(|select| select.to_string());
         let prompt = self.options.approval_prompt;
         let prompt = prompt.map(|prompt| prompt.as_str().to_owned());
@@ -258,11 +319,16 @@ impl ConnectRequest<'_> {
                 query.append_pair(name, value);
             }
         }
-        // Every reader of a query knows %20, and not every one knows the plus of
-        // forms. A plus that is meant is %2B here.
-        let query = query.finish().replace('+', "%20");
-        format!("{}/oauth/authorize?{query}", origin.trim_end_matches('/'))
+        url(origin, "authorize", &mut query)
     }
+}
+
+/// A page of Connect's.
+fn url(origin: &str, page: &str, query: &mut form_urlencoded::Serializer<'_, String>) -> String {
+    // Every reader of a query knows %20, and not every one knows the plus of forms. A plus
+    // that is meant is %2B here.
+    let query = query.finish().replace('+', "%20");
+    format!("{}/oauth/{page}?{query}", origin.trim_end_matches('/'))
 }
 
 /// What a browser brings back from Connect.
@@ -278,10 +344,15 @@ pub struct ConnectReturn {
 /// How it went in Connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectOutcome {
-    /// This user gave access to vehicles. Only the browser says so:
-    /// someone who came through Connect can put another user's id here.
-    User(UserId),
-    /// They did not, or could not.
+    /// It went well. Only the browser says so: someone who came through Connect can put
+    /// another's id here.
+    Returned {
+        /// The user who gave access to vehicles.
+        user: Option<UserId>,
+        /// The vehicle whose owner authenticated again.
+        vehicle: Option<VehicleId>,
+    },
+    /// It did not.
     Failed(ConnectFailure),
 }
 
@@ -319,7 +390,7 @@ impl ConnectReturn {
     ///
     /// # Errors
     ///
-    /// [`InvalidConnect`] where there is no state, or neither a user nor an error.
+    /// [`InvalidConnect`] where there is no state, or neither a user, a vehicle nor an error.
     pub fn read(query: &str) -> Result<Self, InvalidConnect> {
         let state = parameter(query, "state")?.ok_or(InvalidConnect::Missing("state"))?;
         if let Some(error) = parameter(query, "error")? {
@@ -340,10 +411,17 @@ impl ConnectReturn {
             }
             (one, other) => one.or(other),
         };
-        let user = user.ok_or(InvalidConnect::Missing("user_id"))?;
+        let user = user.map(|user| UserId::parse(&user)).transpose()?;
+        let vehicle = parameter(query, "vehicle_id")?;
+        let vehicle = vehicle
+            .map(|vehicle| VehicleId::parse(&vehicle))
+            .transpose()?;
+        if user.is_none() && vehicle.is_none() {
+            return Err(InvalidConnect::Missing("user_id"));
+        }
         Ok(Self {
             state,
-            outcome: ConnectOutcome::User(UserId::parse(&user)?),
+            outcome: ConnectOutcome::Returned { user, vehicle },
         })
     }
 }

@@ -18,7 +18,7 @@
 //! | read a vehicle's signals | [`Signals`], [`Signal::value`] |
 //! | know which signals there are | [`CATALOGUE`] |
 //! | list, read and remove connections, vehicles, webhooks, subscriptions | the methods of [`Client`] |
-//! | send someone to Smartcar Connect and take them back | [`ConnectRequest`], [`ConnectState`], [`ConnectReturn`] |
+//! | send someone to Smartcar Connect and take them back | [`ConnectRequest`], [`ReauthenticationRequest`], [`ConnectState`], [`ConnectReturn`] |
 //! | know which endpoints there are | [`endpoints::ALL`] |
 
 mod api;
@@ -65,7 +65,8 @@ pub use client::{
 };
 pub use connect::{
     ApprovalPrompt, ConnectFailure, ConnectMode, ConnectOptions, ConnectOutcome, ConnectRequest,
-    ConnectReturn, InvalidConnect,
+    ConnectReturn, InvalidConnect, WayBack,
+    reauthentication::{ReauthenticationOptions, ReauthenticationRequest},
     state::{ConnectState, InvalidState},
 };
 pub use error::{ApiError, Error, Resolution};

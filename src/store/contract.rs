@@ -53,6 +53,8 @@ macro_rules! contract {
                 vehicle_is_not_changed_by_a_delivery_that_reports_nothing,
                 vehicles_are_listed_to_those_who_may_see_them,
                 vehicle_figures_are_those_of_its_owner,
+                error_of_a_vehicle_is_open_since_it_was_first_reported,
+                reauthentication_ends_the_errors_that_ask_for_it,
                 vehicles_of_an_owner_are_forgotten_together;
             signals:
                 signal_keeps_its_newest_value_in_any_order,
@@ -90,6 +92,8 @@ macro_rules! contract {
                 arrivals_are_limited_of_one,
                 arrivals_of_instances_that_race_are_limited,
                 arrival_with_an_error_can_be_tried_again,
+                arrival_of_a_vehicle_s_owner_is_that_vehicle_s,
+                arrival_with_an_error_says_what_it_was_about,
                 arrivals_that_were_not_completed_are_forgotten,
                 arrivals_are_counted_and_forgotten_in_steps;
             lookups:

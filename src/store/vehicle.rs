@@ -19,8 +19,23 @@ pub struct Vehicle {
     pub signals: i64,
     /// When the newest of its values was observed.
     pub last_observed_at: Option<Timestamp>,
-    /// Type and code of each error that is open. Some have no code.
-    pub open_errors: Vec<(String, Option<String>)>,
+    /// The errors that are open.
+    pub open_errors: Vec<OpenError>,
+}
+
+/// An error that Smartcar has reported of a vehicle, and not that it is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenError {
+    /// For example `CONNECTED_SERVICES_ACCOUNT`.
+    pub kind: String,
+    /// For example `AUTHENTICATION_FAILED`. Some have none.
+    pub code: Option<String>,
+    /// The error as it was delivered last, in JSON.
+    pub error: Option<String>,
+    /// When the error was delivered that opened it.
+    pub opened_at: Option<Timestamp>,
+    /// Whether the owner can end it by authenticating again.
+    pub needs_reauthentication: bool,
 }
 
 /// What a vehicle is, as it is stored.
@@ -47,6 +62,8 @@ pub struct VehiclePage<'a> {
     pub vehicles: Option<&'a [String]>,
     /// Only those of these owners.
     pub users: Option<&'a [String]>,
+    /// Only those whose owner has to authenticate again.
+    pub needs_reauthentication: bool,
     /// How many at most.
     pub limit: i64,
 }
@@ -73,6 +90,14 @@ pub trait Vehicles {
 
     /// Vehicles in the order of their ids.
     async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError>;
+
+    /// Records that a vehicle's owner has authenticated again: the errors that this ends are
+    /// open no more.
+    async fn end_reauthentication(
+        &self,
+        vehicle: &VehicleId,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The ids of the vehicles of which a user's connections have reported something, as
     /// Smartcar wrote them. Waits for no write.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simulator::{APPLICATION, FIRST_USER, FIRST_VEHICLE, SECOND_USER, UNPLUGGED_VEHICLE, WEBHOOK};
 use std::time::Duration;
-use support::{Answer, App, KEY, Options, edge, eventually, send};
+use support::{Answer, App, KEY, Options, deliver_to, edge, eventually, send};
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
@@ -58,6 +58,17 @@ impl Browser {
         state.split('&').next().unwrap()
     }
 
+    /// One that was sent to authenticate again for the first vehicle.
+    fn start_again(app: &App) -> Self {
+        let path = format!("/connect/reauthenticate?vehicle_id={FIRST_VEHICLE}");
+        let sent = app.send("GET", &path, &[], b"");
+        let cookie = sent.headers["set-cookie"].to_str().unwrap();
+        Self {
+            connect: location(&sent),
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+        }
+    }
+
     /// Goes through Connect, up to the way back.
     fn way_back(&self, app: &App) -> String {
         let back = location(&send("GET", &self.connect, &[], b""));
@@ -98,7 +109,7 @@ fn user_enters_and_their_vehicles_are_subscribed_once() {
     let mut app = subscribing();
     let browser = Browser::start(&app, "");
     let expected = format!(
-        "{}/oauth/authorize?response_type=code&application_id={APPLICATION}&redirect_uri=",
+        "{}/oauth/authorize?response_type=code&application_id={APPLICATION}&mode=live&redirect_uri=",
         app.smartcar.origin()
     );
     assert!(
@@ -827,4 +838,41 @@ fn start_without_its_variables_says_so_and_the_rest_works() {
     let cookie = sent.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("__Host-connect_state="), "{cookie}");
     assert!(cookie.ends_with("; Path=/; Secure"), "{cookie}");
+}
+
+#[test]
+fn owner_authenticates_again_and_the_error_that_asked_for_it_ends() {
+    let app = start_with(&[]);
+    let error = json!({
+        "type": "CONNECTED_SERVICES_ACCOUNT", "code": "AUTHENTICATION_FAILED",
+        "state": "ERROR", "resolution": {"type": "REAUTHENTICATE"},
+        "suggestedUserMessage": "Please log in again.", "signals": [],
+    });
+    let delivery = json!({
+        "eventId": "e-1", "eventType": "VEHICLE_ERROR",
+        "data": {"user": {"id": FIRST_USER}, "vehicle": {"id": FIRST_VEHICLE}, "errors": [error]},
+        "meta": {"version": "4.0", "mode": "LIVE"},
+    });
+    let body = delivery.to_string();
+    assert!(deliver_to(&app.url("/webhooks"), &body));
+    let in_need = || {
+        let path = "/v3/vehicles?filter[needs]=reauthentication";
+        app.call("GET", path, &[], "").json()["data"].clone()
+    };
+    let vehicle = &in_need()[0];
+    let shown = &vehicle["meta"]["openErrors"][0];
+    assert_eq!(shown["suggestedUserMessage"], "Please log in again.");
+    let again = format!("/connect/reauthenticate?vehicle_id={FIRST_VEHICLE}");
+    assert_eq!(vehicle["links"]["reauthenticate"], again);
+    let browser = Browser::start_again(&app);
+    let back = browser.way_back(&app);
+    // Another browser's way back is not this one's.
+    let stolen = app.send("GET", &back, &[], b"");
+    assert_eq!(stolen.error(), edge(400, "INVALID_STATE"));
+    let page = browser.visit(&app, &back);
+    assert!(
+        page.body.contains("The vehicle is connected again"),
+        "{page:?}"
+    );
+    assert_eq!(in_need(), json!([]));
 }

@@ -90,12 +90,16 @@ impl Operation {
             Code::Unauthorized => self.reads_key(),
             // What became of a command is not found by a key that may not see it.
             Code::MissingScope => self.reads_key() && !self.is(Own::Action),
-            Code::VehicleNotAllowed
-            | Code::MissingUserId
-            | Code::VehicleNotFound
-            | Code::TooManyLookups => self.is_of_vehicle(),
-            Code::UserNotAllowed
-            | Code::RateLimited
+            Code::VehicleNotAllowed => {
+                self.is_of_vehicle() || self.is_open_as(Open::ConnectReauthenticate)
+            }
+            Code::MissingUserId | Code::VehicleNotFound | Code::TooManyLookups => {
+                self.is_of_vehicle()
+            }
+            Code::UserNotAllowed => {
+                self.is_of_smartcar() || self.is_open_as(Open::ConnectReauthenticate)
+            }
+            Code::RateLimited
             | Code::SmartcarUnreachable
             | Code::UnreadableAnswer
             | Code::CredentialsRefused
@@ -119,7 +123,9 @@ impl Operation {
             Code::DeadLetterNotFound => self.is(Own::ReplayDeadLetter),
             Code::NotStored => self.is_signal(),
             Code::RelayUnreachable => self.is(Own::Run),
-            Code::NoRandomness => self.is_open_as(Open::ConnectStart),
+            Code::NoRandomness => {
+                self.is_open_as(Open::ConnectStart) || self.is_open_as(Open::ConnectReauthenticate)
+            }
             Code::InvalidState | Code::ConnectBusy | Code::ConnectIncomplete => {
                 self.is_open_as(Open::ConnectCallback)
             }

@@ -5,7 +5,7 @@ use http::Method;
 use routes::{Open, Own, Route};
 use serde_json::{Value, json};
 use smartcar::{
-    CommandKind, ConnectOptions,
+    CommandKind, ConnectOptions, ReauthenticationOptions,
     endpoints::{self, Endpoint, Family},
 };
 
@@ -146,7 +146,7 @@ pub(super) fn own(path: &str, route: Route) -> Value {
         Route::Own(Own::Vehicles) => {
             let summary = "What deliveries, reads and connections have reported of each vehicle.";
             let mut operation = keyed("listVehicles", "Vehicles", summary, "read_vehicle_info");
-            operation["parameters"] = parameters::of_list(&[]);
+            operation["parameters"] = parameters::of_list(&["filter[needs]"]);
             operation["responses"] = responses::ours("Vehicles", &[403]);
             operation
         }
@@ -200,17 +200,33 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             let mut operation = open("startConnect", "Connect", summary, responses);
             // As `connect_requires_key` says.
             operation["security"] = json!([{}, {"key": ["manage_connections"]}]);
-            operation["parameters"] = parameters::by_name(&ConnectOptions::NAMES);
+            operation["parameters"] = parameters::by_name(ConnectOptions::NAMES);
             operation["externalDocs"] =
                 json!({"url": "https://smartcar.com/docs/connect/redirect-to-connect"});
+            operation
+        }
+        Route::Open(Open::ConnectReauthenticate) => {
+            let summary = "Sends a vehicle's owner on to Smartcar Connect to authenticate again.";
+            let responses = responses::connect_start();
+            let mut operation = open("startReauthentication", "Connect", summary, responses);
+            operation["security"] = json!([{}, {"key": ["manage_connections"]}]);
+            operation["parameters"] = parameters::by_name(ReauthenticationOptions::NAMES);
+            operation["parameters"][0] = parameters::required("vehicle_id");
+            operation["externalDocs"] =
+                json!({"url": "https://smartcar.com/docs/connect/re-auth/redirect-to-connect"});
             operation
         }
         Route::Open(Open::ConnectCallback) => {
             let summary = "Takes a vehicle's owner back from Smartcar Connect.";
             let responses = responses::connect_callback();
             let mut operation = open("finishConnect", "Connect", summary, responses);
-            operation["parameters"] =
-                parameters::by_name(&["state", "user_id", "error", "error_description"]);
+            operation["parameters"] = parameters::by_name(&[
+                "state",
+                "user_id",
+                "vehicle_id",
+                "error",
+                "error_description",
+            ]);
             operation["externalDocs"] =
                 json!({"url": "https://smartcar.com/docs/connect/handle-the-response"});
             operation

@@ -47,6 +47,13 @@ pub(super) fn by_name(names: &[&str]) -> Value {
     names.iter().map(|name| parameter(name)).collect()
 }
 
+/// One that an operation needs, though others can do without.
+pub(super) fn required(name: &str) -> Value {
+    let mut parameter = all()[key(name)].clone();
+    parameter["required"] = json!(true);
+    parameter
+}
+
 /// The names in braces in a path.
 pub(super) fn of_path(path: &str) -> Vec<Value> {
     let names = path.split('/').filter_map(|part| part.strip_prefix('{'));
@@ -136,6 +143,11 @@ pub(super) fn all() -> Value {
             json!({"enum": Outcome::ALL.map(Outcome::as_str)}),
         ),
         ("filter[caller]", "The name of an API key.", text()),
+        (
+            "filter[needs]",
+            "Only vehicles whose owner has to do this.",
+            json!({"enum": ["reauthentication"]}),
+        ),
         ("page[number]", "", number),
         ("page[size]", "", size),
         (
@@ -169,6 +181,16 @@ pub(super) fn all() -> Value {
             "flags",
             "For example country:DE.",
             words(500, "A-Za-z0-9_: -"),
+        ),
+        (
+            "response_type",
+            "none: the browser ends at a page of Smartcar's. Left out, it comes back.",
+            json!({"enum": ["none"]}),
+        ),
+        (
+            "vehicle_id",
+            "The vehicle whose owner has to authenticate again.",
+            id(),
         ),
         ("state", "As Connect was given it.", text()),
         ("user_id", "Who came back.", text()),

@@ -232,12 +232,22 @@ fn vehicle() -> Value {
         ("powertrainType", text_or_null()),
         ("mode", text_or_null()),
     ]);
-    let error = object(&[("type", text_or_null()), ("code", text_or_null())]);
+    let error = object(&[
+        ("type", text_or_null()),
+        ("code", text_or_null()),
+        ("description", text_or_null()),
+        ("suggestedUserMessage", text_or_null()),
+        ("docURL", text_or_null()),
+        ("resolution", object(&[("type", text_or_null())])),
+        ("signals", list(text())),
+        ("since", time_or_null()),
+    ]);
     let meta = object(&[
         ("lastDeliveredAt", time_or_null()),
         ("lastObservedAt", time_or_null()),
         ("signals", integer_or_null()),
         ("openErrors", list(error)),
+        ("needs", list(json!({"enum": ["reauthentication"]}))),
     ]);
     object(&[
         ("id", text()),
@@ -245,7 +255,10 @@ fn vehicle() -> Value {
         ("attributes", attributes),
         ("relationships", schema("Anything")),
         ("meta", meta),
-        ("links", object(&[("self", text())])),
+        (
+            "links",
+            object(&[("self", text()), ("reauthenticate", text_or_null())]),
+        ),
     ])
 }
 

@@ -93,7 +93,7 @@ pub(crate) const TABLES: [Table; 15] = tables! {
     }
     vehicle_error {
         vehicle_id: Text, type: Text, code: Text, error: Text, error_at: Integer,
-        resolved_at: Integer, user_id: Text, early_at: Integer,
+        resolved_at: Integer, user_id: Text, early_at: Integer, opened_at: Integer,
     }
     listing { vehicle_id: Text, user_id: Text, listed_at: Integer }
     tally {
@@ -113,7 +113,8 @@ pub(crate) const TABLES: [Table; 15] = tables! {
     }
     arrival {
         nonce: Text, arrived_at: Integer, completed_at: Integer, user_id: Text, tries: Integer,
-        vehicles: Integer, error: Text, description: Text, begun_for: Text,
+        vehicles: Integer, error: Text, description: Text, begun_for: Text, vehicle_id: Text,
+        vin: Text, make: Text, model: Text, year: Text,
     }
     fruitless_lookup { at: Integer, caller: Text, vehicle_id: Text, reason: Text }
     sink {

@@ -120,6 +120,22 @@ async fn look_up<P: Platform, S: Store>(
     Ok(Err(NoOwner::NotConnected))
 }
 
+/// The connections to a vehicle, as Smartcar lists them first: whose else they are does not
+/// matter to the caller.
+pub(crate) async fn connections_to<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+) -> Result<Vec<Connection>, Problem> {
+    for mode in MODES {
+        let mut connections = connections(app, vehicle, None, mode).await?.items;
+        connections.retain(|connection| connection.vehicle_id.as_ref() == Some(vehicle));
+        if !connections.is_empty() {
+            return Ok(connections);
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// The owner of a vehicle, as far as it is stored.
 pub(crate) async fn stored<P: Platform, S: Store>(
     app: &App<P, S>,

@@ -8,18 +8,18 @@
 
 use crate::{actions::idempotency, app::App};
 use edge::{Platform, respond::Problem};
-use smartcar::{ConnectState, UserId};
+use smartcar::ConnectState;
 use std::time::Duration;
 use store::{
     Store,
-    arrival::{FailedArrival, NewArrival},
+    arrival::{FailedArrival, Failure, NewArrival, Returned},
 };
 
 /// For how long a look-up counts.
 pub(crate) const WHILE: Duration = Duration::from_secs(10 * 60);
 
 /// A page is loaded again a few times, and not for ever: so many look-ups of one
-/// state, and within the while of one external id or else of one user.
+/// state, and within the while of one external id or else of one user or vehicle.
 const OF_ONE: i64 = 5;
 
 /// Connect's errors are kept to be looked at: so many an hour are enough, and no
@@ -42,15 +42,15 @@ pub(crate) enum Arrival {
     Busy,
 }
 
-/// A user has come back. `most` users are looked up in the while; those who began
-/// without a key have half of it.
+/// Someone has come back. `most` are looked up in the while; those who began without a key
+/// have half of it.
 pub(crate) async fn arrive<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    user: &UserId,
+    of: Returned<'_>,
     most: i64,
 ) -> Result<Arrival, Problem> {
-    if let Some(arrival) = known(app, state, user).await? {
+    if let Some(arrival) = known(app, state, of).await? {
         return Ok(arrival);
     }
     let now = app.now();
@@ -58,7 +58,7 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
     let arrival = NewArrival {
         nonce: &state.nonce,
         at: now,
-        user,
+        of,
         begun_for: begun_for.as_deref(),
         since: now.before(WHILE),
         most,
@@ -69,7 +69,7 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
         return Ok(Arrival::Begun);
     }
     // Unless the same state has just come a second time.
-    let known = known(app, state, user).await?;
+    let known = known(app, state, of).await?;
     Ok(known.unwrap_or(Arrival::Busy))
 }
 
@@ -77,13 +77,14 @@ pub(crate) async fn arrive<P: Platform, S: Store>(
 async fn known<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    user: &UserId,
+    of: Returned<'_>,
 ) -> Result<Option<Arrival>, Problem> {
     let Some(arrival) = app.stored(app.store().arrival(&state.nonce).await)? else {
         return Ok(None);
     };
-    let known = arrival.user.and_then(|of| match arrival.completed {
-        _ if of != user.as_str() => Some(Arrival::Another),
+    let returned = of.user().or(of.vehicle());
+    let known = arrival.of.and_then(|of| match arrival.completed {
+        _ if Some(of.as_str()) != returned => Some(Arrival::Another),
         Some(vehicles) => Some(Arrival::Completed(vehicles)),
         None => (arrival.tries >= OF_ONE).then_some(Arrival::Exhausted),
     });
@@ -101,16 +102,15 @@ fn begun_for(state: &ConnectState) -> Option<String> {
 /// others are, or the state has been here before.
 pub(crate) async fn fail<P: Platform, S: Store>(
     app: &App<P, S>,
-    nonce: &str,
-    error: &str,
-    description: Option<&str>,
+    state: &ConnectState,
+    failure: &Failure,
 ) -> Result<bool, Problem> {
     let now = app.now();
     let arrival = FailedArrival {
-        nonce,
+        nonce: &state.nonce,
         at: now,
-        error,
-        description,
+        failure,
+        vehicle: state.vehicle.as_ref(),
         since: now.before(ERRORS_WHILE),
         most: ERRORS,
     };

@@ -29,12 +29,6 @@ pub(crate) struct ConnectSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unset(pub(crate) &'static str);
 
-/// What it takes to send someone to Connect.
-pub(crate) struct ConnectTarget<'a> {
-    pub(crate) application: &'a ApplicationId,
-    pub(crate) redirect_uri: &'a str,
-}
-
 impl ConnectSettings {
     /// Reads the variables. None of them has to be set where Connect is not
     /// used.
@@ -56,14 +50,16 @@ impl ConnectSettings {
         })
     }
 
-    /// Where to send a user to Connect, if all of it is known.
-    pub(crate) fn target(&self) -> Result<ConnectTarget<'_>, Unset> {
+    /// The application, as Connect knows it.
+    pub(crate) fn application(&self) -> Result<&ApplicationId, Unset> {
         let application = self.application.as_ref();
+        application.ok_or(Unset("smartcar_application_id"))
+    }
+
+    /// Where Connect sends a browser back to.
+    pub(crate) fn redirect_uri(&self) -> Result<&str, Unset> {
         let redirect_uri = self.redirect_uri.as_deref();
-        Ok(ConnectTarget {
-            application: application.ok_or(Unset("smartcar_application_id"))?,
-            redirect_uri: redirect_uri.ok_or(Unset("connect_redirect_uri"))?,
-        })
+        redirect_uri.ok_or(Unset("connect_redirect_uri"))
     }
 
     /// What a state is sealed with. A secret that is not set would be one that

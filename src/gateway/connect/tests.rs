@@ -2,13 +2,20 @@
 //! and how often Smartcar is asked.
 
 use super::{cut, is_of_an_error, is_shown};
-use crate::testing::{ALL, Instance, SECOND, body, edge, error, request, with};
+use crate::testing::{
+    ALL, Instance, SECOND, body, edge, error, key, request, restricted_key, with,
+};
 use edge::Response;
 use http::Request;
 use serde_json::{Value, json};
-use smartcar::{Clock, Timestamp};
+use smartcar::{
+    Clock, Timestamp,
+    delivery::Mode,
+    report::{ErrorReport, Report},
+    write_time,
+};
 use std::time::Duration;
-use store::StoreError;
+use store::{Deliveries, StoreError, delivery::Delivery};
 
 const CONNECTIONS: &str = "/v3/connections";
 const SUBSCRIPTIONS: &str = "/v3/subscriptions";
@@ -388,6 +395,271 @@ fn browser_is_sent_on_to_the_page_of_the_product() {
     let browser = Browser::start_with_key(&other, "?external_id=e-1");
     let refused = other.send(browser.back("user_id=u-1"));
     assert_eq!(error(&refused), edge(502, "CONNECT_INCOMPLETE"));
+}
+
+/// Has a delivery report that the owner of `v-1` has to authenticate again, and that the car
+/// sleeps.
+fn report_errors(instance: &Instance) {
+    let now = instance.fake.now();
+    let error = |kind: &'static str, code: &'static str| ErrorReport {
+        kind: kind.into(),
+        code: code.into(),
+        is_resolved: false,
+        json: "{}",
+    };
+    let report = Report {
+        errors: vec![
+            error("CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED"),
+            error("VEHICLE_STATE", "ASLEEP"),
+        ],
+        ..Report::new(Some(now), now)
+    };
+    let store = instance.store();
+    let prepared = store.prepare(&Delivery {
+        event_id: &format!("e-{now:?}"),
+        event_type: "VEHICLE_ERROR",
+        mode: Mode::Live,
+        vehicle_id: Some("v-1"),
+        user_id: Some("u-1"),
+        delivered_at: Some(now),
+        received_at: now,
+        body: b"{}",
+        report: Some(&report),
+    });
+    instance.fake.run(store.insert(&[&prepared])).unwrap();
+}
+
+/// The codes of the errors that are open, of the vehicles whose owners have to act.
+fn open_errors(instance: &Instance) -> Vec<String> {
+    let listed = body(&instance.call("GET", "/v3/vehicles?filter[needs]=reauthentication"));
+    let listed = listed["data"].as_array().unwrap().iter();
+    let errors = listed.flat_map(|vehicle| vehicle["meta"]["openErrors"].as_array().unwrap());
+    errors
+        .map(|error| error["code"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const AGAIN: &str = "/connect/reauthenticate?vehicle_id=v-1";
+
+fn start_again(instance: &Instance) -> Browser {
+    let sent = instance.send(get(AGAIN));
+    let cookie = sent.headers()["set-cookie"].to_str().unwrap();
+    Browser {
+        state: state_of(&sent),
+        cookie: cookie.split(';').next().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn owner_who_has_authenticated_again_ends_the_errors_that_asked_for_it() {
+    let instance = Instance::new();
+    report_errors(&instance);
+    assert_eq!(open_errors(&instance), ["AUTHENTICATION_FAILED", "ASLEEP"]);
+    let sent = location(&instance.send(get(AGAIN)));
+    let page = "https://connect.example.com/oauth/reauthenticate?response_type=vehicle_id";
+    assert!(sent.starts_with(page), "{sent}");
+    assert!(sent.contains("&vehicle_id=v-1&redirect_uri="), "{sent}");
+    let browser = start_again(&instance);
+    // Connected long ago, and renewed since the browser was sent.
+    let now = instance.fake.now();
+    connect(&instance, "u-1", &["v-1"], now);
+    let page = instance.send(browser.back("vehicle_id=v-1"));
+    assert!(text(&page).contains("The vehicle is connected again"));
+    let line = &logged(&instance, "reauthenticated")[0];
+    assert_eq!(line["vehicle_id"], "v-1");
+    assert_eq!(open_errors(&instance), [""; 0]);
+    let vehicles = body(&instance.call("GET", "/v3/vehicles"));
+    let left = vehicles["data"][0]["meta"]["openErrors"]
+        .as_array()
+        .unwrap();
+    assert_eq!((left.len(), &left[0]["code"]), (1, &json!("ASLEEP")));
+    assert_eq!(arrivals(&instance), [1, 1, 0]);
+    // Loaded again, the page asks nothing and ends no error that was reported since.
+    instance.fake.advance(SECOND);
+    report_errors(&instance);
+    let asked = instance.fake.requests().len();
+    let again = instance.send(browser.back("vehicle_id=v-1"));
+    assert_eq!(
+        (again.status(), instance.fake.requests().len()),
+        (http::StatusCode::OK, asked)
+    );
+    assert_eq!(open_errors(&instance).len(), 2);
+}
+
+#[test]
+fn stranger_who_has_not_authenticated_ends_no_error() {
+    let instance = Instance::new();
+    report_errors(&instance);
+    instance.fake.advance(HOUR);
+    // Not renewed since the browser was sent.
+    connect(
+        &instance,
+        "u-1",
+        &["v-1"],
+        instance.fake.now().before(6 * MINUTE),
+    );
+    let browser = start_again(&instance);
+    assert_eq!(instance.send(browser.back("vehicle_id=v-1")).status(), 200);
+    assert_eq!(open_errors(&instance).len(), 2);
+    // The word of a user whom the product's server knows counts.
+    let sent = instance.send(request(ALL, "GET", &format!("{AGAIN}&external_id=e-1")));
+    assert!(!sent.headers().contains_key("set-cookie"));
+    let browser = Browser {
+        state: state_of(&sent),
+        cookie: String::new(),
+    };
+    assert_eq!(instance.send(browser.back("vehicle_id=v-1")).status(), 200);
+    assert_eq!(open_errors(&instance), [""; 0]);
+}
+
+#[test]
+fn state_of_one_vehicle_takes_no_other_and_no_user() {
+    let instance = Instance::new();
+    connect(&instance, "u-1", &["v-1"], instance.fake.now());
+    let browser = start_again(&instance);
+    let invalid = edge(400, "INVALID_STATE");
+    let other = instance.send(browser.back("vehicle_id=v-2"));
+    assert_eq!(error(&other), invalid);
+    let user = instance.send(browser.back("user_id=u-1"));
+    assert_eq!(error(&user), edge(400, "INVALID_INPUT"));
+    // Nor does a state that was begun to connect vehicles take a vehicle.
+    let start = Browser::start(&instance);
+    let vehicle = instance.send(start.back("vehicle_id=v-1"));
+    assert_eq!(error(&vehicle), edge(400, "INVALID_INPUT"));
+    let no_cookie = instance.send(get(&format!(
+        "/connect/callback?vehicle_id=v-1&state={}",
+        browser.state
+    )));
+    assert_eq!(error(&no_cookie), invalid);
+    assert_eq!(instance.fake.requests_to(CONNECTIONS), 0);
+}
+
+#[test]
+fn vehicle_that_is_not_connected_to_this_application_cannot_be_authenticated_for() {
+    let instance = Instance::new();
+    connect(&instance, "u-1", &["v-2"], instance.fake.now());
+    let browser = start_again(&instance);
+    let page = instance.send(browser.back("vehicle_id=v-1"));
+    assert_eq!(error(&page), edge(502, "CONNECT_INCOMPLETE"));
+    let reason = "Smartcar lists no connection to the vehicle";
+    assert_eq!(logged(&instance, "incomplete")[0]["reason"], reason);
+    assert_eq!(arrivals(&instance), [1, 0, 0]);
+    for _ in 0..4 {
+        instance.send(browser.back("vehicle_id=v-1"));
+    }
+    // Of one vehicle as of one user, five are looked up in ten minutes.
+    let busy = instance.send(start_again(&instance).back("vehicle_id=v-1"));
+    assert_eq!(error(&busy), edge(503, "CONNECT_BUSY"));
+}
+
+#[test]
+fn owner_who_could_not_authenticate_is_sent_on_with_the_error() {
+    let instance = Instance::new();
+    let page = "https://product.example.com/cars";
+    instance.fake.set_variable("connect_return_url", page);
+    let browser = start_again(&instance);
+    let denied = instance.send(browser.back("error=access_denied"));
+    let expected = format!("{page}?error=access_denied&vehicle_id=v-1");
+    assert_eq!(location(&denied), expected);
+    let last = body(&instance.call("GET", "/status"))["connect"]["lastFailure"].clone();
+    assert_eq!(
+        (&last["error"], &last["vehicleId"]),
+        (&json!("access_denied"), &json!("v-1"))
+    );
+    connect(&instance, "u-1", &["v-1"], instance.fake.now());
+    let back = location(&instance.send(browser.back("vehicle_id=v-1&external_id=e-1")));
+    assert_eq!(back, format!("{page}?vehicle_id=v-1"));
+}
+
+#[test]
+fn reauthentication_is_begun_by_a_key_for_its_own_vehicles_alone() {
+    let keys = [
+        restricted_key("car", "vehicles", &["v-2"]),
+        restricted_key("user", "users", &["u-2"]),
+        restricted_key("owner", "users", &["u-1"]),
+        key("reader", &["read_*"]),
+    ];
+    let instance = Instance::with_keys(&keys);
+    instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
+    for (key, refused) in [
+        ("car", edge(403, "VEHICLE_NOT_ALLOWED")),
+        ("user", edge(403, "USER_NOT_ALLOWED")),
+        ("reader", edge(403, "MISSING_SCOPE")),
+    ] {
+        assert_eq!(
+            error(&instance.send(request(key, "GET", AGAIN))),
+            refused,
+            "{key}"
+        );
+    }
+    let sent = instance.send(request("owner", "GET", AGAIN));
+    assert_eq!(sent.status(), 302);
+    for (query, name) in [
+        ("?external_id=e", "vehicle_id"),
+        (
+            "?vehicle_id=7A3F6C1E-0000-4000-8000-00000000000A",
+            "lower case",
+        ),
+        ("?vehicle_id=v-1&external_id=e", "external_id"),
+        ("?vehicle_id=v-1&scope=x", "scope"),
+    ] {
+        let refused = instance.send(get(&format!("/connect/reauthenticate{query}")));
+        assert_eq!(error(&refused), edge(400, "INVALID_INPUT"), "{query}");
+        assert!(text(&refused).contains(name), "{query}: {}", text(&refused));
+    }
+    instance.fake.set_variable("connect_requires_key", "true");
+    let refused = instance.another().send(get(AGAIN));
+    assert_eq!(error(&refused), edge(401, "UNAUTHORIZED"));
+}
+
+#[test]
+fn browser_that_ends_at_smartcar_gets_no_way_back() {
+    let instance = Instance::new();
+    // Nothing that it takes to come back has to be set.
+    instance.fake.set_variable("connect_redirect_uri", "");
+    for (path, page) in [
+        (
+            "/connect/start?response_type=none",
+            "authorize?response_type=none",
+        ),
+        (
+            "/connect/reauthenticate?vehicle_id=v-1&response_type=none",
+            "reauthenticate?response_type=none",
+        ),
+    ] {
+        let sent = instance.send(get(path));
+        assert!(!sent.headers().contains_key("set-cookie"));
+        let location = location(&sent);
+        assert!(location.contains(page), "{location}");
+        assert!(!location.contains("state=") && !location.contains("redirect_uri="));
+        let bare = path.replace("response_type=none", "");
+        let refused = instance.send(get(bare.trim_end_matches(['?', '&'])));
+        assert_eq!(error(&refused), edge(503, "NOT_CONFIGURED"));
+    }
+}
+
+#[test]
+fn failure_is_shown_with_its_vehicle_to_keys_that_are_for_every_one() {
+    let keys = [
+        key("operator", &["read_status"]),
+        restricted_key("one", "vehicles", &["v-1"]),
+    ];
+    let instance = Instance::with_keys(&keys);
+    let about = "error=vehicle_incompatible&error_description=Too%20old.&make=TESLA\
+        &vin=5YJ3E1EA7KF317000&model=Model%203&year=2012";
+    instance.send(Browser::start(&instance).back(about));
+    let shown = |key: &str| {
+        let status = body(&instance.send(request(key, "GET", "/status")));
+        status["connect"]["lastFailure"].clone()
+    };
+    let mut expected = json!({"at": write_time(instance.fake.now()),
+        "error": "vehicle_incompatible", "description": "Too old.",
+        "vin": "5YJ3E1EA7KF317000", "make": "TESLA", "model": "Model 3", "year": "2012",
+        "vehicleId": null});
+    assert_eq!(shown("operator"), expected);
+    expected["vin"] = Value::Null;
+    assert_eq!(shown("one"), expected);
+    assert!(!instance.fake.lines().concat().contains("5YJ3E1EA7KF317000"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ const SUBSCRIBE: &Endpoint = &endpoints::CREATE_SUBSCRIPTION;
 const PAGE: PageRequest = PageRequest::of_size(100);
 
 /// How far Smartcar's clock may be behind this host's.
-const CLOCKS: Duration = Duration::from_secs(5 * 60);
+pub(super) const CLOCKS: Duration = Duration::from_secs(5 * 60);
 
 /// For how long a subscription that was made is not asked for again.
 const SUBSCRIBED: Duration = Duration::from_secs(24 * 60 * 60);

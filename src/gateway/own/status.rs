@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use smartcar::{Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
 use std::time::Duration;
-use store::{Store, StoreError, chore::is_ahead, outbox::LONGEST_PAUSE};
+use store::{Store, StoreError, arrival::LastFailure, chore::is_ahead, outbox::LONGEST_PAUSE};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -28,7 +28,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     let token = client.tokens().status(client.platform()).await;
     let limits = client.limits().await;
     let key_value = app.platform().get("smartcar-edge").await;
-    let figures = Figures::read(app.store(), now).await;
+    let figures = Figures::read(app.store(), caller, now).await;
     let (database, figures) = match figures {
         Ok(figures) => (
             json!({"reachable": true, "schemaVersion": S::VERSION}),
@@ -86,6 +86,22 @@ fn show_limit(limit: &Limit, caller: &Caller) -> Value {
     })
 }
 
+/// Which vehicle it was about is shown to a key that is for every one.
+fn show_failure(last: &LastFailure, caller: &Caller) -> Value {
+    let about = &last.failure;
+    let shown = |text: &Option<String>| text.clone().filter(|_| caller.is_for_all());
+    json!({
+        "at": write_time(last.at),
+        "error": about.error,
+        "description": about.description,
+        "vin": shown(&about.vin),
+        "make": about.make,
+        "model": about.model,
+        "year": about.year,
+        "vehicleId": shown(&last.vehicle),
+    })
+}
+
 /// What the database tells.
 #[derive(Default)]
 struct Figures {
@@ -96,7 +112,7 @@ struct Figures {
 }
 
 impl Figures {
-    async fn read(store: &impl Store, now: Timestamp) -> Result<Self, StoreError> {
+    async fn read(store: &impl Store, caller: &Caller, now: Timestamp) -> Result<Self, StoreError> {
         let since = now.before(DAY);
         let counts = store.action_counts(since, now).await?;
         let actions = counts.iter().map(|action| {
@@ -104,6 +120,7 @@ impl Figures {
             json!({"kind": action.kind, "outcome": outcome, "count": action.count})
         });
         let arrivals = store.arrival_figures(since).await?;
+        let failure = store.last_failure(since).await?;
         let sinks = store.sink_figures().await?;
         let outbox = sinks.iter().map(|sink| {
             let paused_until = sink.paused_until;
@@ -122,12 +139,15 @@ impl Figures {
             outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,
             actions: json!({"lastDay": actions.collect::<Value>()}),
-            connect: json!({"lastDay": {
-                "arrived": arrivals.arrived,
-                "completed": arrivals.completed,
-                "failed": arrivals.failed,
-                "lastAt": arrivals.last_at.and_then(write_time),
-            }}),
+            connect: json!({
+                "lastDay": {
+                    "arrived": arrivals.arrived,
+                    "completed": arrivals.completed,
+                    "failed": arrivals.failed,
+                    "lastAt": arrivals.last_at.and_then(write_time),
+                },
+                "lastFailure": failure.map(|failure| show_failure(&failure, caller)),
+            }),
         })
     }
 }

@@ -4,15 +4,18 @@ use crate::{
     access::callers::Caller,
     app::App,
     own::list::{self, Window},
-    request::Inbound,
+    request::{Inbound, invalid},
 };
 use edge::{Platform, Response, respond::Problem};
-use serde_json::json;
+use serde_json::{Value, json};
 use smartcar::write_time;
 use store::{
     Store,
-    vehicle::{Vehicle, VehiclePage},
+    vehicle::{OpenError, Vehicle, VehiclePage},
 };
+
+/// What an owner can have to do for a vehicle.
+const REAUTHENTICATION: &str = "reauthentication";
 
 /// The vehicles that the caller's key is for, a page at a time.
 pub(crate) async fn read<P: Platform, S: Store>(
@@ -26,6 +29,11 @@ pub(crate) async fn read<P: Platform, S: Store>(
         after: window.after.as_deref(),
         vehicles: caller.vehicles(),
         users: caller.users(),
+        needs_reauthentication: match inbound.parameter("filter[needs]")?.as_deref() {
+            None => false,
+            Some(REAUTHENTICATION) => true,
+            Some(_) => return Err(invalid("filter[needs] is reauthentication")),
+        },
         limit: window.limit(),
     };
     let vehicles = app.stored(app.store().vehicles(page).await)?;
@@ -33,9 +41,10 @@ pub(crate) async fn read<P: Platform, S: Store>(
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }
 
-fn shown(vehicle: &Vehicle) -> serde_json::Value {
-    let error = |(kind, code): &(String, Option<String>)| json!({"type": kind, "code": code});
-    let errors = vehicle.open_errors.iter().map(error);
+fn shown(vehicle: &Vehicle) -> Value {
+    let errors = &vehicle.open_errors;
+    let needs = errors.iter().any(|error| error.needs_reauthentication);
+    let again = format!("/connect/reauthenticate?vehicle_id={}", vehicle.id);
     json!({
         "id": vehicle.id,
         "type": "vehicle",
@@ -51,19 +60,63 @@ fn shown(vehicle: &Vehicle) -> serde_json::Value {
             "lastDeliveredAt": vehicle.delivered_at.and_then(write_time),
             "lastObservedAt": vehicle.last_observed_at.and_then(write_time),
             "signals": vehicle.signals,
-            "openErrors": errors.collect::<serde_json::Value>(),
+            "openErrors": errors.iter().map(shown_error).collect::<Value>(),
+            "needs": if needs { vec![REAUTHENTICATION] } else { Vec::new() },
         },
-        "links": {"self": format!("/v3/vehicles/{}", vehicle.id)},
+        "links": {
+            "self": format!("/v3/vehicles/{}", vehicle.id),
+            "reauthenticate": needs.then_some(again),
+        },
     })
+}
+
+/// An error with what Smartcar says can be done about it.
+fn shown_error(open: &OpenError) -> Value {
+    let error = open.error.as_deref();
+    let error: Value = error
+        .and_then(|error| serde_json::from_str(error).ok())
+        .unwrap_or_default();
+    let text = |name: &str| error.get(name)?.as_str();
+    let resolution = error
+        .get("resolution")
+        .and_then(|it| it.get("type")?.as_str());
+    let signals = error.get("signals").and_then(Value::as_array);
+    let signals = signals.into_iter().flatten();
+    json!({
+        "type": open.kind,
+        "code": open.code,
+        "description": text("description"),
+        "suggestedUserMessage": text("suggestedUserMessage"),
+        "docURL": text("docURL"),
+        "resolution": {"type": resolution},
+        "signals": signals.filter_map(code_of).collect::<Value>(),
+        "since": open.opened_at.and_then(write_time),
+    })
+}
+
+/// The code of a signal that an error is about: an object that names it or, formerly,
+/// `Group.Name`.
+fn code_of(signal: &Value) -> Option<String> {
+    match signal.as_str() {
+        Some(name) => Some(name.replacen('.', "-", 1).to_ascii_lowercase()),
+        None => signal.get("code")?.as_str().map(str::to_owned),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Instance, edge, error, key, request};
-    use serde_json::Value;
+    use crate::testing::{Instance, body, edge, error, key, request};
     use smartcar::Timestamp;
     use store::vehicle::About;
+
+    const ERROR: &str = r#"{"type": "CONNECTED_SERVICES_ACCOUNT",
+        "code": "AUTHENTICATION_FAILED", "description": "The password was changed.",
+        "suggestedUserMessage": "Please log in again.",
+        "docURL": "https://smartcar.com/docs/errors",
+        "resolution": {"type": "REAUTHENTICATE"}, "state": "ERROR",
+        "signals": [{"name": "Closure", "group": "IsLocked", "code": "closure-islocked"},
+            "VehicleIdentification.Nickname", 7]}"#;
 
     #[test]
     fn vehicle_shows_what_is_known_of_it() {
@@ -81,8 +134,18 @@ mod tests {
             signals: 7,
             last_observed_at: Some(Timestamp(1000)),
             open_errors: vec![
-                ("VEHICLE_STATE".to_owned(), Some("ASLEEP".to_owned())),
-                ("CONNECTED_SERVICES".to_owned(), None),
+                OpenError {
+                    kind: "CONNECTED_SERVICES_ACCOUNT".to_owned(),
+                    code: Some("AUTHENTICATION_FAILED".to_owned()),
+                    error: Some(ERROR.to_owned()),
+                    opened_at: Some(Timestamp(3000)),
+                    needs_reauthentication: true,
+                },
+                OpenError {
+                    kind: "ODD".to_owned(),
+                    error: Some("[]".to_owned()),
+                    ..OpenError::default()
+                },
             ],
         };
         let expected = json!({
@@ -95,10 +158,31 @@ mod tests {
                 "lastDeliveredAt": "1970-01-01T00:00:02Z",
                 "lastObservedAt": "1970-01-01T00:00:01Z",
                 "signals": 7,
-                "openErrors": [{"type": "VEHICLE_STATE", "code": "ASLEEP"},
-                    {"type": "CONNECTED_SERVICES", "code": null}],
+                "openErrors": [{
+                    "type": "CONNECTED_SERVICES_ACCOUNT",
+                    "code": "AUTHENTICATION_FAILED",
+                    "description": "The password was changed.",
+                    "suggestedUserMessage": "Please log in again.",
+                    "docURL": "https://smartcar.com/docs/errors",
+                    "resolution": {"type": "REAUTHENTICATE"},
+                    "signals": ["closure-islocked", "vehicleidentification-nickname"],
+                    "since": "1970-01-01T00:00:03Z",
+                }, {
+                    "type": "ODD",
+                    "code": null,
+                    "description": null,
+                    "suggestedUserMessage": null,
+                    "docURL": null,
+                    "resolution": {"type": null},
+                    "signals": [],
+                    "since": null,
+                }],
+                "needs": ["reauthentication"],
             },
-            "links": {"self": "/v3/vehicles/v-1"},
+            "links": {
+                "self": "/v3/vehicles/v-1",
+                "reauthenticate": "/connect/reauthenticate?vehicle_id=v-1",
+            },
         });
         assert_eq!(shown(&vehicle), expected);
     }
@@ -109,8 +193,20 @@ mod tests {
         let attributes = shown["attributes"].as_object().unwrap();
         assert!(attributes.len() == 5 && attributes.values().all(Value::is_null));
         let meta = json!({"lastDeliveredAt": null, "lastObservedAt": null, "signals": 0,
-            "openErrors": []});
+            "openErrors": [], "needs": []});
         assert_eq!(shown["meta"], meta);
+    }
+
+    #[test]
+    fn vehicles_are_filtered_by_what_their_owners_have_to_do() {
+        let instance = Instance::new();
+        let listed = |filter: &str| {
+            let answer = instance.call("GET", &format!("/v3/vehicles?filter[needs]={filter}"));
+            (answer.status().as_u16(), body(&answer)["data"].clone())
+        };
+        instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
+        assert_eq!(listed("reauthentication"), (200, json!([])));
+        assert_eq!(listed("fuel").0, 400);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! It is sealed rather than kept, so that sending somebody to Connect writes
 //! nothing. Source of why there is one: RFC 6749, section 10.12.
 
-use crate::{ConnectMode, Credentials, Timestamp, seal};
+use crate::{ConnectMode, Credentials, Timestamp, VehicleId, seal};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub struct ConnectState {
     /// Whether the application's own server began, for a user it knows. Nothing
     /// else than the state then comes back with the browser.
     pub from_server: bool,
+    /// The vehicle whose owner was sent to authenticate again; none where vehicles are to be
+    /// connected.
+    pub vehicle: Option<VehicleId>,
 }
 
 /// Why a state is none.
@@ -48,6 +51,8 @@ struct Kept {
     external_id: Option<String>,
     #[serde(default)]
     from_server: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vehicle: Option<String>,
 }
 
 impl ConnectState {
@@ -65,6 +70,7 @@ impl ConnectState {
             expires_at: now.after(Self::LIFE),
             external_id: None,
             from_server: false,
+            vehicle: None,
         })
     }
 
@@ -82,6 +88,7 @@ impl ConnectState {
             expires_at: self.expires_at,
             external_id: self.external_id.clone(),
             from_server: self.from_server,
+            vehicle: self.vehicle.as_ref().map(|id| id.as_str().to_owned()),
         };
         let plain = serde_json::to_vec(&kept).ok()?;
         seal::seal(seal::CONNECT, credentials, NAME, &plain).map(hex::encode)
@@ -119,6 +126,11 @@ fn read(credentials: &Credentials, text: &str) -> Option<ConnectState> {
         expires_at: kept.expires_at,
         external_id: kept.external_id,
         from_server: kept.from_server,
+        vehicle: kept
+            .vehicle
+            .map(|id| VehicleId::parse(&id))
+            .transpose()
+            .ok()?,
     })
 }
 
@@ -159,6 +171,7 @@ mod tests {
         let mut state = ConnectState::new(NOW, ConnectMode::Live).unwrap();
         state.external_id = Some("somebody@example.com".to_owned());
         state.from_server = true;
+        state.vehicle = VehicleId::parse("v-1").ok();
         assert_eq!(state.made_at(), NOW);
         let text = state.seal(&credentials("secret")).unwrap();
         let opened = ConnectState::open(&credentials("secret"), &text, NOW);

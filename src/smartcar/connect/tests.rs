@@ -1,15 +1,30 @@
 //! The way to Connect, and what a browser brings back.
 
-use super::*;
+use super::{reauthentication::*, *};
 
-fn url(query: &str) -> String {
+const WAY_BACK: WayBack<'static> = WayBack {
+    redirect_uri: "https://app.example.com/connect/callback?x=1",
+    state: "00ff",
+};
+
+fn connect(query: &str, way_back: Option<WayBack<'_>>) -> String {
     let application = ApplicationId::parse("a-1").unwrap();
     let options = ConnectOptions::read(query).unwrap();
     let request = ConnectRequest {
         application: &application,
-        redirect_uri: "https://app.example.com/connect/callback?x=1",
+        way_back,
         mode: ConnectMode::Live,
-        state: "00ff",
+        options: &options,
+    };
+    request.url("https://connect.smartcar.com/")
+}
+
+fn reauthenticate(query: &str, way_back: Option<WayBack<'_>>) -> String {
+    let application = ApplicationId::parse("a-1").unwrap();
+    let options = ReauthenticationOptions::read(query).unwrap();
+    let request = ReauthenticationRequest {
+        application: &application,
+        way_back,
         options: &options,
     };
     request.url("https://connect.smartcar.com/")
@@ -19,17 +34,57 @@ fn url(query: &str) -> String {
 fn connect_url_has_the_documented_parameters() {
     // By Python's urllib.parse.urlencode(…, quote_via=quote, safe='').
     let least = "https://connect.smartcar.com/oauth/authorize?response_type=code\
-        &application_id=a-1\
+        &application_id=a-1&mode=live\
         &redirect_uri=https%3A%2F%2Fapp.example.com%2Fconnect%2Fcallback%3Fx%3D1\
-        &mode=live&state=00ff";
-    assert_eq!(url(""), least);
+        &state=00ff";
+    assert_eq!(connect("response_type=code", Some(WAY_BACK)), least);
     let all = "scope=read_battery+required:read_vin&external_id=e@x&make=TESLA\
         &single_select=true&single_select_vin=5YJ3E1EA7KF317000&approval_prompt=force\
         &flags=country:DE";
     let more = "&scope=read_battery%20required%3Aread_vin&external_id=e%40x&make=TESLA\
         &single_select=true&single_select_vin=5YJ3E1EA7KF317000&approval_prompt=force\
         &flags=country%3ADE";
-    assert_eq!(url(all), format!("{least}{more}"));
+    assert_eq!(connect(all, Some(WAY_BACK)), format!("{least}{more}"));
+    let hosted = "https://connect.smartcar.com/oauth/authorize?response_type=none\
+        &application_id=a-1&mode=live&make=KIA";
+    assert_eq!(connect("response_type=none&make=KIA", None), hosted);
+}
+
+#[test]
+fn reauthentication_url_has_the_documented_parameters() {
+    let least = "https://connect.smartcar.com/oauth/reauthenticate?response_type=vehicle_id\
+        &application_id=a-1&vehicle_id=v-1\
+        &redirect_uri=https%3A%2F%2Fapp.example.com%2Fconnect%2Fcallback%3Fx%3D1\
+        &state=00ff";
+    assert_eq!(reauthenticate("vehicle_id=v-1", Some(WAY_BACK)), least);
+    let named = "vehicle_id=v-1&external_id=e@x&response_type=vehicle_id";
+    let url = reauthenticate(named, Some(WAY_BACK));
+    assert_eq!(url, format!("{least}&external_id=e%40x"));
+    let hosted = "https://connect.smartcar.com/oauth/reauthenticate?response_type=none\
+        &application_id=a-1&vehicle_id=v-1&external_id=null";
+    let forget = "vehicle_id=v-1&response_type=none&external_id=null";
+    assert_eq!(reauthenticate(forget, None), hosted);
+    let read = ReauthenticationOptions::read;
+    assert_eq!(read(named).unwrap().user(), Some("e@x"));
+    // There is none from here on.
+    assert_eq!(read(forget).unwrap().user(), None);
+    assert!(read(forget).unwrap().ends_at_smartcar);
+}
+
+#[test]
+fn reauthentication_takes_one_vehicle_and_nothing_unknown() {
+    let read = |query| ReauthenticationOptions::read(query).unwrap_err();
+    let missing = InvalidConnect::Missing("vehicle_id");
+    assert_eq!(read("external_id=e"), missing);
+    assert!(matches!(read("vehicle_id=a/b"), InvalidConnect::Id(_)));
+    let twice = read("vehicle_id=v-1&vehicle_id=v-2");
+    assert_eq!(twice, InvalidConnect::Twice("vehicle_id"));
+    let code = read("vehicle_id=v-1&response_type=code");
+    let expected = "the parameter response_type is not vehicle_id or none";
+    assert_eq!(code.to_string(), expected);
+    let unknown = read("vehicle_id=v-1&mode=live").to_string();
+    let expected = "the parameter mode cannot be given; vehicle_id, external_id, response_type can";
+    assert_eq!(unknown, expected);
 }
 
 #[test]
@@ -54,6 +109,7 @@ fn connect_parameter_that_is_not_documented_is_refused() {
         ),
         ("approval_prompt=never", "approval_prompt"),
         ("flags=<b>", "flags"),
+        ("response_type=token", "response_type"),
     ] {
         let refused = ConnectOptions::read(query).unwrap_err();
         assert!(
@@ -71,17 +127,21 @@ fn connect_parameter_that_is_not_documented_is_refused() {
 fn connect_parameter_that_is_unknown_or_not_the_caller_s_is_refused_by_its_name() {
     for name in ["utm_source", "state", "redirect_uri", "single_select_VIN"] {
         let refused = ConnectOptions::read(&format!("mode=live&{name}=x")).unwrap_err();
-        assert_eq!(refused, InvalidConnect::Unknown(name.to_owned()));
+        let known = ConnectOptions::NAMES;
+        assert_eq!(refused, InvalidConnect::Unknown(name.to_owned(), known));
     }
     let refused = ConnectOptions::read("a%0d%0a%22b=1").unwrap_err();
     let sentence = "the parameter a\"b cannot be given; mode, scope, external_id, make, \
-        single_select, single_select_vin, approval_prompt, flags can";
+        single_select, single_select_vin, approval_prompt, flags, response_type can";
     assert_eq!(refused.to_string(), sentence);
 }
 
 #[test]
 fn user_is_read_under_both_names() {
-    let user = ConnectOutcome::User(UserId::parse("u-1").unwrap());
+    let user = ConnectOutcome::Returned {
+        user: UserId::parse("u-1").ok(),
+        vehicle: None,
+    };
     for query in [
         "user_id=u-1&state=s&code=c",
         "state=s&userId=u-1",
@@ -103,6 +163,22 @@ fn user_is_read_under_both_names() {
         assert_eq!(ConnectReturn::read(query).err(), Some(refused), "{query}");
     }
     let no_id = ConnectReturn::read("state=s&user_id=a/b");
+    assert!(matches!(no_id, Err(InvalidConnect::Id(_))));
+}
+
+#[test]
+fn vehicle_is_read_with_and_without_a_user() {
+    for (query, user) in [
+        ("vehicle_id=v-1&external_id=e&state=s", None),
+        ("vehicle_id=v-1&user_id=u-1&state=s", Some("u-1")),
+    ] {
+        let returned = ConnectOutcome::Returned {
+            user: user.map(|id| UserId::parse(id).unwrap()),
+            vehicle: VehicleId::parse("v-1").ok(),
+        };
+        assert_eq!(ConnectReturn::read(query).unwrap().outcome, returned);
+    }
+    let no_id = ConnectReturn::read("state=s&vehicle_id=a/b");
     assert!(matches!(no_id, Err(InvalidConnect::Id(_))));
 }
 

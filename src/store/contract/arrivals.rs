@@ -1,12 +1,15 @@
 //! Rules of the arrivals.
 
-use super::{Engine, Stage, patiently, user};
+use super::{Engine, Stage, patiently, user, vehicle};
 use crate::{
     Arrivals, CLOCKS_DIFFER,
-    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival, UNFINISHED_FOR},
+    arrival::{
+        Arrival, ArrivalFigures, FailedArrival, Failure, LastFailure, NewArrival, Returned,
+        UNFINISHED_FOR,
+    },
 };
-use smartcar::{Clock, Timestamp, UserId};
-use std::time::Duration;
+use smartcar::{Clock, Timestamp, UserId, VehicleId};
+use std::{sync::LazyLock, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 const WHILE: Duration = Duration::from_secs(600);
@@ -15,7 +18,7 @@ fn arrival<'a>(nonce: &'a str, user: &'a UserId, at: Timestamp) -> NewArrival<'a
     NewArrival {
         nonce,
         at,
-        user,
+        of: Returned::User(user),
         begun_for: None,
         since: at.before(WHILE),
         most: 8,
@@ -24,12 +27,18 @@ fn arrival<'a>(nonce: &'a str, user: &'a UserId, at: Timestamp) -> NewArrival<'a
     }
 }
 
+static DENIED: LazyLock<Failure> = LazyLock::new(|| Failure {
+    error: "access_denied".to_owned(),
+    description: Some("no".to_owned()),
+    ..Failure::default()
+});
+
 fn failed(nonce: &str, at: Timestamp) -> FailedArrival<'_> {
     FailedArrival {
         nonce,
         at,
-        error: "access_denied",
-        description: Some("no"),
+        failure: &DENIED,
+        vehicle: None,
         since: at.before(WHILE),
         most: 2,
     }
@@ -42,7 +51,7 @@ pub(crate) async fn arrival_is_one_user_s_until_it_is_completed(stage: &Stage<im
     assert!(store.begin_arrival(arrival("n-1", &u1, now)).await.unwrap());
     assert!(!store.begin_arrival(arrival("n-1", &u2, now)).await.unwrap());
     let known = Arrival {
-        user: Some("u-1".to_owned()),
+        of: Some("u-1".to_owned()),
         completed: None,
         tries: 1,
     };
@@ -140,12 +149,65 @@ pub(crate) async fn arrival_with_an_error_can_be_tried_again(stage: &Stage<impl 
     assert!(!store.fail_arrival(failed("n-1", now)).await.unwrap());
     assert!(store.fail_arrival(failed("n-2", now)).await.unwrap());
     assert!(!store.fail_arrival(failed("n-3", now)).await.unwrap());
-    assert_eq!(store.arrival("n-1").await.unwrap().unwrap().user, None);
+    assert_eq!(store.arrival("n-1").await.unwrap().unwrap().of, None);
     assert!(store.begin_arrival(arrival("n-1", &u1, now)).await.unwrap());
     let known = store.arrival("n-1").await.unwrap().unwrap();
-    assert_eq!((known.user.as_deref(), known.tries), (Some("u-1"), 1));
+    assert_eq!((known.of.as_deref(), known.tries), (Some("u-1"), 1));
     // It is no error any more.
     assert!(store.fail_arrival(failed("n-3", now)).await.unwrap());
+}
+
+pub(crate) async fn arrival_of_a_vehicle_s_owner_is_that_vehicle_s(stage: &Stage<impl Engine>) {
+    let (store, now, u1) = (stage.instance(), stage.clock.now(), user("u-1"));
+    let owner_of = async |nonce: &str, vehicle: &VehicleId| {
+        let new = NewArrival {
+            of: Returned::OwnerOf(vehicle),
+            ..arrival(nonce, &u1, now)
+        };
+        store.begin_arrival(new).await.unwrap()
+    };
+    let (v1, v2) = (vehicle("v-1"), vehicle("v-2"));
+    assert!(owner_of("n-1", &v1).await);
+    assert!(!owner_of("n-1", &v2).await);
+    assert!(!store.begin_arrival(arrival("n-1", &u1, now)).await.unwrap());
+    let known = store.arrival("n-1").await.unwrap().unwrap();
+    assert_eq!((known.of.as_deref(), known.tries), (Some("v-1"), 1));
+    // Of one vehicle there are so many, whatever the state.
+    assert!(owner_of("n-2", &v1).await);
+    assert!(!owner_of("n-3", &v1).await);
+    assert!(owner_of("n-3", &v2).await);
+}
+
+pub(crate) async fn arrival_with_an_error_says_what_it_was_about(stage: &Stage<impl Engine>) {
+    let (store, now, u1) = (stage.instance(), stage.clock.now(), user("u-1"));
+    assert_eq!(store.last_failure(now).await.unwrap(), None);
+    assert!(store.fail_arrival(failed("n-1", now)).await.unwrap());
+    let failure = Failure {
+        error: "vehicle_incompatible".to_owned(),
+        description: Some("too old".to_owned()),
+        vin: Some("5YJ3E1EA7KF317000".to_owned()),
+        make: Some("TESLA".to_owned()),
+        model: Some("Model 3".to_owned()),
+        year: Some("2012".to_owned()),
+    };
+    let (at, v1) = (now.after(SECOND), vehicle("v-1"));
+    let new = FailedArrival {
+        failure: &failure,
+        vehicle: Some(&v1),
+        ..failed("n-2", at)
+    };
+    assert!(store.fail_arrival(new).await.unwrap());
+    let last = LastFailure {
+        at,
+        failure,
+        vehicle: Some("v-1".to_owned()),
+    };
+    assert_eq!(store.last_failure(now).await.unwrap(), Some(last));
+    assert_eq!(store.last_failure(at.after(SECOND)).await.unwrap(), None);
+    // Who succeeds in the end has left no error.
+    assert!(store.begin_arrival(arrival("n-2", &u1, at)).await.unwrap());
+    let last = store.last_failure(now).await.unwrap().unwrap();
+    assert_eq!((last.at, last.failure), (now, DENIED.clone()));
 }
 
 pub(crate) async fn arrivals_are_counted_and_forgotten_in_steps(stage: &Stage<impl Engine>) {

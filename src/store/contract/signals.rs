@@ -344,6 +344,7 @@ pub(crate) async fn errors_of_a_vehicle_go_with_the_reports_of_their_user(
     store.forget_reports(&vehicles, &user("u-2")).await.unwrap();
     assert_eq!(store.reported_by(&user("u-2")).await.unwrap(), [""; 0]);
     let open = super::vehicles::known(&store).await.open_errors;
+    let open = super::vehicles::names(&open);
     assert_eq!(open, [("MINE".to_owned(), None)]);
     store.forget_reports(&vehicles, &user("u-1")).await.unwrap();
     let open = super::vehicles::known(&store).await.open_errors;

@@ -4,9 +4,9 @@ use super::{Engine, Stage, deliver_report, error, user, value, vehicle};
 use crate::{
     Deliveries, Vehicles,
     delivery::Delivery,
-    vehicle::{Vehicle, VehiclePage},
+    vehicle::{OpenError, Vehicle, VehiclePage},
 };
-use smartcar::{Clock, VehicleAttributes, VehicleMode, delivery::Mode};
+use smartcar::{Clock, VehicleAttributes, VehicleMode, delivery::Mode, report::ErrorReport};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,6 +20,14 @@ pub(super) async fn known(store: &impl Vehicles) -> Vehicle {
     let mut vehicles = store.vehicles(page).await.unwrap();
     assert_eq!(vehicles.len(), 1);
     vehicles.remove(0)
+}
+
+/// Types and codes of errors, in their order.
+pub(super) fn names(errors: &[OpenError]) -> Vec<(String, Option<String>)> {
+    let names = errors
+        .iter()
+        .map(|error| (error.kind.clone(), error.code.clone()));
+    names.collect()
 }
 
 pub(crate) async fn vehicle_has_the_owner_that_a_delivery_or_a_look_up_says(
@@ -157,20 +165,97 @@ pub(crate) async fn vehicle_figures_are_those_of_its_owner(stage: &Stage<impl En
         (vehicle.signals, vehicle.last_observed_at),
         (2, Some(later))
     );
-    let mut open = vehicle.open_errors;
-    open.sort();
     let asleep = ("VEHICLE_STATE".to_owned(), Some("ASLEEP".to_owned()));
-    assert_eq!(open, [("PERMISSION".to_owned(), None), asleep]);
+    let permission = || ("PERMISSION".to_owned(), None);
+    assert_eq!(names(&vehicle.open_errors), [permission(), asleep]);
     let resolved = [error("VEHICLE_STATE", "ASLEEP", true)];
     super::deliver_errors(&store, "e-3", "u-1", later.after(SECOND), &resolved).await;
     let open = known(&store).await.open_errors;
-    assert_eq!(open, [("PERMISSION".to_owned(), None)]);
+    assert_eq!(names(&open), [permission()]);
     // What the owner before has reported is not the new one's.
     let latest = later.after(SECOND * 2);
     deliver_report(&store, "e-4", "u-2", latest, &[value("c", body, latest)]).await;
     let vehicle = known(&store).await;
     assert_eq!(vehicle.signals, 1);
     assert_eq!(vehicle.open_errors, []);
+}
+
+pub(crate) async fn error_of_a_vehicle_is_open_since_it_was_first_reported(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let report = async |number: u32, is_resolved, json| {
+        let reported = ErrorReport {
+            json,
+            ..error("VEHICLE_STATE", "ASLEEP", is_resolved)
+        };
+        let at = now.after(SECOND * 600 * number);
+        super::deliver_errors(&store, &format!("e-{number}"), "u-1", at, &[reported]).await;
+        let open = known(&store).await.open_errors.pop();
+        open.map(|open| (open.opened_at, open.error))
+    };
+    let since = |number: u32| Some(now.after(SECOND * 600 * number));
+    let text = |json: &str| Some(json.to_owned());
+    let first = r#"{"a":1}"#;
+    assert_eq!(report(0, false, first).await, Some((since(0), text(first))));
+    // Reported again, it is as old as before, and says what it says now.
+    let second = r#"{"a":2}"#;
+    assert_eq!(
+        report(1, false, second).await,
+        Some((since(0), text(second)))
+    );
+    assert_eq!(report(2, true, "{}").await, None);
+    assert_eq!(
+        report(3, false, second).await,
+        Some((since(3), text(second)))
+    );
+}
+
+pub(crate) async fn reauthentication_ends_the_errors_that_ask_for_it(stage: &Stage<impl Engine>) {
+    let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
+    let asks = r#"{"resolution": {"type": "REAUTHENTICATE"}}"#;
+    let errors = [
+        ("CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED", "{}"),
+        ("CONNECTED_SERVICES_ACCOUNT", "PERMISSION", asks),
+        ("CONNECTED_SERVICES_ACCOUNT", "NO_VEHICLES", "{}"),
+        // These say so and do not mean it.
+        ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", asks),
+        ("PERMISSION", "", asks),
+        ("VEHICLE_STATE", "DEVICE_PAIRING_REQUIRED", asks),
+        // Whatever it is, it is no resolution.
+        ("ODD", "", r#"{"resolution": "REAUTHENTICATE"}"#),
+        ("ODD", "NULL", "null"),
+        ("ODD", "ZERO", r#"{"resolution": {"type": "\u0000"}}"#),
+    ]
+    .map(|(kind, code, json)| ErrorReport {
+        json,
+        ..error(kind, code, false)
+    });
+    let page = VehiclePage {
+        needs_reauthentication: true,
+        limit: 9,
+        ..VehiclePage::default()
+    };
+    let in_need = async || store.vehicles(page).await.unwrap().len();
+    super::deliver_errors(&store, "e-1", "u-1", now, &errors[2..]).await;
+    assert_eq!(in_need().await, 0);
+    super::deliver_errors(&store, "e-2", "u-1", now, &errors).await;
+    assert_eq!(in_need().await, 1);
+    let open = known(&store).await.open_errors;
+    let asking = open.iter().filter(|open| open.needs_reauthentication);
+    let codes: Vec<_> = asking.filter_map(|open| open.code.as_deref()).collect();
+    assert_eq!(codes, ["AUTHENTICATION_FAILED", "PERMISSION"]);
+    store.end_reauthentication(&v1, now).await.unwrap();
+    assert_eq!(in_need().await, 0);
+    assert_eq!(known(&store).await.open_errors.len(), open.len() - 2);
+    // Smartcar may know better.
+    let later = now.after(SECOND);
+    super::deliver_errors(&store, "e-3", "u-1", later, &errors[..1]).await;
+    assert_eq!(in_need().await, 1);
+    // What another user's connection reported is not the owner's.
+    let latest = later.after(SECOND);
+    deliver_report(&store, "e-4", "u-2", latest, &[]).await;
+    assert_eq!(in_need().await, 0);
 }
 
 pub(crate) async fn vehicles_of_an_owner_are_forgotten_together(stage: &Stage<impl Engine>) {

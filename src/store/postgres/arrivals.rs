@@ -3,20 +3,28 @@
 use super::{Connect, Postgres, Value};
 use crate::{
     Arrivals, StoreError,
-    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival},
+    arrival::{Arrival, ArrivalFigures, FailedArrival, LastFailure, NewArrival},
     rows,
 };
 use edge::Platform;
-use smartcar::{Timestamp, UserId};
+use smartcar::{Timestamp, VehicleId};
 
-const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = $1";
+/// The user, or the vehicle, unless an error came back.
+const ARRIVAL: &str = "SELECT CASE WHEN error IS NULL THEN coalesce(user_id, vehicle_id) END,
+        completed_at, vehicles, tries
+    FROM arrival WHERE nonce = $1";
 
-const BEGIN: &str = "SELECT begin_arrival($1, $2, $3, $4, $5, $6, $7, $8)";
+const BEGIN: &str = "SELECT begin_arrival($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-const FAIL: &str = "SELECT fail_arrival($1, $2, $3, $4, $5, $6)";
+const FAIL: &str = "SELECT fail_arrival($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 const COMPLETE: &str = "UPDATE arrival SET completed_at = $2, vehicles = $3
     WHERE nonce = $1 AND completed_at IS NULL";
+
+const LAST_FAILURE: &str = "SELECT arrived_at, error, description, vin, make, model, year,
+        vehicle_id
+    FROM arrival WHERE arrived_at >= $1 AND error IS NOT NULL
+    ORDER BY arrived_at DESC LIMIT 1";
 
 const FIGURES: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
     FROM arrival WHERE arrived_at >= $1";
@@ -34,7 +42,8 @@ impl<C: Connect, P: Platform> Arrivals for Postgres<C, P> {
         let parameters = [
             Value::from(arrival.nonce),
             Value::from(arrival.at),
-            Value::from(UserId::as_str(arrival.user)),
+            Value::from(arrival.of.user()),
+            Value::from(arrival.of.vehicle()),
             Value::from(arrival.begun_for),
             Value::from(arrival.since),
             Value::from(arrival.most),
@@ -48,8 +57,13 @@ impl<C: Connect, P: Platform> Arrivals for Postgres<C, P> {
         let parameters = [
             Value::from(arrival.nonce),
             Value::from(arrival.at),
-            Value::from(arrival.error),
-            Value::from(arrival.description),
+            Value::from(arrival.failure.error.as_str()),
+            Value::from(arrival.failure.description.as_deref()),
+            Value::from(arrival.vehicle.map(VehicleId::as_str)),
+            Value::from(arrival.failure.vin.as_deref()),
+            Value::from(arrival.failure.make.as_deref()),
+            Value::from(arrival.failure.model.as_deref()),
+            Value::from(arrival.failure.year.as_deref()),
             Value::from(arrival.since),
             Value::from(arrival.most),
         ];
@@ -69,6 +83,11 @@ impl<C: Connect, P: Platform> Arrivals for Postgres<C, P> {
     async fn arrival_figures(&self, since: Timestamp) -> Result<ArrivalFigures, StoreError> {
         let row = self.first(FIGURES, [Value::from(since)]).await?;
         Ok(row.map(rows::arrivals::arrival_figures).unwrap_or_default())
+    }
+
+    async fn last_failure(&self, since: Timestamp) -> Result<Option<LastFailure>, StoreError> {
+        let row = self.first(LAST_FAILURE, [Value::from(since)]).await?;
+        Ok(row.map(rows::arrivals::last_failure))
     }
 
     async fn forget_arrivals(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use crate::{
     vehicle::{Vehicle, VehiclePage},
 };
 use edge::Platform;
-use smartcar::{UserId, VehicleAttributes, VehicleId};
+use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = $1";
 
@@ -30,16 +30,25 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
             AND coalesce(signal.user_id, vehicle.user_id) IS NOT DISTINCT FROM vehicle.user_id),
         (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
             AND coalesce(signal.user_id, vehicle.user_id) IS NOT DISTINCT FROM vehicle.user_id),
-        (SELECT coalesce(json_agg(json_build_array(type, nullif(code, ''))), '[]')::text
-            FROM vehicle_error WHERE vehicle_id = vehicle.id
-                AND coalesce(vehicle_error.user_id, vehicle.user_id)
-                    IS NOT DISTINCT FROM vehicle.user_id
-                AND error_at > coalesce(resolved_at, 0))
+        (SELECT coalesce(json_agg(json_build_array(
+                type, nullif(code, ''), error, opened_at, needs_reauthentication::integer)
+                ORDER BY type, code), '[]')::text
+            FROM open_error WHERE vehicle_id = vehicle.id
+                AND coalesce(open_error.user_id, vehicle.user_id)
+                    IS NOT DISTINCT FROM vehicle.user_id)
     FROM vehicle
     WHERE (CAST($1 AS text) IS NULL OR id > $1)
         AND (CAST($2 AS text[]) IS NULL OR id = ANY ($2))
         AND (CAST($3 AS text[]) IS NULL OR user_id = ANY ($3))
+        AND (NOT $5 OR EXISTS (SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
+            AND coalesce(open_error.user_id, vehicle.user_id)
+                IS NOT DISTINCT FROM vehicle.user_id
+            AND needs_reauthentication))
     ORDER BY id LIMIT $4";
+
+const END_REAUTHENTICATION: &str = "UPDATE vehicle_error SET resolved_at = greatest($2, error_at)
+    WHERE vehicle_id = $1 AND (type, code) IN (SELECT type, code FROM open_error
+        WHERE vehicle_id = $1 AND needs_reauthentication)";
 
 const REPORTED_BY: &str = "SELECT vehicle_id FROM signal WHERE user_id = $1
     UNION SELECT vehicle_id FROM signal WHERE error_user_id = $1
@@ -91,9 +100,21 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
             page.vehicles.map_or(Value::Null, Value::texts),
             page.users.map_or(Value::Null, Value::texts),
             Value::from(page.limit),
+            Value::from(page.needs_reauthentication),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
+    }
+
+    async fn end_reauthentication(
+        &self,
+        vehicle: &VehicleId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let parameters = [Value::from(vehicle.as_str()), Value::from(at)];
+        self.execute(END_REAUTHENTICATION, parameters)
+            .await
+            .map(drop)
     }
 
     async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {

@@ -1,9 +1,9 @@
 //! Vehicles and their owners.
 
 use super::{Cell, Row};
-use crate::vehicle::{About, Vehicle};
+use crate::vehicle::{About, OpenError, Vehicle};
 use serde::Deserialize;
-use smartcar::UserId;
+use smartcar::{Timestamp, UserId};
 
 /// The user in a column.
 pub(crate) fn user(row: &mut Row<impl Cell>, column: usize) -> Option<UserId> {
@@ -21,11 +21,24 @@ pub(crate) fn about(row: &mut Row<impl Cell>, from: usize) -> About {
     }
 }
 
+/// Type, code, the error, when it opened and whether it ends by authenticating again.
 #[derive(Deserialize)]
-struct OpenError(String, Option<String>);
+struct Listed(String, Option<String>, Option<String>, Option<i64>, i64);
+
+impl From<Listed> for OpenError {
+    fn from(Listed(kind, code, error, opened_at, needs): Listed) -> Self {
+        Self {
+            kind,
+            code,
+            error,
+            opened_at: opened_at.map(Timestamp),
+            needs_reauthentication: needs != 0,
+        }
+    }
+}
 
 pub(crate) fn vehicle(mut row: Row<impl Cell>) -> Vehicle {
-    let errors: Vec<OpenError> = serde_json::from_str(&row.string(10)).unwrap_or_default();
+    let errors: Vec<Listed> = serde_json::from_str(&row.string(10)).unwrap_or_default();
     Vehicle {
         id: row.string(0),
         user_id: row.text(1),
@@ -34,9 +47,6 @@ pub(crate) fn vehicle(mut row: Row<impl Cell>) -> Vehicle {
         delivered_at: row.time(7).filter(|at| at.0 > 0),
         signals: row.count(8),
         last_observed_at: row.time(9),
-        open_errors: errors
-            .into_iter()
-            .map(|OpenError(kind, code)| (kind, code))
-            .collect(),
+        open_errors: errors.into_iter().map(OpenError::from).collect(),
     }
 }

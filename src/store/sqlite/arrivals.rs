@@ -3,13 +3,16 @@
 use super::{Connect, Sqlite, Value};
 use crate::{
     Arrivals, StoreError,
-    arrival::{Arrival, ArrivalFigures, FailedArrival, NewArrival},
+    arrival::{Arrival, ArrivalFigures, FailedArrival, LastFailure, NewArrival},
     rows,
 };
 use edge::Platform;
-use smartcar::{Timestamp, UserId};
+use smartcar::{Timestamp, VehicleId};
 
-const ARRIVAL: &str = "SELECT user_id, completed_at, vehicles, tries FROM arrival WHERE nonce = ?";
+/// The user, or the vehicle, unless an error came back.
+const ARRIVAL: &str = "SELECT CASE WHEN error IS NULL THEN coalesce(user_id, vehicle_id) END,
+        completed_at, vehicles, tries
+    FROM arrival WHERE nonce = ?";
 
 /// Whoever was refused by Connect may go back to it and try again with the same state, and
 /// counts as one who comes now. No one who puts another's user id into a URL keeps out whom
@@ -22,32 +25,40 @@ const BEGIN: &str = "WITH counted AS (
             coalesce(sum(tries), 0) AS in_all,
             coalesce(sum(tries) FILTER (WHERE begun_for IS NULL), 0) AS of_strangers,
             coalesce(sum(tries) FILTER (
-                WHERE begun_for IS ?4 AND (user_id = ?3 OR ?4 <> '')
+                WHERE begun_for IS ?5 AND ((user_id IS ?3 AND vehicle_id IS ?4) OR ?5 <> '')
             ), 0) AS of_one
         FROM arrival
-        WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND user_id IS NOT NULL
+        WHERE arrived_at > ?6 AND arrived_at <= ?2 + 300000 AND error IS NULL
     )
-    INSERT INTO arrival (nonce, arrived_at, user_id, begun_for)
-    SELECT ?1, ?2, ?3, ?4 FROM counted
-    WHERE in_all < ?6 AND (?4 IS NOT NULL OR of_strangers < ?7) AND of_one < ?8
+    INSERT INTO arrival (nonce, arrived_at, user_id, vehicle_id, begun_for)
+    SELECT ?1, ?2, ?3, ?4, ?5 FROM counted
+    WHERE in_all < ?7 AND (?5 IS NOT NULL OR of_strangers < ?8) AND of_one < ?9
     ON CONFLICT (nonce) DO UPDATE SET
-        arrived_at = excluded.arrived_at, user_id = excluded.user_id, error = NULL,
-        description = NULL,
+        arrived_at = excluded.arrived_at, user_id = excluded.user_id,
+        vehicle_id = excluded.vehicle_id, error = NULL, description = NULL, vin = NULL,
+        make = NULL, model = NULL, year = NULL,
         begun_for = excluded.begun_for,
-        tries = CASE WHEN user_id IS NULL THEN 1 ELSE tries + 1 END
-    WHERE completed_at IS NULL AND tries < ?8
-        AND (user_id IS NULL OR user_id = excluded.user_id)
+        tries = CASE WHEN error IS NULL THEN tries + 1 ELSE 1 END
+    WHERE completed_at IS NULL AND tries < ?9
+        AND (error IS NOT NULL
+            OR (user_id IS excluded.user_id AND vehicle_id IS excluded.vehicle_id))
     RETURNING tries";
 
-const FAIL: &str = "INSERT INTO arrival (nonce, arrived_at, error, description)
-    SELECT ?1, ?2, ?3, ?4
+const FAIL: &str = "INSERT INTO arrival
+        (nonce, arrived_at, error, description, vehicle_id, vin, make, model, year)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
     WHERE (SELECT count(*) FROM arrival
-            WHERE arrived_at > ?5 AND arrived_at <= ?2 + 300000 AND error IS NOT NULL) < ?6
+            WHERE arrived_at > ?10 AND arrived_at <= ?2 + 300000 AND error IS NOT NULL) < ?11
     ON CONFLICT (nonce) DO NOTHING
     RETURNING 1";
 
 const COMPLETE: &str = "UPDATE arrival SET completed_at = ?2, vehicles = ?3
     WHERE nonce = ?1 AND completed_at IS NULL";
+
+const LAST_FAILURE: &str = "SELECT arrived_at, error, description, vin, make, model, year,
+        vehicle_id
+    FROM arrival WHERE arrived_at >= ? AND error IS NOT NULL
+    ORDER BY arrived_at DESC LIMIT 1";
 
 const FIGURES: &str = "SELECT count(*), count(completed_at), count(error), max(arrived_at)
     FROM arrival WHERE arrived_at >= ?";
@@ -67,7 +78,8 @@ impl<C: Connect, P: Platform> Arrivals for Sqlite<C, P> {
         let parameters = [
             Value::from(arrival.nonce),
             Value::from(arrival.at.0),
-            Value::from(UserId::as_str(arrival.user)),
+            Value::from(arrival.of.user()),
+            Value::from(arrival.of.vehicle()),
             Value::from(arrival.begun_for),
             Value::from(arrival.since.0),
             Value::from(arrival.most),
@@ -81,8 +93,13 @@ impl<C: Connect, P: Platform> Arrivals for Sqlite<C, P> {
         let parameters = [
             Value::from(arrival.nonce),
             Value::from(arrival.at.0),
-            Value::from(arrival.error),
-            Value::from(arrival.description),
+            Value::from(arrival.failure.error.as_str()),
+            Value::from(arrival.failure.description.as_deref()),
+            Value::from(arrival.vehicle.map(VehicleId::as_str)),
+            Value::from(arrival.failure.vin.as_deref()),
+            Value::from(arrival.failure.make.as_deref()),
+            Value::from(arrival.failure.model.as_deref()),
+            Value::from(arrival.failure.year.as_deref()),
             Value::from(arrival.since.0),
             Value::from(arrival.most),
         ];
@@ -102,6 +119,11 @@ impl<C: Connect, P: Platform> Arrivals for Sqlite<C, P> {
     async fn arrival_figures(&self, since: Timestamp) -> Result<ArrivalFigures, StoreError> {
         let row = self.first(FIGURES, [Value::from(since.0)]).await?;
         Ok(row.map(rows::arrivals::arrival_figures).unwrap_or_default())
+    }
+
+    async fn last_failure(&self, since: Timestamp) -> Result<Option<LastFailure>, StoreError> {
+        let row = self.first(LAST_FAILURE, [Value::from(since.0)]).await?;
+        Ok(row.map(rows::arrivals::last_failure))
     }
 
     async fn forget_arrivals(&self, before: Timestamp, most: i64) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use crate::{
     vehicle::{Vehicle, VehiclePage},
 };
 use edge::Platform;
-use smartcar::{UserId, VehicleAttributes, VehicleId};
+use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
@@ -29,15 +29,22 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
         (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
-        (SELECT json_group_array(json_array(type, nullif(code, '')))
-            FROM vehicle_error WHERE vehicle_id = vehicle.id
-                AND coalesce(vehicle_error.user_id, vehicle.user_id) IS vehicle.user_id
-                AND error_at > coalesce(resolved_at, 0))
+        (SELECT json_group_array(
+                json_array(type, nullif(code, ''), error, opened_at, needs_reauthentication))
+            FROM open_error WHERE vehicle_id = vehicle.id
+                AND coalesce(open_error.user_id, vehicle.user_id) IS vehicle.user_id)
     FROM vehicle
     WHERE (?1 IS NULL OR id > ?1)
         AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2)))
         AND (?3 IS NULL OR user_id IN (SELECT value FROM json_each(?3)))
+        AND (?5 = 0 OR EXISTS (SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
+            AND coalesce(open_error.user_id, vehicle.user_id) IS vehicle.user_id
+            AND needs_reauthentication))
     ORDER BY id LIMIT ?4";
+
+const END_REAUTHENTICATION: &str = "UPDATE vehicle_error SET resolved_at = max(?2, error_at)
+    WHERE vehicle_id = ?1 AND (type, code) IN (SELECT type, code FROM open_error
+        WHERE vehicle_id = ?1 AND needs_reauthentication)";
 
 /// A look holds up no delivery, as a DELETE that has to look would.
 const REPORTED_BY: &str = "SELECT vehicle_id FROM signal WHERE ?1 IN (user_id, error_user_id)
@@ -90,9 +97,19 @@ impl<C: Connect, P: Platform> Vehicles for Sqlite<C, P> {
             only(page.vehicles),
             only(page.users),
             Value::from(page.limit),
+            Value::from(i64::from(page.needs_reauthentication)),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
+    }
+
+    async fn end_reauthentication(
+        &self,
+        vehicle: &VehicleId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let parameters = [Value::from(vehicle.as_str()), Value::from(at.0)];
+        self.execute(END_REAUTHENTICATION, parameters).await
     }
 
     async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
