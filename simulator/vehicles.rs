@@ -7,14 +7,17 @@ use crate::{
     car::Car,
     lock::lock,
     refusal::Refusal,
+    signal::{Reading, Signal},
     state::{Shared, Simulator},
 };
 use axum::{
     Json,
     extract::{FromRequestParts, State},
+    response::{IntoResponse, Response},
 };
-use http::request::Parts;
+use http::{HeaderMap, HeaderValue, request::Parts};
 use serde_json::{Value, json};
+use std::slice;
 
 /// The vehicle id of a path, whoever asks.
 pub(crate) struct VehicleId(String);
@@ -53,7 +56,7 @@ pub(crate) async fn vehicle(
 pub(crate) async fn signals(
     State(simulator): State<Shared>,
     vehicle: OwnedVehicle,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let fleet = lock(&simulator.fleet);
     let car = fleet
         .connected(&vehicle.id)
@@ -61,19 +64,20 @@ pub(crate) async fn signals(
     let link = simulator.vehicle_link(car.id);
     let data: Vec<Value> = car.signals.iter().map(|s| s.resource(&link)).collect();
     let page = format!("{link}/signals");
-    Ok(Json(json!({
+    let body = json!({
         "meta": { "pageNumber": 1, "pageSize": data.len(), "totalCount": data.len() },
         "data": data,
         "links": { "self": page, "first": page, "last": page, "next": null, "prev": null },
         "included": { "vehicle": resource(&simulator, car) },
-    })))
+    });
+    Ok((ages(&car.signals), Json(body)).into_response())
 }
 
 pub(crate) async fn signal(
     State(simulator): State<Shared>,
     vehicle: OwnedVehicle,
     SignalCode(code): SignalCode,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let fleet = lock(&simulator.fleet);
     let car = fleet
         .connected(&vehicle.id)
@@ -84,10 +88,36 @@ pub(crate) async fn signal(
         .iter()
         .find(|signal| signal.kind.code == code)
         .ok_or_else(Refusal::invalid_path)?;
-    Ok(Json(json!({
+    let body = json!({
         "data": signal.resource(&simulator.vehicle_link(car.id)),
         "included": { "vehicle": resource(&simulator, car) },
-    })))
+    });
+    Ok((ages(slice::from_ref(signal)), Json(body)).into_response())
+}
+
+/// How old what is answered is: of several signals the oldest.
+/// <https://smartcar.com/docs/api-reference/headers>
+fn ages(signals: &[Signal]) -> HeaderMap {
+    let known = signals.iter().filter_map(|signal| match signal.reading {
+        Reading::Known {
+            oem_updated_at,
+            retrieved_at,
+            ..
+        } => Some((oem_updated_at, retrieved_at)),
+        Reading::NotCapable { .. } => None,
+    });
+    let (recorded, fetched): (Vec<_>, Vec<_>) = known.unzip();
+    let mut headers = HeaderMap::new();
+    headers.insert("sc-unit-system", HeaderValue::from_static("metric"));
+    for (name, at) in [
+        ("sc-data-age", recorded.into_iter().flatten().min()),
+        ("sc-fetched-at", fetched.into_iter().min()),
+    ] {
+        if let Some(at) = at.and_then(|at| at.iso().parse().ok()) {
+            headers.insert(name, at);
+        }
+    }
+    headers
 }
 
 fn resource(simulator: &Simulator, car: &Car) -> Value {

@@ -32,7 +32,7 @@ use smartcar::{
     VehicleId,
     endpoints::Endpoint,
     report::{Report, SignalReport},
-    signal_permission,
+    signal_permission, write_time,
 };
 use std::time::Duration;
 use store::Store;
@@ -104,10 +104,16 @@ pub(crate) async fn read<P: Platform, S: Store>(
     )
     .await;
     let stored = stored.ok().flatten();
-    let Some(why) = query.reason(stored.as_ref(), app.signals_max_age(), app.now()) else {
-        return Ok(complete(query.stored(stored, Source::Hit, app.now())?));
+    let now = app.now();
+    let Some(why) = query.reason(stored.as_ref(), app.signals_max_age(), now) else {
+        return Ok(complete(query.stored(stored, Source::Hit, now)?));
     };
     if query.wanted.only_if_cached {
+        let part = stored.filter(|_| query.is_plain && !query.wanted.no_cache);
+        let part = part.and_then(|stored| stored.part(query.wanted.max_age, now));
+        if part.is_some() {
+            return Ok(complete(query.stored(part, Source::Partial, now)?));
+        }
         let detail = "nothing is stored that is fresh enough";
         return Err(Problem::new(Code::NotStored, detail));
     }
@@ -147,6 +153,7 @@ impl Query<'_> {
             _ if !self.is_plain => Some(ForwardReason::Bypass),
             _ if self.wanted.no_cache => Some(ForwardReason::Request),
             None => Some(ForwardReason::Miss),
+            Some(stored) if !stored.is_complete() => Some(ForwardReason::Miss),
             Some(stored) if !stored.is_current(now) => Some(ForwardReason::Stale),
             Some(stored) if stored.age(now) <= self.wanted.max_age => None,
             Some(stored) if stored.age(now) <= max_age => Some(ForwardReason::Request),
@@ -157,7 +164,9 @@ impl Query<'_> {
     fn may_fall_back_on(&self, stored: Option<&Stored>, now: Timestamp) -> bool {
         self.is_plain
             && !self.wanted.no_cache
-            && stored.is_some_and(|stored| stored.age(now) <= self.wanted.stale_if_error)
+            && stored.is_some_and(|stored| {
+                stored.is_complete() && stored.age(now) <= self.wanted.stale_if_error
+            })
     }
 
     /// The stored answer.
@@ -173,6 +182,16 @@ impl Query<'_> {
         let mut response = respond::json(StatusCode::OK, stored.show(self.caller));
         answer::set(&mut response, "age", &age);
         answer::set(&mut response, "cache-status", &source.cache_status());
+        // As Smartcar says it: https://smartcar.com/docs/api-reference/headers
+        answer::set(&mut response, "sc-unit-system", "metric");
+        for (name, at) in [
+            ("sc-data-age", stored.recorded_at(self.caller)),
+            ("sc-fetched-at", stored.fetched_at(self.caller)),
+        ] {
+            if let Some(at) = at.and_then(write_time) {
+                answer::set(&mut response, name, &at);
+            }
+        }
         Ok(response)
     }
 

@@ -94,14 +94,24 @@ fn known(millis: i64) -> Option<Timestamp> {
     (millis > 0).then_some(Timestamp(millis))
 }
 
-/// A time as Smartcar's API writes it: `2026-06-29T23:55:53.25Z`. None for a
-/// time that no calendar knows.
+/// A time as Smartcar's API writes it, with three decimals: `2026-06-29T23:55:53.250Z`. None
+/// for a time that RFC 3339 cannot say.
 pub fn write_time(time: Timestamp) -> Option<String> {
     let nanos = i128::from(time.0) * 1_000_000;
-    UtcDateTime::from_unix_timestamp_nanos(nanos)
-        .ok()?
-        .format(&Rfc3339)
-        .ok()
+    let time = UtcDateTime::from_unix_timestamp_nanos(nanos).ok()?;
+    let is_written = (0..=9999).contains(&time.year());
+    is_written.then(|| {
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            time.year(),
+            u8::from(time.month()),
+            time.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+            time.millisecond()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -146,12 +156,14 @@ mod tests {
 
     #[test]
     fn time_is_written_as_it_is_read() {
-        for text in ["2026-06-29T23:55:53Z", "2026-06-29T23:55:53.25Z"] {
+        for text in ["2026-06-29T23:55:53.000Z", "2026-06-29T23:55:53.250Z"] {
             let raw = serde_json::value::to_raw_value(text).unwrap();
             let written = parse_time(&raw).and_then(write_time);
             assert_eq!(written.as_deref(), Some(text));
         }
         assert_eq!(write_time(Timestamp(i64::MAX)), None);
+        // date -u -d @253402300800 +%FT%T.%3NZ → 10000-01-01T00:00:00.000Z
+        assert_eq!(write_time(Timestamp(253_402_300_800_000)), None);
     }
 
     #[test]

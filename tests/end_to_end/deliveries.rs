@@ -127,8 +127,8 @@ fn signals_have_the_shape_of_smartcar_s_api() {
         json!({"value": 61, "unit": "percent"})
     );
     // date -u -d @1790000000 +%FT%TZ
-    assert_eq!(battery["meta"]["oemUpdatedAt"], "2026-09-21T14:13:20Z");
-    assert_eq!(battery["meta"]["retrievedAt"], "2026-09-21T14:13:25Z");
+    assert_eq!(battery["meta"]["oemUpdatedAt"], "2026-09-21T14:13:20.000Z");
+    assert_eq!(battery["meta"]["retrievedAt"], "2026-09-21T14:13:25.000Z");
 
     let wattage = &signal("charge-wattage")["attributes"];
     assert_eq!(wattage["status"]["value"], "ERROR");

@@ -166,7 +166,7 @@ mod tests {
         let found = (problem.status.as_u16(), problem.code);
         assert_eq!(found, (409, Code::CommandInProgress));
         let expected = "security-lock (act_1) is still running for this vehicle, until \
-                        2027-01-15T08:05:30Z at the latest: one command at a time";
+                        2027-01-15T08:05:30.000Z at the latest: one command at a time";
         assert_eq!(problem.detail, expected);
         assert_eq!(retry_after(problem), "2");
     }
@@ -175,7 +175,7 @@ mod tests {
     fn unknown_outcome_says_until_when_it_holds_the_vehicle() {
         let now = Timestamp(1_800_000_030_500);
         let problem = in_the_way(&holder(Outcome::Unknown), true, now);
-        for part in ["security-lock (act_1)", "2027-01-15T08:05:30Z", INSIST] {
+        for part in ["security-lock (act_1)", "2027-01-15T08:05:30.000Z", INSIST] {
             assert!(problem.detail.contains(part), "{}", problem.detail);
         }
         assert_eq!(retry_after(problem), "300");

@@ -163,8 +163,8 @@ fn record_holds_who_had_what_done_and_what_came_of_it() {
             "smartcarRequestId": null,
             "smartcarExecutionId": "exec-1",
         },
-        // date -u -d @1700000001 +%FT%TZ → 2023-11-14T22:13:21Z
-        "meta": {"startedAt": "2023-11-14T22:13:21Z"},
+        // date -u -d @1700000001 +%FT%T.%3NZ → 2023-11-14T22:13:21.000Z
+        "meta": {"startedAt": "2023-11-14T22:13:21.000Z"},
     });
     let found = record(&first);
     expected["meta"]["completedAt"] = found["meta"]["completedAt"].clone();

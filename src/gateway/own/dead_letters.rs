@@ -163,7 +163,7 @@ mod tests {
             "type": "dead-letter",
             "attributes": {"sink": "a", "eventId": "e-1", "eventType": "VEHICLE_STATE",
                 "vehicleId": "v-1", "attempts": 3, "error": "no"},
-            "meta": {"receivedAt": "1970-01-01T00:00:01Z", "deadAt": "1970-01-01T00:00:02Z"},
+            "meta": {"receivedAt": "1970-01-01T00:00:01.000Z", "deadAt": "1970-01-01T00:00:02.000Z"},
         });
         assert_eq!(shown(&letter), expected);
     }

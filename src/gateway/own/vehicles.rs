@@ -155,8 +155,8 @@ mod tests {
                 "powertrainType": "BEV", "mode": "live"},
             "relationships": {"user": {"data": {"id": "u-1", "type": "user"}}},
             "meta": {
-                "lastDeliveredAt": "1970-01-01T00:00:02Z",
-                "lastObservedAt": "1970-01-01T00:00:01Z",
+                "lastDeliveredAt": "1970-01-01T00:00:02.000Z",
+                "lastObservedAt": "1970-01-01T00:00:01.000Z",
                 "signals": 7,
                 "openErrors": [{
                     "type": "CONNECTED_SERVICES_ACCOUNT",
@@ -166,7 +166,7 @@ mod tests {
                     "docURL": "https://smartcar.com/docs/errors",
                     "resolution": {"type": "REAUTHENTICATE"},
                     "signals": ["closure-islocked", "vehicleidentification-nickname"],
-                    "since": "1970-01-01T00:00:03Z",
+                    "since": "1970-01-01T00:00:03.000Z",
                 }, {
                     "type": "ODD",
                     "code": null,

@@ -75,6 +75,8 @@ pub(crate) enum ForwardReason {
 pub(crate) enum Source {
     /// The store.
     Hit,
+    /// The store, which has only a part of the list that is fresh enough.
+    Partial,
     /// Smartcar.
     Smartcar(ForwardReason),
     /// The store, since Smartcar failed, with this status if it answered at all.
@@ -92,6 +94,7 @@ impl Source {
         };
         match self {
             Self::Hit => "smartcar-edge; hit".to_owned(),
+            Self::Partial => "smartcar-edge; hit; detail=partial".to_owned(),
             Self::Smartcar(why) => format!("smartcar-edge; fwd={}", fwd(why)),
             Self::Fallback(why, status) => {
                 let status = status.map_or_else(String::new, |status| {
@@ -140,6 +143,7 @@ mod tests {
     fn answer_says_where_it_is_from() {
         for (source, expected) in [
             (Source::Hit, "smartcar-edge; hit"),
+            (Source::Partial, "smartcar-edge; hit; detail=partial"),
             (
                 Source::Smartcar(ForwardReason::Miss),
                 "smartcar-edge; fwd=miss",

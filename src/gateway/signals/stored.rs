@@ -13,7 +13,7 @@ use smartcar::{SignalCode, Timestamp, UserId, VehicleId, report::ErrorParts, wri
 use std::{fmt, time::Duration};
 use store::{
     CLOCKS_DIFFER, Store,
-    signal::{StoredSignal, StoredSignals},
+    signal::{StoredSignal, StoredSignals, StoredValue},
     vehicle::About,
 };
 
@@ -31,8 +31,7 @@ pub(crate) struct Stored {
 
 /// Looks for the signals of a vehicle, or for one of them, as a user's connection
 /// reported them, or the owner's where no user is named. None where nothing has been
-/// reported yet, and for a list where Smartcar has never listed them all: a
-/// reader could not see which ones are missing.
+/// reported yet.
 pub(crate) async fn load<P: Platform, S: Store>(
     app: &App<P, S>,
     vehicle: &VehicleId,
@@ -52,7 +51,7 @@ pub(crate) async fn load<P: Platform, S: Store>(
     stored.signals.retain_mut(|signal| {
         is_visible(signal, reader) && (!is_list || is_in_the_list(signal, listed_at, app.now()))
     });
-    let is_there = !stored.signals.is_empty() && (!is_list || listed_at.is_some());
+    let is_there = !stored.signals.is_empty();
     Ok(is_there.then(|| Stored {
         vehicle: vehicle.clone(),
         is_list,
@@ -91,6 +90,20 @@ impl Stored {
         self.stored.reader.as_deref()
     }
 
+    /// Whether this is all that there is, as far as Smartcar has ever said. A reader of a
+    /// list could not see which ones are missing.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.is_list || self.stored.listed_at.is_some()
+    }
+
+    /// What of a list is fresh enough; none where nothing is.
+    pub(crate) fn part(mut self, max_age: Duration, now: Timestamp) -> Option<Self> {
+        let listed_at = self.stored.listed_at;
+        let signals = &mut self.stored.signals;
+        signals.retain(|signal| age_of(signal, listed_at, now) <= max_age);
+        (self.is_list && !self.stored.signals.is_empty()).then_some(self)
+    }
+
     /// Whether this is still all that there is, as far as Smartcar said.
     pub(crate) fn is_current(&self, now: Timestamp) -> bool {
         let is_recent = |at| since(at, now) <= LISTING_LIFE;
@@ -101,12 +114,32 @@ impl Stored {
     /// ago. Those of a list were reported when they were listed, or delivered since.
     pub(crate) fn age(&self, now: Timestamp) -> Duration {
         let listed_at = self.stored.listed_at.filter(|_| self.is_list);
-        let ages = self.stored.signals.iter().map(|signal| {
-            let known = [delivered_at(signal), error_at(signal), listed_at];
-            let ages = known.into_iter().flatten().map(|at| since(at, now));
-            ages.min().unwrap_or(Duration::MAX)
-        });
+        let signals = self.stored.signals.iter();
+        let ages = signals.map(|signal| age_of(signal, listed_at, now));
         ages.max().unwrap_or(Duration::MAX)
+    }
+
+    /// When the vehicle recorded the oldest value that the caller may read, as far as that is
+    /// known.
+    pub(crate) fn recorded_at(&self, caller: &Caller) -> Option<Timestamp> {
+        self.oldest(caller, |value| value.observed_at)
+    }
+
+    /// When Smartcar fetched the value that it has not fetched for the longest time, of those
+    /// that the caller may read, as far as that is known.
+    pub(crate) fn fetched_at(&self, caller: &Caller) -> Option<Timestamp> {
+        self.oldest(caller, |value| value.retrieved_at)
+    }
+
+    fn oldest(
+        &self,
+        caller: &Caller,
+        time: fn(&StoredValue) -> Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let signals = self.stored.signals.iter();
+        let shown = signals.filter(|signal| caller.missing_for_signal(&signal.code).is_none());
+        let times = shown.filter_map(|signal| signal.value.as_ref().and_then(time));
+        times.min()
     }
 
     /// The body of an answer.
@@ -141,6 +174,13 @@ impl Stored {
         // Serialising what was read into memory does not fail.
         body.unwrap_or_default()
     }
+}
+
+/// How long ago Smartcar reported a signal, by itself or in a list.
+fn age_of(signal: &StoredSignal, listed_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let known = [delivered_at(signal), error_at(signal), listed_at];
+    let ages = known.into_iter().flatten().map(|at| since(at, now));
+    ages.min().unwrap_or(Duration::MAX)
 }
 
 /// How long ago a time was. What a clock wrote that was ahead is as old as can be.

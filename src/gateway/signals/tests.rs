@@ -137,6 +137,57 @@ fn signal_is_not_fetched_where_only_the_store_is_wanted() {
 }
 
 #[test]
+fn list_says_that_it_is_a_part_where_only_the_store_is_wanted() {
+    let instance = reported();
+    instance.fake.advance(SECOND * 100);
+    instance.report("v-1", "u-1", "charge-ischarging", &json!({"value": false}));
+    let codes = |answer: &Response| {
+        let body = body(answer);
+        let codes = body["data"].as_array().unwrap().iter();
+        codes
+            .map(|signal| signal["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    // Smartcar has never listed what else there is.
+    let part = get(&instance, ALL_SIGNALS, "only-if-cached");
+    assert_eq!(cache_status(&part), "smartcar-edge; hit; detail=partial");
+    assert_eq!(part.headers()["age"], "100");
+    assert_eq!(codes(&part), ["charge-ischarging", "closure-islocked"]);
+    let fresh = get(&instance, ALL_SIGNALS, "only-if-cached, max-age=50");
+    assert_eq!(cache_status(&fresh), "smartcar-edge; hit; detail=partial");
+    assert_eq!(codes(&fresh), ["charge-ischarging"]);
+    instance.fake.advance(SECOND);
+    for cache_control in ["only-if-cached, max-age=0", "only-if-cached, no-cache"] {
+        let none = get(&instance, ALL_SIGNALS, cache_control);
+        assert_eq!(error(&none), edge(504, "NOT_STORED"), "{cache_control}");
+    }
+    assert_eq!(instance.fake.requests().len(), 0);
+}
+
+#[test]
+fn signal_from_the_store_has_smartcar_s_headers() {
+    let keys = [key("charge", &["read_charge"])];
+    let instance = Instance::with_keys(&keys);
+    instance.owner("v-1", "u-1");
+    let mut signal = shown("closure-islocked", &json!(true));
+    let [recorded, fetched] = ["2023-11-14T21:55:53.000Z", "2023-11-14T22:03:53.743Z"];
+    signal["meta"] = json!({"oemUpdatedAt": recorded, "retrievedAt": fetched});
+    let answer = json!({ "data": signal }).to_string();
+    instance.fake.answer(LOCKED, 200, &answer);
+    get(&instance, LOCKED, "no-cache");
+    let hit = get(&instance, LOCKED, "");
+    assert_eq!(cache_status(&hit), "smartcar-edge; hit");
+    assert_eq!(hit.headers()["sc-unit-system"], "metric");
+    assert_eq!(hit.headers()["sc-data-age"], recorded);
+    assert_eq!(hit.headers()["sc-fetched-at"], fetched);
+    // How old a signal is that the caller may not read is not said.
+    let only = ("cache-control", "only-if-cached");
+    let hidden = instance.send(with(request("charge", "GET", ALL_SIGNALS), only));
+    assert_eq!(hidden.status(), 200);
+    assert!(!hidden.headers().contains_key("sc-data-age"));
+}
+
+#[test]
 fn signal_that_is_old_stands_in_for_a_smartcar_that_fails() {
     for (status, reply) in [
         (

@@ -157,8 +157,8 @@ fn signal_has_the_shape_of_smartcar_s_api() {
         r#"{"data":{"id":"closure-islocked","type":"signal","attributes":{"#,
         r#""code":"closure-islocked","name":"IsLocked","group":"Closure","#,
         r#""status":{"value":"SUCCESS"},"body":{"value":1.50,"unit":"x"}},"#,
-        r#""meta":{"ingestedAt":"2023-11-14T22:13:20Z","retrievedAt":"2023-11-14T22:13:19Z","#,
-        r#""oemUpdatedAt":"2023-11-14T22:13:18Z"},"#,
+        r#""meta":{"ingestedAt":"2023-11-14T22:13:20.000Z","retrievedAt":"2023-11-14T22:13:19.000Z","#,
+        r#""oemUpdatedAt":"2023-11-14T22:13:18.000Z"},"#,
         r#""links":{"self":"/v3/vehicles/v-1/signals/closure-islocked"}},"#,
         r#""included":{"vehicle":{"id":"v-1","type":"vehicle","attributes":{"make":"TESLA","#,
         r#""model":"Model 3","year":2026,"powertrainType":"BEV","mode":"live"},"#,
@@ -190,7 +190,7 @@ fn signal_error_is_shown_where_it_is_newer_than_the_value() {
     let status = |value, error| {
         let [attributes, meta] = shown_signal(signal(value, error), "*");
         assert!(attributes.contains(r#""body":{"value":1}"#), "{attributes}");
-        assert!(meta.contains("1970-01-01T00:00:01Z"), "{meta}");
+        assert!(meta.contains("1970-01-01T00:00:01.000Z"), "{meta}");
         attributes.contains(r#""status":{"error":{"type":"X"},"value":"ERROR"}"#)
     };
     assert!(status(Some(1000), Some(1001)));
@@ -202,7 +202,7 @@ fn signal_error_is_shown_with_the_old_value_that_came_with_it() {
     let [attributes, meta] = shown_signal(signal(None, Some(1000)), "*");
     assert!(attributes.contains(r#""body":{"value":7}"#), "{attributes}");
     assert!(attributes.contains(r#""type":"X""#), "{attributes}");
-    assert_eq!(meta, r#"{"ingestedAt":"1970-01-01T00:00:01Z"}"#);
+    assert_eq!(meta, r#"{"ingestedAt":"1970-01-01T00:00:01.000Z"}"#);
 }
 
 #[test]
