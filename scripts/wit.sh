@@ -1,6 +1,6 @@
 #!/bin/sh
-# Holds the contract in wit/ to its version: whoever composes smartcar:edge@0.1.0
-# relies on what 0.1.0 says.
+# Holds the contract in wit/ to its version: whoever composes smartcar:edge@0.2.0
+# relies on what 0.2.0 says.
 #
 #   wit.sh check   fails where wit/ is not what wit/CONTRACT.lock has of its version
 #   wit.sh lock    writes wit/CONTRACT.lock, unless that would change a version

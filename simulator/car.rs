@@ -91,16 +91,16 @@ pub(crate) struct Charge {
     pub(crate) charging: bool,
     /// Percent.
     pub(crate) limit: u8,
-    /// No signal of the fleet shows it.
     pub(crate) port_open: bool,
     pub(crate) schedules: Vec<Schedule>,
 }
 
-/// A charge schedule, of which the simulator keeps no more than that it is there.
+/// A charge schedule, as it was made. Nothing follows from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     pub(crate) id: String,
-    pub(crate) command_type: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) parameters: Value,
 }
 
 impl Car {
@@ -196,8 +196,13 @@ impl Car {
     }
 
     fn set_port_open(&mut self, is_open: bool) -> Result<Vec<(Kind, Value)>, Refusal> {
-        self.charge()?.port_open = is_open;
-        Ok(Vec::new())
+        let charge = self.charge()?;
+        if charge.port_open == is_open {
+            return Ok(Vec::new());
+        }
+        charge.port_open = is_open;
+        let body = json!({ "value": is_open });
+        Ok(vec![(catalogue::PORT_FLAP_OPEN, body)])
     }
 
     /// What is charged, which a combustion car lacks.

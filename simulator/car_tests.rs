@@ -149,14 +149,15 @@ fn destination_changes_no_signal() {
 }
 
 #[test]
-fn charge_port_opens_and_closes_and_no_signal_shows_it() {
-    let mut car = car(UNPLUGGED_VEHICLE);
-    for (command, is_open) in [
-        (Command::OpenChargePort, true),
-        (Command::OpenChargePort, true),
-        (Command::CloseChargePort, false),
+fn charge_port_opens_and_closes() {
+    let mut car = car(FIRST_VEHICLE);
+    let shown = [catalogue::PORT_FLAP_OPEN];
+    for (command, changes, is_open) in [
+        (Command::CloseChargePort, &shown[..], false),
+        (Command::CloseChargePort, &[], false),
+        (Command::OpenChargePort, &shown, true),
     ] {
-        assert_eq!(car.run(command, LATER).unwrap(), []);
+        assert_eq!(car.run(command, LATER).unwrap(), changes);
         assert_eq!(car.state.charge.as_ref().unwrap().port_open, is_open);
     }
 }

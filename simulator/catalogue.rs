@@ -21,6 +21,7 @@ catalogue! {
     CABLE_CONNECTED = "charge-ischargingcableconnected", "Charge", "IsChargingCableConnected";
     CHARGE_LIMITS = "charge-chargelimits", "Charge", "ChargeLimits";
     IS_CHARGING = "charge-ischarging", "Charge", "IsCharging";
+    PORT_FLAP_OPEN = "charge-ischargingportflapopen", "Charge", "IsChargingPortFlapOpen";
     DOORS = "closure-doors", "Closure", "Doors";
     IS_LOCKED = "closure-islocked", "Closure", "IsLocked";
     SUNROOF = "closure-sunroof", "Closure", "Sunroof";

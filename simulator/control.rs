@@ -73,7 +73,7 @@ fn describe(car: &Car) -> Value {
 
 fn schedules(schedules: &[Schedule]) -> Vec<Value> {
     let describe =
-        |schedule: &Schedule| json!({ "id": schedule.id, "commandType": schedule.command_type });
+        |schedule: &Schedule| json!({ "id": schedule.id, "scheduleType": schedule.kind });
     schedules.iter().map(describe).collect()
 }
 

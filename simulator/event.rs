@@ -287,8 +287,8 @@ mod tests {
         for layout in [Layout::Observed, Layout::Documented] {
             let event = lock_event(layout);
             let count = event["data"]["signals"].as_array().unwrap().len();
-            assert_eq!(count, 13);
-            assert_eq!(event["meta"]["signalCount"], 13);
+            assert_eq!(count, 14);
+            assert_eq!(event["meta"]["signalCount"], 14);
             assert_eq!(event["meta"]["mode"], "LIVE");
             assert_eq!(event["meta"]["version"], "4.0");
             assert_eq!(event["meta"]["deliveryId"], "d1");

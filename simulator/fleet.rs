@@ -149,6 +149,7 @@ fn first(now: Millis) -> Car {
             read.value(catalogue::CHARGE_LIMITS, charge_limits(80)),
             read.value(catalogue::IS_CHARGING, json!({ "value": false })),
             read.value(catalogue::CABLE_CONNECTED, json!({ "value": true })),
+            read.value(catalogue::PORT_FLAP_OPEN, json!({ "value": true })),
             read.value(catalogue::DOORS, doors(false)),
             read.value(catalogue::IS_LOCKED, json!({ "value": false })),
             read.not_capable(catalogue::SUNROOF, Some(json!({ "isOpen": null }))),

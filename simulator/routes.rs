@@ -68,7 +68,7 @@ fn vehicle_api() -> Router<Shared> {
         .route(DAILY_SCHEDULES, post(schedules::daily))
         .route(WEEKLY_SCHEDULES, post(schedules::weekly))
         .route(WORKWEEK_SCHEDULES, post(schedules::workweek))
-        .route(SCHEDULE, delete(schedules::remove))
+        .route(SCHEDULE, get(schedules::schedule).delete(schedules::remove))
 }
 
 fn management_api() -> Router<Shared> {

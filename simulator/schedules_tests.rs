@@ -27,20 +27,37 @@ async fn schedule_is_made_and_removed_by_its_id() {
         let answer = simulator.as_first_user("POST", &path, &body).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let execution = &answer.json()["data"];
-        assert_eq!(execution["type"], "command-execution");
-        let expected = format!("charge-schedule-{kind}");
-        assert_eq!(execution["attributes"]["commandType"], expected);
+        assert_eq!(execution["type"], "charge-schedule-execution");
+        assert_eq!(execution["attributes"]["action"], "create");
+        assert_eq!(execution["attributes"]["scheduleType"], kind);
         assert_eq!(execution["attributes"]["status"]["value"], "SUCCESS");
         assert_eq!(execution["attributes"]["parameters"], attributes);
         let last = schedules(&simulator).await.pop().unwrap();
-        assert_eq!(last["commandType"], expected);
+        assert_eq!(last["scheduleType"], kind);
+        let id = last["id"].as_str().unwrap();
+        assert_eq!(execution["attributes"]["scheduleId"], id);
+        let link = format!("/vehicles/{FIRST_VEHICLE}/charge-schedules/{id}");
+        assert_eq!(execution["links"]["schedule"], link);
+        let answer = simulator
+            .as_first_user("GET", &format!("/v3{link}"), "")
+            .await;
+        let schedule = answer.json()["data"].clone();
+        assert_eq!(schedule["id"], id);
+        assert_eq!(schedule["attributes"]["parameters"], attributes);
     }
 
     let made = schedules(&simulator).await;
     assert_eq!(made.len(), 3);
     let path = path(FIRST_VEHICLE, made[1]["id"].as_str().unwrap());
     let removed = simulator.as_first_user("DELETE", &path, "").await;
-    assert_eq!((removed.status, removed.text.as_str()), (204, ""));
+    assert_eq!(removed.status, 200);
+    let removed = removed.json()["data"]["attributes"].clone();
+    assert_eq!(
+        (&removed["action"], &removed["scheduleId"]),
+        (&json!("delete"), &made[1]["id"])
+    );
+    let gone = simulator.as_first_user("GET", &path, "").await;
+    assert_eq!(gone.status, 404);
     assert_eq!(
         schedules(&simulator).await,
         [made[0].clone(), made[2].clone()]
@@ -76,7 +93,8 @@ async fn schedule_that_cannot_be_made_says_why() {
             empty,
             not_capable.clone(),
         ),
-        ("DELETE", COMBUSTION_VEHICLE, "s-1", "", not_capable),
+        ("DELETE", COMBUSTION_VEHICLE, "s-1", "", not_capable.clone()),
+        ("GET", COMBUSTION_VEHICLE, "s-1", "", not_capable),
         ("POST", UNPLUGGED_VEHICLE, "daily", empty, not_found.clone()),
         ("DELETE", UNPLUGGED_VEHICLE, "s-1", "", not_found),
     ] {

@@ -23,7 +23,7 @@ async fn vehicle_and_its_signals_are_read_by_the_owner_only() {
     assert_eq!(answer["data"]["attributes"]["powertrainType"], "BEV");
 
     let answer = simulator.ask("GET", &signals, &owner, "").await.json();
-    assert_eq!(answer["meta"]["totalCount"], 13);
+    assert_eq!(answer["meta"]["totalCount"], 14);
     assert_eq!(answer["included"]["vehicle"]["id"], FIRST_VEHICLE);
     let link = format!("http://{}{vehicle}", simulator.address);
     assert_eq!(answer["included"]["vehicle"]["links"]["self"], link);

@@ -19,9 +19,9 @@ mod bindings {
         inline: "
             package example:night-lock;
             world night-lock {
-                import smartcar:edge/vehicles@0.1.0;
-                import smartcar:edge/commands@0.1.0;
-                import smartcar:edge/connections@0.1.0;
+                import smartcar:edge/vehicles@0.2.0;
+                import smartcar:edge/commands@0.2.0;
+                import smartcar:edge/connections@0.2.0;
             }
         ",
         world: "example:night-lock/night-lock",

@@ -5,6 +5,7 @@
 //! importing component's key-value store, the credentials are in its variables,
 //! and calls go where it may call: what is inherited is all there is.
 
+mod charge_schedules;
 mod commands;
 mod connections;
 mod deliveries;

@@ -2,7 +2,7 @@
 //! answer, but for its links.
 
 use crate::{
-    access::{admission, callers::Caller},
+    access::{admission, callers::Caller, owners},
     answer::{
         Reply, complete, hand_on, is_from_smartcar, kept_headers, not_from_smartcar, problem,
         streaming,
@@ -19,7 +19,8 @@ use futures::{
 use http_body::Frame;
 use smartcar::{
     BodyStream, Call, Clock, Error, ResponseBody, Sent, StreamingResponse, Timestamp,
-    TransportError, endpoints::Endpoint,
+    TransportError,
+    endpoints::{Endpoint, OnBehalf},
 };
 use std::{pin::pin, time::Duration};
 use store::Store;
@@ -66,8 +67,15 @@ async fn answer<P: Platform, S: Store>(
     inbound: &Inbound,
 ) -> Result<Reply, Problem> {
     admission::read(app, caller, endpoint, inbound).await?;
+    let user = match endpoint.on_behalf() {
+        OnBehalf::Required => {
+            let vehicle = inbound.vehicle()?;
+            Some(owners::behalf(app, caller, &vehicle, inbound).await?)
+        }
+        OnBehalf::Optional | OnBehalf::None => inbound.user()?,
+    };
     let until = app.now().after(DEADLINE);
-    let call = inbound.call(endpoint, inbound.user()?)?.within(DEADLINE);
+    let call = inbound.call(endpoint, user)?.within(DEADLINE);
     let opening = app.client().open(&call).await;
     let opened = opening.map_err(|error| problem(&error))?;
     if !is_from_smartcar(&opened.headers) {

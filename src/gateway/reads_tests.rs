@@ -1,7 +1,7 @@
 //! What is read through: Smartcar's resources as they come, vehicles and dead letters from
 //! the store, and how the application is doing.
 
-use crate::testing::{ALL, DAY, Instance, SECOND, body, edge, error, request, restricted_key};
+use crate::testing::{ALL, DAY, Instance, SECOND, body, edge, error, key, request, restricted_key};
 use serde_json::{Value, json};
 use smartcar::{Clock, Sent, Timestamp, testing::Reply};
 use store::{
@@ -13,6 +13,29 @@ use store::{
 };
 
 const WEBHOOKS: &str = "/v3/webhooks";
+
+#[test]
+fn charge_schedule_is_read_for_the_vehicle_s_owner_by_keys_that_may() {
+    let keys = [
+        key("battery", &["read_battery"]),
+        restricted_key("other", "users", &["u-2"]),
+    ];
+    let instance = Instance::with_keys(&keys);
+    instance.owner("v-1", "u-1");
+    let path = "/v3/vehicles/v-1/charge-schedules/s-1";
+    instance.fake.answer(path, 200, r#"{"data":{"id":"s-1"}}"#);
+    let read = instance.call("GET", path);
+    assert_eq!(body(&read), json!({"data": {"id": "s-1"}}));
+    let sent = instance.fake.requests().pop().unwrap();
+    assert_eq!(sent.headers()["sc-user-id"], "u-1");
+    for (key, refused) in [
+        ("battery", edge(403, "MISSING_SCOPE")),
+        ("other", edge(403, "USER_NOT_ALLOWED")),
+    ] {
+        let answer = instance.send(request(key, "GET", path));
+        assert_eq!(error(&answer), refused, "{key}");
+    }
+}
 
 #[test]
 fn read_hands_on_what_smartcar_answers_with_other_links() {

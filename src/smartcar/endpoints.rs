@@ -151,8 +151,10 @@ impl Endpoint {
     }
 
     /// Whether the same call twice has the effect of one.
-    pub const fn is_idempotent(&self) -> bool {
-        !matches!(self.family, Family::Commands | Family::ChargeSchedules)
+    pub fn is_idempotent(&self) -> bool {
+        let is_done_to_a_vehicle =
+            matches!(self.family, Family::Commands | Family::ChargeSchedules);
+        self.method == Method::GET || !is_done_to_a_vehicle
     }
 
     /// The path, a value in the place of each name. Values are identifiers of
@@ -267,19 +269,23 @@ endpoints! {
 
     /// Creates a charge schedule that repeats every day.
     CREATE_DAILY_CHARGE_SCHEDULE: ChargeSchedules "create-daily-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/daily"
-        about Vehicle, scope "control_charge", see "commands/overview";
+        about Vehicle, scope "control_charge", see "charge-schedules/set-daily-charge-schedule";
 
     /// Creates a charge schedule that repeats every week.
     CREATE_WEEKLY_CHARGE_SCHEDULE: ChargeSchedules "create-weekly-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/weekly"
-        about Vehicle, scope "control_charge", see "commands/overview";
+        about Vehicle, scope "control_charge", see "charge-schedules/set-weekly-charge-schedule";
 
     /// Creates a charge schedule that repeats on working days.
     CREATE_WORKWEEK_CHARGE_SCHEDULE: ChargeSchedules "create-workweek-charge-schedule", POST "/v3/vehicles/{vehicleId}/charge-schedules/workweek"
-        about Vehicle, scope "control_charge", see "commands/overview";
+        about Vehicle, scope "control_charge", see "charge-schedules/set-workweek-charge-schedule";
+
+    /// One charge schedule.
+    GET_CHARGE_SCHEDULE: ChargeSchedules "get-charge-schedule", GET "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}"
+        about Vehicle, scope "read_charge", see "charge-schedules/set-daily-charge-schedule";
 
     /// Removes a charge schedule.
     DELETE_CHARGE_SCHEDULE: ChargeSchedules "remove-charge-schedule", DELETE "/v3/vehicles/{vehicleId}/charge-schedules/{scheduleId}"
-        about Vehicle, scope "control_charge", see "commands/overview";
+        about Vehicle, scope "control_charge", see "charge-schedules/delete-charge-schedule";
 
     /// Lists the webhooks of the application.
     LIST_WEBHOOKS: Webhooks "list-webhooks", GET "/v3/webhooks"

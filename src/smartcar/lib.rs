@@ -49,7 +49,7 @@ pub use api::{
     connections::{Connection, ConnectionFilter},
     execution::{CommandExecution, ExecutionStatus},
     page::{Items, Page, PageRequest, UnreadableItem},
-    schedules::ScheduleKind,
+    schedules::{ChargeScheduleExecution, ChargeTimer, ScheduleKind},
     subscriptions::{Subscribed, Subscription, SubscriptionFilter},
     vehicles::{PowertrainType, SignalOptions, Vehicle, VehicleAttributes, VehicleMode},
     webhooks::{Webhook, WebhookFilter, WebhookSignal},

@@ -14,6 +14,7 @@ mod bindings {
 }
 
 use bindings::smartcar::edge::{
+    charge_schedules::{self, Kind},
     commands::{self, Command, Destination},
     connections::{self, ConnectionFilter},
     deliveries,
@@ -98,6 +99,17 @@ async fn call(path: &str, query: &HashMap<String, String>) -> String {
             Some(command) => debug(commands::run(vehicle, user, command).await),
             None => "no such command".to_owned(),
         },
+        "/charge-schedules/create" => {
+            let kind = match get("kind").as_str() {
+                "weekly" => Kind::Weekly,
+                "workweek" => Kind::Workweek,
+                _ => Kind::Daily,
+            };
+            debug(charge_schedules::create(vehicle, user, kind, get("attributes")).await)
+        }
+        "/charge-schedules/get" => debug(charge_schedules::get(vehicle, user, id).await),
+        "/charge-schedules/remove" => debug(charge_schedules::remove(vehicle, user, id).await),
+        "/charge-schedules/timers" => debug(charge_schedules::timers(vehicle, user).await),
         "/connections/list" => debug(connections::list(connections_filter, page).await),
         "/connections/list-all" => debug(connections::list_all(connections_filter).await),
         "/connections/get" => debug(connections::get(id).await),

@@ -126,8 +126,8 @@ fn composition_error_names_what_the_component_may_not_do() {
 #[should_panic(expected = "package `smartcar:edge` has already been registered")]
 fn dependency_stands_for_a_package() {
     let each = ["vehicles", "commands", "connections"].map(|interface| {
-        format!("\"smartcar:edge/{interface}@0.1.0\" = {{ component = \"client\", {INHERITED} }}")
+        format!("\"smartcar:edge/{interface}@0.2.0\" = {{ component = \"client\", {INHERITED} }}")
     });
-    let package = format!("\"smartcar:edge@0.1.0\" = {{ component = \"client\", {INHERITED} }}");
+    let package = format!("\"smartcar:edge@0.2.0\" = {{ component = \"client\", {INHERITED} }}");
     Composed::start_altered(NIGHT_LOCK, &[(&package, &each.join("\n"))], &ALWAYS);
 }

@@ -115,6 +115,53 @@ fn contract_runs_every_command() {
 }
 
 #[test]
+fn charge_schedule_is_made_read_and_removed_by_its_id() {
+    let probe = Probe::start();
+    let attributes = "attributes=%7B%22startTime%22%3A%2223%3A00%22%7D";
+    let made = probe.first(
+        "charge-schedules/create",
+        &format!("kind=weekly&{attributes}"),
+    );
+    let expected = [
+        "Ok(Some(ScheduleExecution",
+        "action: Some(\"create\")",
+        "schedule: Some(\"sched_",
+        "status: \"SUCCESS\"",
+    ];
+    holds(&made, &expected);
+    let id = made
+        .split("sched_")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let id = format!("id=sched_{id}");
+    let read = probe.first("charge-schedules/get", &id);
+    holds(&read, &["Ok(\"{", "23:00", "weekly"]);
+    let removed = probe.first("charge-schedules/remove", &id);
+    holds(&removed, &["action: Some(\"delete\")"]);
+    let gone = probe.first("charge-schedules/get", &id);
+    holds(&gone, &["Err(Error::Api(", "status: 404"]);
+    let wrong = probe.first("charge-schedules/create", "attributes=%5B%5D");
+    holds(&wrong, &["InvalidInput(\"attributes is no JSON object"]);
+    let timers = json!({"data": {"id": "charge-chargetimers", "attributes": {
+        "code": "charge-chargetimers", "body": {"values": [
+            {"type": "LOCATION", "scheduleType": "DAILY", "scheduleId": "sched_1"}]}}}});
+    let fault = json!({"status": 200, "body": timers.to_string()});
+    let signal = "/v3/vehicles/{vehicleId}/signals/{signalCode}";
+    probe.0.smartcar.fault(signal, fault);
+    let timers = probe.first("charge-schedules/timers", "");
+    holds(
+        &timers,
+        &[
+            "schedule: Some(\"sched_1\")",
+            "schedule-type: Some(\"DAILY\")",
+        ],
+    );
+}
+
+#[test]
 fn calls_at_the_same_time_do_not_wait_for_each_other() {
     let mut probe = Probe::start();
     // Longer than any of this takes.

@@ -120,7 +120,7 @@ fn smartcar_s_own_npm_client_needs_another_origin_and_another_token_alone() {
     let signals = asked("/signals");
     let listed = &said["signals"]["body"]["data"];
     assert!(*listed == signals["data"], "{listed} is not {signals}");
-    assert_eq!(listed.as_array().unwrap().len(), 13);
+    assert_eq!(listed.as_array().unwrap().len(), 14);
     let signal = asked(&format!("/signals/{SIGNAL}"));
     let attributes = &said["signal"]["body"]["data"]["attributes"];
     assert_eq!(*attributes, signal["data"]["attributes"]);

@@ -96,7 +96,7 @@ fn list_of_a_vehicle_that_was_never_listed_is_a_miss() {
     assert_eq!(cache_status(&miss), "smartcar-edge; fwd=miss");
     let hit = get(&app, "all", &path, &[]);
     assert_eq!(cache_status(&hit), "smartcar-edge; hit");
-    assert_eq!(hit.json()["meta"]["totalCount"], 13);
+    assert_eq!(hit.json()["meta"]["totalCount"], 14);
     assert_eq!(hit.json()["meta"]["pageNumber"], 1);
 }
 
@@ -282,7 +282,7 @@ fn list_of_one_user_is_no_list_of_another() {
     for _ in 0..2 {
         let list = get(&app, "all", &path, &first);
         assert_eq!(cache_status(&list), "smartcar-edge; fwd=miss");
-        assert_eq!(list.json()["data"].as_array().unwrap().len(), 13);
+        assert_eq!(list.json()["data"].as_array().unwrap().len(), 14);
     }
 }
 

@@ -12,7 +12,7 @@ fn contract_documents_every_item() {
     let (package, _) = contract.push_dir(folder).unwrap();
     assert_eq!(
         contract.packages[package].name.to_string(),
-        "smartcar:edge@0.1.0"
+        "smartcar:edge@0.2.0"
     );
 
     let mut undocumented = Vec::new();
@@ -116,17 +116,17 @@ fn contract_change_without_a_version_is_refused() {
 
     copy.replace("types.wit", "year: option<u32>", "year: u32");
     let (is_fine, said) = copy.run("check");
-    assert!(!is_fine && said.contains("0.1.0 is released"), "{said}");
+    assert!(!is_fine && said.contains("0.2.0 is released"), "{said}");
     let (is_fine, said) = copy.run("lock");
     assert!(!is_fine && said.contains("a new version"), "{said}");
 
-    copy.replace("types.wit", "edge@0.1.0", "edge@0.2.0");
+    copy.replace("types.wit", "edge@0.2.0", "edge@0.3.0");
     let (is_fine, said) = copy.run("check");
     assert!(!is_fine && said.contains("several packages"), "{said}");
     let copy = Copy::new();
-    copy.replace_in_all("edge@0.1.0", "edge@0.2.0");
+    copy.replace_in_all("edge@0.2.0", "edge@0.3.0");
     let (is_fine, said) = copy.run("check");
-    assert!(!is_fine && said.contains("0.2.0 is new"), "{said}");
+    assert!(!is_fine && said.contains("0.3.0 is new"), "{said}");
     assert!(copy.run("lock").0);
     assert_eq!(copy.run("check"), (true, String::new()));
     let lock = fs::read_to_string(copy.0.path().join("CONTRACT.lock")).unwrap();

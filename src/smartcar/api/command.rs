@@ -115,9 +115,9 @@ commands! {
     /// Send a destination to the navigation system.
     SetDestination(Destination) at SET_DESTINATION;
     /// Open the charge port.
-    OpenChargePort at OPEN_CHARGE_PORT;
+    OpenChargePort at OPEN_CHARGE_PORT, shown by "charge-ischargingportflapopen" = true;
     /// Close the charge port.
-    CloseChargePort at CLOSE_CHARGE_PORT;
+    CloseChargePort at CLOSE_CHARGE_PORT, shown by "charge-ischargingportflapopen" = false;
 }
 
 impl CommandKind {
@@ -266,6 +266,8 @@ mod tests {
             (&Command::StartCharge, r#"{"value":true}"#, Some(true)),
             (&Command::StopCharge, r#"{"value":true}"#, Some(false)),
             (&Command::StopCharge, r#"{"value":"no"}"#, None),
+            (&Command::OpenChargePort, r#"{"value":true}"#, Some(true)),
+            (&Command::CloseChargePort, r#"{"value":true}"#, Some(false)),
             (&limit, r#"{"values":[],"activeLimit":80}"#, Some(true)),
             (
                 &limit,
@@ -285,7 +287,8 @@ mod tests {
             // What is kept as text is read again as what it was.
             assert_eq!(Evidence::parse(&evidence.to_string()), Some(evidence));
         }
-        assert_eq!(Command::OpenChargePort.evidence(), None);
+        let destination = Destination::new(1.5, 2.5).unwrap();
+        assert_eq!(Command::SetDestination(destination).evidence(), None);
         for bad in [
             "",
             "closure-islocked",

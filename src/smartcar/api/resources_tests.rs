@@ -100,6 +100,7 @@ async fn call_everything(client: &crate::Client<Fake>) {
     let _ = client.create_subscription(&webhook, &user, &vehicle).await;
     let _ = client.get_subscription(&subscription).await;
     let _ = client.delete_subscription(&subscription).await;
+    let _ = client.get_charge_schedule(&vehicle, &user, &schedule).await;
     let filter = CompatibilityFilter {
         region: Some(Region::Canada),
         make: Some("m".into()),

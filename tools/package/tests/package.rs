@@ -33,7 +33,7 @@ fn packaged(out: &Path, entry: &Value) -> Vec<u8> {
 fn package_holds_what_was_built() {
     let out = TempDir::new().unwrap();
     let manifest = package(&["client", "verify"], out.path());
-    assert_eq!(manifest["contract"], "smartcar:edge@0.1.0");
+    assert_eq!(manifest["contract"], "smartcar:edge@0.2.0");
     let components = manifest["components"].as_array().unwrap();
     assert_eq!(components.len(), 2);
     for component in components {
