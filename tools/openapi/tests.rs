@@ -131,9 +131,9 @@ fn operation_has_a_name_of_its_own_and_the_parameters_of_its_path() {
         let parameters: Vec<Value> = parameters
             .unwrap_or_default()
             .iter()
-            .map(|parameter| {
-                let place = parameter["$ref"].as_str().unwrap();
-                document.pointer(&place[1..]).unwrap().clone()
+            .map(|parameter| match parameter["$ref"].as_str() {
+                Some(place) => document.pointer(&place[1..]).unwrap().clone(),
+                None => parameter.clone(),
             })
             .collect();
         let in_path = parameters
