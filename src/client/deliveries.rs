@@ -61,6 +61,9 @@ impl Guest for Edge {
                 delivery::Mode::Test => Mode::Test,
             }),
             delivered_at: lists::time(envelope.delivered_at),
+            external_user: envelope.external_id.map(Cow::into_owned),
+            application: envelope.application_id.map(Cow::into_owned),
+            sequence: envelope.sequence,
         }
     }
 }

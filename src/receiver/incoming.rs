@@ -49,6 +49,10 @@ impl<'a> Incoming<'a> {
         self.envelope.vehicle_id.as_deref()
     }
 
+    pub(crate) fn application_id(&self) -> Option<&str> {
+        self.envelope.application_id.as_deref()
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         mode(&self.envelope)
     }

@@ -181,30 +181,32 @@ impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
         Ok(respond::json(StatusCode::OK, challenge.answer(token)))
     }
 
-    /// Refuses what was sent too long ago, and notes what was sent in the future.
+    /// Refuses what was sent too long ago, and notes a time that cannot be.
     fn fresh(
         &'static self,
         settings: &Settings,
         envelope: &Envelope<'_>,
         arrival: Arrival,
     ) -> Result<(), Problem> {
-        let Some(sent_at) = envelope.delivered_at else {
-            return Ok(());
-        };
-        if sent_at.after(settings.max_age) < arrival.at {
+        let sent_at = envelope.delivered_at;
+        if sent_at.is_some_and(|at| at.after(settings.max_age) < arrival.at) {
             self.refused(Reason::Stale, mode(envelope), arrival);
             let detail = "the delivery was sent too long ago";
             return Err(Problem::unsigned(Code::StaleDelivery, detail));
         }
-        if arrival.at.after(SKEW) < sent_at {
-            let tally = Tally {
-                outcome: tally::Outcome::Noted,
-                reason: Reason::ClockAhead,
-                event_type: String::new(),
-                mode: mode(envelope),
-            };
-            self.counter.count(arrival.at, tally);
-        }
+        let is_ahead = sent_at.is_some_and(|at| arrival.at.after(SKEW) < at);
+        let reason = match envelope.has_impossible_time {
+            true => Reason::ImpossibleTime,
+            false if is_ahead => Reason::ClockAhead,
+            false => return Ok(()),
+        };
+        let tally = Tally {
+            outcome: tally::Outcome::Noted,
+            reason,
+            event_type: String::new(),
+            mode: mode(envelope),
+        };
+        self.counter.count(arrival.at, tally);
         Ok(())
     }
 
@@ -229,6 +231,7 @@ impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
             .with("event_id", short(&incoming.event_id))
             .with("event_type", event_type)
             .with("vehicle_id", incoming.vehicle_id().map(short))
+            .with("application_id", incoming.application_id().map(short))
             .with("token", incoming.token())
             .with(
                 "micros",

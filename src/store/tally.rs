@@ -69,6 +69,8 @@ pub enum Reason {
     Challenge,
     /// It was sent in the future, by this host's clock.
     ClockAhead,
+    /// It was sent at a time at which nothing was sent yet.
+    ImpossibleTime,
     /// A reason of another version of this application.
     Other(String),
 }
@@ -83,13 +85,20 @@ impl Reason {
             Self::Stale => "STALE_DELIVERY".into(),
             Self::Challenge => "INVALID_CHALLENGE".into(),
             Self::ClockAhead => "clock ahead".into(),
+            Self::ImpossibleTime => "impossible time".into(),
             Self::Other(text) => text.as_str().into(),
         }
     }
 
     /// Reads what [`Reason::text`] wrote.
     pub fn parse(text: &str) -> Self {
-        let fixed = [Self::None, Self::Stale, Self::Challenge, Self::ClockAhead];
+        let fixed = [
+            Self::None,
+            Self::Stale,
+            Self::Challenge,
+            Self::ClockAhead,
+            Self::ImpossibleTime,
+        ];
         let signature = Rejection::ALL.into_iter().map(Self::Signature);
         if let Some(known) = fixed
             .into_iter()
@@ -163,6 +172,7 @@ mod tests {
             Reason::Stale,
             Reason::Challenge,
             Reason::ClockAhead,
+            Reason::ImpossibleTime,
             Reason::Other("new".to_owned()),
         ];
         for reason in signatures.into_iter().chain(others) {

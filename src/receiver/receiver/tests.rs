@@ -312,6 +312,37 @@ fn delivery_from_the_future_is_stored_and_noted() {
 }
 
 #[test]
+fn delivery_of_an_impossible_time_is_stored_and_noted() {
+    let instance = Instance::new();
+    let now = instance.fake.now().0;
+    let post = |event, sent_at: i64| {
+        instance.post(sign(event_with(event, json!({"deliveredAt": sent_at}))))
+    };
+    // In seconds, as one page of Smartcar's has it.
+    assert_eq!(outcome(&post("seconds", now / 1000)), has(200, "stored"));
+    let late = post("late", now / 1000 - 49 * 3600);
+    assert_eq!(outcome(&late), has(401, "STALE_DELIVERY"));
+    // Of 1970, and of a clock that was never set.
+    assert_eq!(outcome(&post("odd", 7)), has(200, "stored"));
+    assert_eq!(outcome(&post("unset", 946_684_800_000)), has(200, "stored"));
+    let counted = [
+        ("noted/impossible time//LIVE".to_owned(), 2),
+        ("refused/STALE_DELIVERY//LIVE".to_owned(), 1),
+        ("stored/token 0/VEHICLE_STATE/LIVE".to_owned(), 3),
+    ];
+    assert_eq!(instance.tallies(), counted);
+}
+
+#[test]
+fn delivery_is_logged_with_its_application_and_without_its_user() {
+    let instance = Instance::new();
+    let meta = json!({"applicationId": "app_1", "sequence": 7});
+    instance.post(sign(event_with("e-1", meta)));
+    let line = &instance.fake.lines_about("delivery")[0];
+    assert_eq!(line["application_id"], "app_1");
+}
+
+#[test]
 fn delivery_that_cannot_be_read_is_known_by_its_bytes() {
     let instance = Instance::new();
     // printf '%s' 'not json' | openssl dgst -sha256 -hmac example-token

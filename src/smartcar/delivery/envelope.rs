@@ -37,8 +37,17 @@ pub struct Envelope<'a> {
     pub vehicle_id: Option<Cow<'a, str>>,
     /// The vehicle's owner.
     pub user_id: Option<Cow<'a, str>>,
+    /// The application's own id of the owner, as Connect was given it. It can be an e-mail
+    /// address.
+    pub external_id: Option<Cow<'a, str>>,
+    /// The Smartcar application: `app_…`
+    pub application_id: Option<Cow<'a, str>>,
     /// `meta.mode`; an event that does not say is live.
     pub mode: Option<Mode>,
     /// When this attempt was made.
     pub delivered_at: Option<Timestamp>,
+    /// Whether a time was given for it at which no delivery can have been made.
+    pub has_impossible_time: bool,
+    /// Which of two deliveries with the same times is the later one.
+    pub sequence: Option<u64>,
 }

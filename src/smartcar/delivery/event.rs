@@ -30,12 +30,27 @@ pub struct Event<'a> {
     errors: Vec<ErrorReport<'a>>,
 }
 
+/// The member `meta`. One page of Smartcar's documentation has it inside `data`
+/// (<https://smartcar.com/docs/getting-started/how-to/detect-charging-session>).
+#[derive(Default)]
+struct Meta<'a> {
+    mode: Option<Mode>,
+    delivered_at: Option<Result<Timestamp, Impossible>>,
+    sequence: Option<u64>,
+    application_id: Option<Cow<'a, str>>,
+}
+
+/// No delivery was made at a time that was given.
+struct Impossible;
+
 /// The member `data`.
 #[derive(Default)]
 struct Data<'a> {
+    meta: Meta<'a>,
     vehicle_id: Option<Cow<'a, str>>,
     vehicle: VehicleReport<'a>,
     user_id: Option<Cow<'a, str>>,
+    external_id: Option<Cow<'a, str>>,
     signals: Vec<Parts<'a>>,
     errors: Vec<ErrorReport<'a>>,
 }
@@ -45,25 +60,28 @@ impl<'a> Event<'a> {
     /// is no JSON object has no fields.
     pub fn read(text: &'a str) -> Self {
         let (mut envelope, mut data) = (Envelope::default(), Data::default());
+        let mut meta = Meta::default();
         if let Some(mut cursor) = Cursor::new(text) {
             cursor.object(&mut |cursor, name| match name {
                 "eventId" => envelope.event_id = filled(cursor.value()),
                 "eventType" => envelope.event_type = filled(cursor.value()),
                 "vehicleId" => envelope.vehicle_id = filled(cursor.value()),
-                "meta" => {
-                    (envelope.mode, envelope.delivered_at) = (None, None);
-                    cursor.object(&mut |cursor, name| match name {
-                        "mode" => envelope.mode = filled(cursor.value()).map(mode),
-                        "deliveredAt" => envelope.delivered_at = cursor::time(cursor.value()),
-                        _ => {}
-                    });
-                }
+                "meta" => meta = Meta::read(cursor),
                 "data" => data = Data::read(cursor),
                 _ => {}
             });
         }
         envelope.vehicle_id = data.vehicle_id.or(envelope.vehicle_id);
         envelope.user_id = data.user_id;
+        envelope.external_id = data.external_id;
+        envelope.mode = meta.mode.or(data.meta.mode);
+        envelope.sequence = meta.sequence.or(data.meta.sequence);
+        envelope.application_id = meta.application_id.or(data.meta.application_id);
+        match meta.delivered_at.or(data.meta.delivered_at) {
+            Some(Ok(at)) => envelope.delivered_at = Some(at),
+            Some(Err(Impossible)) => envelope.has_impossible_time = true,
+            None => {}
+        }
         Self {
             envelope,
             vehicle: data.vehicle,
@@ -81,9 +99,12 @@ impl<'a> Event<'a> {
             return None;
         }
         let mut report = Report::new(envelope.delivered_at, received_at);
-        let signals = mem::take(&mut self.signals).into_iter();
+        let (sequence, signals) = (envelope.sequence, mem::take(&mut self.signals).into_iter());
         report.signals = signals
-            .map(|parts| SignalReport::of(parts, report.reported_at, received_at))
+            .map(|parts| {
+                let signal = SignalReport::of(parts, report.reported_at, received_at);
+                signal.in_sequence(sequence)
+            })
             .collect();
         report.vehicle = mem::take(&mut self.vehicle);
         if envelope.event_type.as_deref() == Some("VEHICLE_ERROR") {
@@ -105,13 +126,14 @@ impl<'a> Data<'a> {
                 });
             }
             "user" => {
-                data.user_id = None;
-                cursor.object(&mut |cursor, name| {
-                    if name == "id" {
-                        data.user_id = filled(cursor.value());
-                    }
+                (data.user_id, data.external_id) = (None, None);
+                cursor.object(&mut |cursor, name| match name {
+                    "id" => data.user_id = filled(cursor.value()),
+                    "externalId" => data.external_id = filled(cursor.value()),
+                    _ => {}
                 });
             }
+            "meta" => data.meta = Meta::read(cursor),
             "signals" => {
                 data.signals.clear();
                 cursor.array(&mut |cursor| data.signals.extend(Parts::read(cursor)));
@@ -125,6 +147,43 @@ impl<'a> Data<'a> {
         data
     }
 }
+
+impl<'a> Meta<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Self {
+        let mut meta = Self::default();
+        cursor.object(&mut |cursor, name| match name {
+            "mode" => meta.mode = filled(cursor.value()).map(mode),
+            "deliveredAt" => meta.delivered_at = sent_at(cursor.value()),
+            // Earlier names of it.
+            "deliveryTimestamp" | "deliveryTime" if meta.delivered_at.is_none() => {
+                meta.delivered_at = sent_at(cursor.value());
+            }
+            "sequence" => meta.sequence = cursor.value().parse().ok(),
+            "applicationId" => meta.application_id = filled(cursor.value()),
+            _ => {}
+        });
+        meta
+    }
+}
+
+/// When an attempt was made. A number that would be a time before 1973 in milliseconds is
+/// one of seconds, as one page of Smartcar's documentation has it
+/// (<https://smartcar.com/docs/integrations/webhooks/responses>).
+fn sent_at(json: &str) -> Option<Result<Timestamp, Impossible>> {
+    let mut at = cursor::time(json)?;
+    if !json.starts_with('"') && at < Timestamp(100_000_000_000) {
+        at = Timestamp(at.0 * 1000);
+    }
+    Some(if at < EARLIEST {
+        Err(Impossible)
+    } else {
+        Ok(at)
+    })
+}
+
+/// The beginning of 2020. Smartcar delivers by webhooks since then, so that whoever repeats a
+/// delivery that was once made has a later time in it.
+const EARLIEST: Timestamp = Timestamp(1_577_836_800_000);
 
 /// A text that says something.
 fn filled(json: &str) -> Option<Cow<'_, str>> {
@@ -199,6 +258,57 @@ mod tests {
                 ..Default::default()
             }
         );
+    }
+
+    #[test]
+    fn time_of_delivery_is_understood_in_each_form() {
+        let at = |meta: &str| {
+            let body = format!(r#"{{"eventId":"e-1",{meta}}}"#);
+            let envelope = Envelope::read(body.as_bytes());
+            (
+                envelope.delivered_at.map(|at| at.0),
+                envelope.has_impossible_time,
+            )
+        };
+        let time = (Some(1_782_777_353_000), false);
+        for meta in [
+            r#""meta":{"deliveredAt":1782777353000}"#,
+            r#""meta":{"deliveredAt":1782777353}"#,
+            r#""meta":{"deliveredAt":"2026-06-29T23:55:53Z"}"#,
+            r#""meta":{"deliveryTime":1,"deliveredAt":1782777353000}"#,
+            r#""meta":{"deliveredAt":1782777353000,"deliveryTime":1}"#,
+            r#""meta":{"deliveryTimestamp":1782777353000}"#,
+            r#""data":{"meta":{"deliveryTimestamp":"2026-06-29T23:55:53Z"}}"#,
+            r#""data":{"meta":{"deliveredAt":1}},"meta":{"deliveredAt":1782777353}"#,
+        ] {
+            assert_eq!(at(meta), time, "{meta}");
+        }
+        for meta in [
+            r#""meta":{"deliveredAt":1500000000}"#,
+            r#""meta":{"deliveredAt":7}"#,
+            r#""meta":{"deliveredAt":"2019-12-31T23:59:59Z"}"#,
+        ] {
+            assert_eq!(at(meta), (None, true), "{meta}");
+        }
+        // 0 stands for unknown, as for signals.
+        for meta in [r#""meta":{"deliveredAt":0}"#, r#""meta":{}"#] {
+            assert_eq!(at(meta), (None, false), "{meta}");
+        }
+    }
+
+    #[test]
+    fn event_says_which_application_and_whose_user_it_is_about() {
+        let body = r#"{"data":{"user":{"id":"u-1","externalId":"e@x"},"meta":{"mode":"TEST"}},
+            "meta":{"sequence":17,"applicationId":"app_1"}}"#;
+        let envelope = Envelope::read(body.as_bytes());
+        assert_eq!(envelope.external_id.as_deref(), Some("e@x"));
+        assert_eq!(envelope.application_id.as_deref(), Some("app_1"));
+        assert_eq!(
+            (envelope.sequence, envelope.mode),
+            (Some(17), Some(Mode::Test))
+        );
+        let body = r#"{"data":{"user":{"externalId":null}},"meta":{"sequence":"x"}}"#;
+        assert_eq!(Envelope::read(body.as_bytes()), Envelope::default());
     }
 
     #[test]

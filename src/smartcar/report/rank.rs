@@ -16,6 +16,8 @@ use crate::Timestamp;
 ///    another clock. It decides between values of one retrieval, and a missing one is the
 ///    smallest.
 /// 3. **Report**: when it was delivered, or asked for.
+/// 4. **Sequence**: the number of the delivery (`meta.sequence`), where it has one; without
+///    one a report is the smallest.
 ///
 /// Sources: <https://smartcar.com/docs/api-reference/get-signal>,
 /// <https://smartcar.com/docs/integrations/webhooks/best-practices/reliability>
@@ -24,6 +26,7 @@ pub struct Rank {
     retrieved_at: Timestamp,
     observed_at: Timestamp,
     reported_at: Timestamp,
+    sequence: Option<u64>,
 }
 
 impl Rank {
@@ -37,17 +40,25 @@ impl Rank {
             retrieved_at: retrieved_at.unwrap_or(reported_at),
             observed_at: observed_at.unwrap_or(Timestamp(0)),
             reported_at,
+            sequence: None,
         }
     }
 
-    /// The rank as text, in the same order: 36 hexadecimal digits, twelve for the
-    /// milliseconds of each time.
+    /// The same, of a delivery with this number.
+    pub(crate) fn in_sequence(self, sequence: Option<u64>) -> Self {
+        Self { sequence, ..self }
+    }
+
+    /// The rank as text, in the same order: twelve hexadecimal digits for the milliseconds
+    /// of each time, and twelve for the number where there is one.
     pub fn text(self) -> String {
-        let mut text = String::with_capacity(36);
-        for time in [self.retrieved_at, self.observed_at, self.reported_at] {
-            let millis = u64::try_from(time.0).unwrap_or(0).min(LAST);
+        let mut text = String::with_capacity(48);
+        let times = [self.retrieved_at, self.observed_at, self.reported_at];
+        let times = times.map(|time| Some(u64::try_from(time.0).unwrap_or(0)));
+        for number in times.into_iter().chain([self.sequence]).flatten() {
+            let number = number.min(LAST);
             for place in (0..12).rev() {
-                let digit = b"0123456789abcdef".get((millis >> (4 * place) & 0xf) as usize);
+                let digit = b"0123456789abcdef".get((number >> (4 * place) & 0xf) as usize);
                 text.push(char::from(digit.copied().unwrap_or(b'0')));
             }
         }
@@ -55,7 +66,7 @@ impl Rank {
     }
 }
 
-/// The last time that twelve digits can say, in the year 10889.
+/// The largest number that twelve digits can say; as a time, in the year 10889.
 const LAST: u64 = 0xffff_ffff_ffff;
 
 #[cfg(test)]
@@ -69,6 +80,7 @@ mod tests {
             retrieved_at,
             observed_at,
             reported_at,
+            sequence: None,
         }
     }
 
@@ -78,15 +90,19 @@ mod tests {
         let text = rank([1_790_000_000_000, 0, 255]).text();
         assert_eq!(text, "01a0c4506c000000000000000000000000ff");
         assert_eq!(rank([i64::MAX, -1, 0]).text().len(), 36);
+        let numbered = rank([1_790_000_000_000, 0, 255]).in_sequence(Some(17));
+        assert_eq!(numbered.text(), text + "000000000011");
     }
 
     proptest! {
         #[test]
         fn rank_as_text_has_the_order_of_its_times(
-            one in [0..4_000_000_000_000_i64, 0..3, 0..3],
+            one in [0..2_i64, 0..3, 0..3],
             other in [0..4_000_000_000_000_i64, 0..3, 0..3],
+            numbers in [proptest::option::of(0..3_u64), proptest::option::of(0..3_u64)],
         ) {
-            let (one, other) = (rank(one), rank(other));
+            let one = rank(one).in_sequence(numbers[0]);
+            let other = rank(other.map(|time| time % 4)).in_sequence(numbers[1]);
             prop_assert_eq!(one.cmp(&other), one.text().cmp(&other.text()));
         }
     }

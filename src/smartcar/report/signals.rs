@@ -120,6 +120,12 @@ impl<'a> SignalReport<'a> {
         }
     }
 
+    /// The same, of a delivery with this number.
+    pub(crate) fn in_sequence(mut self, sequence: Option<u64>) -> Self {
+        self.rank = self.rank.in_sequence(sequence);
+        self
+    }
+
     /// By this the newest report of a signal is found: the one with the greatest key
     /// counts, of its values and of its errors.
     pub fn key(&self) -> (Rank, &str) {

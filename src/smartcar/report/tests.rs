@@ -324,8 +324,33 @@ fn time() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         Just(json!(0)),
         Just(json!(NOW.0 + 86_400_000)),
-        (1..20_i64).prop_map(|at| json!(at)),
+        (1..20_i64).prop_map(|at| json!(BASE + at)),
     ]
+}
+
+/// A time at which something can have been delivered.
+const BASE: i64 = 1_600_000_000_000;
+
+#[test]
+fn report_of_the_later_delivery_counts_where_all_times_are_the_same() {
+    let meta = json!({"oemUpdatedAt": 5, "retrievedAt": 5});
+    let numbered = |value: i64, sequence: &str| {
+        let body = delivery(BASE, &json!([percent(value, &meta)]));
+        body.replace(
+            r#""meta":{"deliveredAt""#,
+            &format!(r#""meta":{{{sequence}"deliveredAt""#),
+        )
+    };
+    let bodies = [
+        numbered(9, ""),
+        numbered(8, r#""sequence":9,"#),
+        numbered(7, r#""sequence":10,"#),
+    ];
+    let reports = bodies
+        .iter()
+        .map(|body| Event::read(body).report(NOW).unwrap().signals.remove(0));
+    let ranks: Vec<_> = reports.map(|report| report.rank).collect();
+    assert!(ranks.is_sorted_by(|one, next| one < next), "{ranks:?}");
 }
 
 proptest! {
@@ -337,7 +362,7 @@ proptest! {
             .iter()
             .map(|(value, observed, retrieved, delivered)| {
                 let meta = json!({"oemUpdatedAt": observed, "retrievedAt": retrieved});
-                delivery(*delivered, &json!([percent(*value, &meta)]))
+                delivery(BASE + *delivered, &json!([percent(*value, &meta)]))
             })
             .collect();
         let reports: Vec<_> = bodies
@@ -358,10 +383,10 @@ proptest! {
         observed in time(), retrieved in time(), delivered in 1..20_i64, late_observed in time()
     ) {
         let meta = json!({"oemUpdatedAt": observed, "retrievedAt": retrieved});
-        let earlier = delivery(delivered, &json!([percent(1, &meta)]));
+        let earlier = delivery(BASE + delivered, &json!([percent(1, &meta)]));
         // Later than everything that the other says and that can be.
-        let meta = json!({"oemUpdatedAt": late_observed, "retrievedAt": 20});
-        let later = delivery(21, &json!([percent(0, &meta)]));
+        let meta = json!({"oemUpdatedAt": late_observed, "retrievedAt": BASE + 20});
+        let later = delivery(BASE + 21, &json!([percent(0, &meta)]));
         let [earlier, later] = [&earlier, &later].map(|body| {
             Event::read(body).report(NOW).unwrap().signals.remove(0)
         });

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn rows_are_json_whose_places_are_the_columns() {
-        let body = r#"{"eventType":"VEHICLE_ERROR","meta":{"deliveredAt":9},"data":{
+        let body = r#"{"eventType":"VEHICLE_ERROR","meta":{"deliveredAt":1790000000000},"data":{
             "vehicle":{"id":"v-1","make":"M\"","year":2026},
             "errors":[{"type":"T","code":null,"state":"RESOLVED"}],
             "signals":[{"code":"a","group":"G","body":{"value": 1.5},"meta":{"oemUpdatedAt":7}},
@@ -137,7 +137,7 @@ mod tests {
             .unwrap();
         let read: serde_json::Value = serde_json::from_str(&rows(&report)).unwrap();
         let expected = serde_json::json!([
-            9,
+            1_790_000_000_000_i64,
             ["M\"", null, 2026, null, null],
             [[
                 "a",
@@ -146,7 +146,7 @@ mod tests {
                 {"value": 1.5},
                 7,
                 null,
-                "000000000009000000000007000000000009"
+                "01a0c4506c0000000000000701a0c4506c00"
             ]],
             [[
                 "b",
