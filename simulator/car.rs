@@ -67,6 +67,8 @@ pub(crate) struct Connection {
     /// To the one webhook. Whether Smartcar keeps it when the connection is
     /// removed is not documented; here it ends with it.
     pub(crate) subscription: Option<Subscription>,
+    /// What is listed as granted; all that such a car has where absent.
+    pub(crate) permissions: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]

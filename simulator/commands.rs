@@ -68,19 +68,21 @@ pub(crate) async fn close_charge_port(
 /// never waits for the delivery.
 fn run(simulator: &Simulator, vehicle: &OwnedVehicle, command: Command) -> Answer {
     let executed_at = Millis::now();
+    let webhook = simulator.outbox.webhook.settings();
     let event = {
         let mut fleet = lock(&simulator.fleet);
         let car = fleet
             .connected_mut(&vehicle.id)
             .ok_or_else(|| Refusal::vehicle_not_found(&vehicle.id))?;
-        let changed = car.run(command, executed_at)?;
+        let mut changed = car.run(command, executed_at)?;
+        changed.retain(|kind| webhook.triggers.contains(kind));
         (!changed.is_empty()).then(|| {
             let trigger = Trigger::Signals(changed);
-            Event::vehicle_state(car, &trigger, simulator.layout, Mode::Live)
+            Event::vehicle_state(car, &trigger, &webhook.data, simulator.layout, Mode::Live)
         })
     };
     if let Some(event) = event
-        && simulator.outbox.webhook.has_callback()
+        && webhook.is_enabled()
     {
         simulator.outbox.send(event);
     }

@@ -120,11 +120,15 @@ impl Filter {
 }
 
 fn resource(simulator: &Simulator, fleet: &Fleet, car: &Car, connection: &Connection) -> Value {
+    let permissions = match &connection.permissions {
+        Some(permissions) => json!(permissions),
+        None => json!(permissions(car.powertrain)),
+    };
     json!({
         "id": connection.id,
         "type": "connection",
         "attributes": {
-            "permissions": permissions(car.powertrain),
+            "permissions": permissions,
             "vehicle": car.attributes(),
             "user": { "id": car.owner, "externalId": fleet.external_id(car.owner) },
         },

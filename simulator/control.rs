@@ -3,22 +3,23 @@
 
 use crate::{
     car::{Car, Schedule},
-    catalogue, config,
+    catalogue::{self, Kind},
+    config,
     event::{Event, Mode, Trigger},
     faults::Fault,
     lock::lock,
     requests::Summary,
     state::Shared,
-    webhook::Verification,
+    webhook::{Settings, Verification},
 };
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{FromRequestParts, Path, State},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, Uri, request::Parts};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -26,6 +27,8 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/requests", get(requests).delete(reset_requests))
         .route("/vehicles", get(vehicles))
+        .route("/vehicles/{vehicleId}/connection", delete(disconnect))
+        .route("/vehicles/{vehicleId}/permissions", put(set_permissions))
         .route("/webhook", put(set_webhook))
         .route("/deliveries", get(deliveries).post(send))
         .route("/deliveries/{eventId}/redeliver", post(redeliver))
@@ -81,6 +84,44 @@ fn schedules(schedules: &[Schedule]) -> Vec<Value> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WebhookSettings {
     callback_uri: String,
+    #[serde(default)]
+    error_callback_uri: Option<String>,
+    #[serde(default)]
+    is_enabled: Option<bool>,
+    /// Codes of signals.
+    #[serde(default)]
+    triggers: Option<Vec<String>>,
+    /// Codes of signals.
+    #[serde(default)]
+    data: Option<Vec<String>>,
+}
+
+impl WebhookSettings {
+    /// What is not said is as at the start.
+    fn read(&self) -> Result<Settings, ControlError> {
+        let uri = |uri: &String| config::callback_uri(uri).map_err(ControlError::bad);
+        let callback = uri(&self.callback_uri)?;
+        let mut settings = Settings::new(Some(callback));
+        settings.error_callback = self.error_callback_uri.as_ref().map(uri).transpose()?;
+        settings.is_enabled = self.is_enabled.unwrap_or(true);
+        if let Some(codes) = &self.triggers {
+            settings.triggers = kinds(codes)?;
+        }
+        if let Some(codes) = &self.data {
+            settings.data = kinds(codes)?;
+        }
+        Ok(settings)
+    }
+}
+
+fn kinds(codes: &[String]) -> Result<Vec<Kind>, ControlError> {
+    let kind = |code: &String| {
+        let found = catalogue::ALL.iter().find(|kind| kind.code == code);
+        found
+            .copied()
+            .ok_or_else(|| ControlError::bad(format!("no car has the signal {code}")))
+    };
+    codes.iter().map(kind).collect()
 }
 
 async fn set_webhook(
@@ -88,10 +129,51 @@ async fn set_webhook(
     body: Bytes,
 ) -> Result<Json<Value>, ControlError> {
     let settings: WebhookSettings = read(&body)?;
-    let callback = config::callback_uri(&settings.callback_uri).map_err(ControlError::bad)?;
-    let answer = json!({ "callbackUri": callback.to_string() });
-    simulator.outbox.webhook.set_callback(callback);
+    let settings = settings.read()?;
+    let answer = json!({ "callbackUri": settings.callback.as_ref().map(Uri::to_string) });
+    simulator.outbox.webhook.set(settings);
     Ok(Json(answer))
+}
+
+/// The owner takes the access to a car back: Smartcar sends no event of it.
+async fn disconnect(
+    State(simulator): State<Shared>,
+    CarId(id): CarId,
+) -> Result<StatusCode, ControlError> {
+    match lock(&simulator.fleet).disconnect(|car, _| car.id == id) {
+        0 => Err(no_such_vehicle()),
+        _ => Ok(StatusCode::NO_CONTENT),
+    }
+}
+
+/// What the connection to a car lists as its permissions from now on.
+async fn set_permissions(
+    State(simulator): State<Shared>,
+    CarId(id): CarId,
+    body: Bytes,
+) -> Result<StatusCode, ControlError> {
+    let permissions: Vec<String> = read(&body)?;
+    let mut fleet = lock(&simulator.fleet);
+    let car = fleet.connected_mut(&id);
+    let connection = car.and_then(|car| car.connection.as_mut());
+    connection.ok_or_else(no_such_vehicle)?.permissions = Some(permissions);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The id of a car in a path.
+struct CarId(String);
+
+impl FromRequestParts<Shared> for CarId {
+    type Rejection = ControlError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ControlError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| no_such_vehicle())
+    }
+}
+
+fn no_such_vehicle() -> ControlError {
+    ControlError::new(StatusCode::NOT_FOUND, "no such vehicle is connected")
 }
 
 async fn deliveries(State(simulator): State<Shared>) -> Json<Vec<Value>> {
@@ -125,10 +207,11 @@ async fn send(State(simulator): State<Shared>, body: Bytes) -> Result<Response, 
     if order.first && order.event_type != EventType::VehicleState {
         return Err(ControlError::bad("first is for VEHICLE_STATE only"));
     }
-    if !simulator.outbox.webhook.has_callback() {
+    let webhook = simulator.outbox.webhook.settings();
+    if !webhook.is_enabled() {
         return Err(ControlError::new(
             StatusCode::CONFLICT,
-            "no callback URI is set",
+            "no callback URI is set, or the webhook is disabled",
         ));
     }
     let layout = simulator.layout;
@@ -145,7 +228,7 @@ async fn send(State(simulator): State<Shared>, body: Bytes) -> Result<Response, 
                 } else {
                     Trigger::Signals(vec![catalogue::ODOMETER])
                 };
-                Event::vehicle_state(car, &trigger, layout, order.mode)
+                Event::vehicle_state(car, &trigger, &webhook.data, layout, order.mode)
             }
         }
     };

@@ -1,7 +1,10 @@
 //! The controls over real sockets.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{Config, FIRST_USER, FIRST_VEHICLE, testing::Running};
+use crate::{
+    Config, FIRST_USER, FIRST_VEHICLE, WEBHOOK,
+    testing::{Receiver, Running},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -93,12 +96,87 @@ async fn command_runs_although_its_client_stopped_waiting() {
 }
 
 #[tokio::test]
+async fn webhook_is_set_as_in_the_dashboard() {
+    let (main, errors) = (Receiver::start(&[]).await, Receiver::start(&[]).await);
+    let simulator = Running::start(Config::default()).await;
+    let settings = json!({
+        "callbackUri": main.callback(),
+        "errorCallbackUri": errors.callback(),
+        "triggers": [],
+        "data": ["odometer-traveleddistance"],
+    });
+    simulator.control("PUT", "/webhook", settings.clone()).await;
+    let path = format!("/v3/webhooks/{WEBHOOK}");
+    let shown = simulator.v3("GET", &path, "").await.json()["data"]["attributes"].clone();
+    assert_eq!(shown["errorCallbackUri"], errors.callback());
+    assert_eq!(shown["triggers"], json!([]));
+    assert_eq!(shown["data"][0]["code"], "odometer-traveleddistance");
+    // Nothing triggers a delivery, but one can be asked for.
+    simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+    for event_type in ["VEHICLE_STATE", "VEHICLE_ERROR"] {
+        let order = json!({ "vehicleId": FIRST_VEHICLE, "eventType": event_type });
+        let sent = simulator.control("POST", "/deliveries", order).await;
+        assert_eq!(sent.status, 202, "{}", sent.text);
+    }
+    let is_done = |deliveries: &[Value]| deliveries.iter().all(|d| d["state"] == "delivered");
+    assert_eq!(simulator.deliveries_until(is_done).await.len(), 2);
+    let of = |receiver: &Receiver| {
+        let [received] = &receiver.received()[..] else {
+            panic!("one event is for each");
+        };
+        received.json()
+    };
+    assert_eq!(of(&main)["data"]["signals"].as_array().unwrap().len(), 1);
+    assert_eq!(of(&errors)["eventType"], "VEHICLE_ERROR");
+
+    let mut disabled = settings;
+    disabled["isEnabled"] = json!(false);
+    simulator.control("PUT", "/webhook", disabled).await;
+    let shown = simulator.v3("GET", &path, "").await.json();
+    assert_eq!(shown["data"]["attributes"]["isEnabled"], false);
+    let order = json!({ "vehicleId": FIRST_VEHICLE });
+    let refused = simulator.control("POST", "/deliveries", order).await;
+    assert_eq!(refused.status, 409);
+}
+
+#[tokio::test]
+async fn connection_can_end_elsewhere_and_show_other_permissions() {
+    let simulator = Running::start(Config::default()).await;
+    let path = format!("/v3/connections?filter[vehicleId]={FIRST_VEHICLE}");
+    let control = format!("/vehicles/{FIRST_VEHICLE}");
+    let permissions = json!(["read_vin"]);
+    simulator
+        .control(
+            "PUT",
+            &format!("{control}/permissions"),
+            permissions.clone(),
+        )
+        .await;
+    let shown = simulator.v3("GET", &path, "").await.json();
+    assert_eq!(shown["data"][0]["attributes"]["permissions"], permissions);
+    let ended = simulator
+        .control("DELETE", &format!("{control}/connection"), Value::Null)
+        .await;
+    assert_eq!(ended.status, 204);
+    let shown = simulator.v3("GET", &path, "").await.json();
+    assert_eq!(shown["data"], json!([]));
+}
+
+#[tokio::test]
 async fn control_that_makes_no_sense_says_why() {
     let simulator = Running::start(Config::default()).await;
     for (method, path, body, status) in [
         ("PUT", "/faults", json!([{ "route": "/nowhere" }]), 400),
         ("PUT", "/faults", json!({}), 400),
         ("PUT", "/webhook", json!({ "callbackUri": "ftp://x/" }), 400),
+        (
+            "PUT",
+            "/webhook",
+            json!({ "callbackUri": "http://x/", "data": ["odometer"] }),
+            400,
+        ),
+        ("DELETE", "/vehicles/none/connection", Value::Null, 404),
+        ("PUT", "/vehicles/none/permissions", json!([]), 404),
         ("POST", "/deliveries", json!({}), 400),
         (
             "POST",

@@ -52,8 +52,15 @@ pub(crate) struct Event {
 
 impl Event {
     /// The car's state: all its signals, whichever of them triggered.
-    pub(crate) fn vehicle_state(car: &Car, trigger: &Trigger, layout: Layout, mode: Mode) -> Self {
-        let signals: Vec<Value> = car.signals.iter().map(|s| signal_item(s, layout)).collect();
+    pub(crate) fn vehicle_state(
+        car: &Car,
+        trigger: &Trigger,
+        data: &[Kind],
+        layout: Layout,
+        mode: Mode,
+    ) -> Self {
+        let carried = car.signals.iter().filter(|s| data.contains(&s.kind));
+        let signals: Vec<Value> = carried.map(|s| signal_item(s, layout)).collect();
         let mut meta = meta(mode);
         put(&mut meta, "signalCount", json!(signals.len()));
         let mut data = subject(car, layout);
@@ -225,7 +232,7 @@ mod tests {
         let fleet = Fleet::new(START);
         let car = fleet.car(FIRST_VEHICLE).unwrap();
         let trigger = Trigger::Signals(vec![catalogue::IS_LOCKED]);
-        let event = Event::vehicle_state(car, &trigger, layout, Mode::Live);
+        let event = Event::vehicle_state(car, &trigger, catalogue::ALL, layout, Mode::Live);
         serde_json::from_slice(&event.render("d1", Millis(7))).unwrap()
     }
 

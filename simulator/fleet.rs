@@ -243,6 +243,7 @@ fn connection(id: &str, created_at: Millis) -> Option<Connection> {
         created_at,
         updated_at: created_at,
         subscription: None,
+        permissions: None,
     })
 }
 

@@ -1,7 +1,13 @@
 //! The webhook: where events go, and one attempt to bring one there.
 //! <https://smartcar.com/docs/api-reference/webhooks/delivery-behavior>
 
-use crate::{clock::Millis, event::Event, lock::lock, signature::sign};
+use crate::{
+    catalogue::{self, Kind},
+    clock::Millis,
+    event::Event,
+    lock::lock,
+    signature::sign,
+};
 use bytes::Bytes;
 use http::{
     Method, Request, Response, StatusCode, Uri,
@@ -24,9 +30,50 @@ const TIME_OUT: Duration = Duration::from_secs(15);
 /// More than any answer to a challenge needs.
 const MAX_ANSWER: usize = 64 * 1024;
 
+/// What Smartcar's dashboard sets.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where events go.
+    pub(crate) callback: Option<Uri>,
+    /// Where `VEHICLE_ERROR` events go, if elsewhere.
+    pub(crate) error_callback: Option<Uri>,
+    pub(crate) is_enabled: bool,
+    /// The signals whose changes cause an event.
+    pub(crate) triggers: Vec<Kind>,
+    /// The signals that an event carries.
+    pub(crate) data: Vec<Kind>,
+}
+
+impl Settings {
+    /// The signals that a command changes, and the one that events sent on demand name.
+    pub(crate) const TRIGGERS: [Kind; 5] = [
+        catalogue::CHARGE_LIMITS,
+        catalogue::IS_CHARGING,
+        catalogue::DOORS,
+        catalogue::IS_LOCKED,
+        catalogue::ODOMETER,
+    ];
+
+    /// A webhook that delivers all there is.
+    pub(crate) fn new(callback: Option<Uri>) -> Self {
+        Self {
+            callback,
+            error_callback: None,
+            is_enabled: true,
+            triggers: Self::TRIGGERS.to_vec(),
+            data: catalogue::ALL.to_vec(),
+        }
+    }
+
+    /// Whether events are sent: a webhook without a callback URI is not enabled.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled && self.callback.is_some()
+    }
+}
+
 /// The one webhook of the simulated application.
 pub(crate) struct Webhook {
-    callback: Mutex<Option<Uri>>,
+    settings: Mutex<Settings>,
     management_token: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -67,22 +114,33 @@ impl Webhook {
             .pool_max_idle_per_host(0)
             .build_http();
         Self {
-            callback: Mutex::new(callback),
+            settings: Mutex::new(Settings::new(callback)),
             management_token,
             client,
         }
     }
 
-    pub(crate) fn has_callback(&self) -> bool {
-        lock(&self.callback).is_some()
+    pub(crate) fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
     }
 
-    pub(crate) fn callback(&self) -> Option<Uri> {
-        lock(&self.callback).clone()
+    pub(crate) fn set(&self, settings: Settings) {
+        *lock(&self.settings) = settings;
     }
 
-    pub(crate) fn set_callback(&self, callback: Uri) {
-        *lock(&self.callback) = Some(callback);
+    /// Where an event goes now. While the webhook is disabled, nothing is sent or kept for
+    /// later.
+    fn target(&self, event: &Event) -> Result<Uri, DeliveryError> {
+        let settings = self.settings();
+        let of_errors = settings
+            .error_callback
+            .filter(|_| event.event_type == "VEHICLE_ERROR");
+        let callback = settings.callback.ok_or(DeliveryError::NoCallback)?;
+        if settings.is_enabled || event.event_type == "VERIFY" {
+            Ok(of_errors.unwrap_or(callback))
+        } else {
+            Err(DeliveryError::Disabled)
+        }
     }
 
     /// Delivers an event once. Every attempt has its own id and time in the body,
@@ -92,7 +150,11 @@ impl Webhook {
         let delivered_at = Millis::now();
         let body = event.render(&delivery_id, delivered_at);
         let signature = sign(&self.management_token, &body);
-        let answer = within_time_out(self.post(body, Some(signature))).await;
+        let answer = within_time_out(async {
+            let target = self.target(event)?;
+            self.post(target, body, Some(signature)).await
+        })
+        .await;
         let (status, error) = match answer {
             Ok(answer) => (Some(answer.status().as_u16()), None),
             Err(error) => (None, Some(error.to_string())),
@@ -114,7 +176,10 @@ impl Webhook {
         let event = Event::verify(&challenge);
         let body = event.render(&Uuid::new_v4().to_string(), Millis::now());
         let answer = within_time_out(async {
-            let (parts, body) = self.post(body, None).await?.into_parts();
+            let (parts, body) = self
+                .post(self.target(&event)?, body, None)
+                .await?
+                .into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await;
             let body = body.map_err(|error| DeliveryError::Failed(causes(&*error)))?;
             Ok(Response::from_parts(parts, body.to_bytes()))
@@ -135,10 +200,10 @@ impl Webhook {
 
     async fn post(
         &self,
+        callback: Uri,
         body: Bytes,
         signature: Option<String>,
     ) -> Result<Response<Incoming>, DeliveryError> {
-        let callback = self.callback().ok_or(DeliveryError::NoCallback)?;
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(callback)
@@ -169,6 +234,8 @@ fn proves(answer: &Response<Bytes>, expected: &str) -> bool {
 enum DeliveryError {
     #[error("no callback URI is set")]
     NoCallback,
+    #[error("the webhook is disabled")]
+    Disabled,
     #[error("no answer within {} s", TIME_OUT.as_secs())]
     TimedOut,
     #[error("{0}")]

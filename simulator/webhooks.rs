@@ -5,7 +5,7 @@
 
 use crate::{
     access::path_parameter,
-    catalogue::{self, Kind},
+    catalogue::Kind,
     clock::Millis,
     event::WEBHOOK_NAME,
     fleet::WEBHOOK,
@@ -24,15 +24,6 @@ const PAGE_SIZE: usize = 50;
 const CREATED_AT: Millis = Millis(1_764_230_518_377);
 /// No car is subscribed by itself: the list of subscriptions starts empty.
 const AUTO_SUBSCRIBE: bool = false;
-/// The signals that a command changes, and the one that events sent on demand
-/// name.
-const TRIGGERS: [Kind; 5] = [
-    catalogue::CHARGE_LIMITS,
-    catalogue::IS_CHARGING,
-    catalogue::DOORS,
-    catalogue::IS_LOCKED,
-    catalogue::ODOMETER,
-];
 
 pub(crate) struct WebhookId(String);
 
@@ -90,9 +81,10 @@ impl Filter {
     }
 
     fn admits(&self, simulator: &Simulator) -> bool {
-        let callback = simulator.outbox.webhook.callback();
-        let is_enabled = callback.is_some();
-        let callback = callback.map(|uri| uri.to_string()).unwrap_or_default();
+        let settings = simulator.outbox.webhook.settings();
+        let is_enabled = settings.is_enabled();
+        let callback = settings.callback.map(|uri| uri.to_string());
+        let callback = callback.unwrap_or_default();
         let contains = |text: &str, part: &Option<String>| {
             part.as_ref()
                 .is_none_or(|part| text.to_lowercase().contains(&part.to_lowercase()))
@@ -116,20 +108,19 @@ impl Filter {
     }
 }
 
-/// A webhook without a callback URI delivers nothing, so it is not enabled.
 fn resource(simulator: &Simulator) -> Value {
-    let callback = simulator.outbox.webhook.callback();
+    let settings = simulator.outbox.webhook.settings();
     json!({
         "id": WEBHOOK,
         "type": "webhook",
         "attributes": {
             "name": WEBHOOK_NAME,
-            "callbackUri": callback.as_ref().map(Uri::to_string),
-            "errorCallbackUri": null,
-            "isEnabled": callback.is_some(),
+            "callbackUri": settings.callback.as_ref().map(Uri::to_string),
+            "errorCallbackUri": settings.error_callback.as_ref().map(Uri::to_string),
+            "isEnabled": settings.is_enabled(),
             "autoSubscribe": AUTO_SUBSCRIBE,
-            "triggers": names(&TRIGGERS),
-            "data": names(catalogue::ALL),
+            "triggers": names(&settings.triggers),
+            "data": names(&settings.data),
         },
         "links": { "self": simulator.webhook_link() },
         "meta": { "createdAt": CREATED_AT.iso() },
