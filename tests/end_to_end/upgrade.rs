@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 use support::{App, Database, signal, vehicle_state};
-use tempfile::TempDir;
 
 #[test]
 fn migration_upgrades_every_earlier_schema_and_keeps_its_rows() {
-    let folder = TempDir::new().unwrap();
     let at = 1_790_000_000_000;
     let signals = [signal("odometer-traveleddistance", 7, at, at)];
     let delivery = vehicle_state("e-1", "v-1", at, &signals);
@@ -14,9 +12,7 @@ fn migration_upgrades_every_earlier_schema_and_keeps_its_rows() {
     let newest = Database::newest_version();
     for version in 1..newest {
         app.kill();
-        let earlier = folder.path().join(format!("version-{version}.db"));
-        Database::make_of_version(version, &earlier, &delivery);
-        app.restore(&earlier);
+        app.go_back_to(version, &delivery);
         app.run();
         let status = app.call("GET", "/status", &[], "").json();
         assert_eq!(status["store"]["schemaVersion"], newest, "{version}");

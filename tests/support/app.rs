@@ -193,6 +193,21 @@ impl App {
 
     /// Puts a backup in the place of the database while the host is down.
     pub fn restore(&self, backup: &Path) {
+        self.remove_database();
+        std::fs::copy(backup, self.database_file()).unwrap();
+    }
+
+    /// Puts the database of an earlier version in the place of this one while the host is
+    /// down, with a delivery of this body ([`Database::become_of_version`]).
+    pub fn go_back_to(&self, version: u32, body: &str) {
+        match self.variables.get("DATABASE_URL") {
+            Some(url) => Database::at(url).empty(),
+            None => self.remove_database(),
+        }
+        self.database().become_of_version(version, body);
+    }
+
+    fn remove_database(&self) {
         let database = self.database_file();
         // What SQLite keeps beside a database belongs to that one alone.
         for suffix in ["", "-wal", "-shm"] {
@@ -200,7 +215,6 @@ impl App {
             name.push(suffix);
             let _ = std::fs::remove_file(name);
         }
-        std::fs::copy(backup, database).unwrap();
     }
 
     /// Posts a delivery of this body under the simulator's management token.

@@ -2,10 +2,7 @@
 
 use super::{Database, Engine};
 use crate::process::repository;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 /// Where the steps of the schema stand, one file each.
 fn migrations() -> PathBuf {
@@ -20,6 +17,17 @@ fn migrations() -> PathBuf {
 const REPORT: &str = r#"[1790000000000,[null,null,null,null,null],[["odometer-traveleddistance",
     "TraveledDistance","Odometer",{"value":7,"unit":"km"},1790000000000,1790000000000,
     "01a0c4506c0001a0c4506c0001a0c4506c00"]],[],[]]"#;
+
+/// What the first version on PostgreSQL left of such a delivery.
+const RECEIVED: &str = "
+    INSERT INTO delivery VALUES
+        ('e-1', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 1790000000000, 1790000000000, '');
+    INSERT INTO vehicle (id, user_id, delivered_at) VALUES ('v-1', 'u-1', 1790000000000);
+    INSERT INTO signal (vehicle_id, code, name, group_name, body, observed_at, retrieved_at,
+        delivered_at, rank, delivered_rank)
+    VALUES ('v-1', 'odometer-traveleddistance', 'TraveledDistance', 'Odometer',
+        '{\"value\":7,\"unit\":\"km\"}', 1790000000000, 1790000000000, 1790000000000,
+        '01a0c4506c0001a0c4506c0001a0c4506c00', '01a0c4506c0001a0c4506c0001a0c4506c00')";
 
 /// The steps of the schema, in their order.
 fn steps() -> Vec<PathBuf> {
@@ -38,16 +46,32 @@ impl Database {
         u32::try_from(steps().len()).unwrap()
     }
 
-    /// Makes a database as an earlier version left it. In it is one delivery with this
-    /// body: the event e-1 of the vehicle v-1, sent at 1790000000000, when its odometer
+    /// Makes an empty database one that an earlier version left. In it is one delivery with
+    /// this body: the event e-1 of the vehicle v-1, sent at 1790000000000, when its odometer
     /// (`odometer-traveleddistance`) said 7.
-    pub fn make_of_version(version: u32, file: &Path, body: &str) {
-        let database = Self::open(file);
+    pub fn become_of_version(&self, version: u32, body: &str) {
         for step in steps().iter().take(version as usize) {
-            for statement in fs::read_to_string(step).unwrap().split("\n--;\n") {
-                database.connection.batch(statement);
+            let step = fs::read_to_string(step).unwrap();
+            if self.is_sqlite() {
+                for statement in step.split("\n--;\n") {
+                    self.connection.batch(statement);
+                }
+            } else {
+                let block = format!("DO $step$ BEGIN {step} END $step$");
+                self.connection.batch(&block);
             }
         }
+        if self.is_sqlite() {
+            self.receive_in_sqlite(version, body);
+        } else {
+            self.connection.batch(RECEIVED);
+            let change = "UPDATE delivery SET body = convert_to(?1, 'UTF8')";
+            self.change(change, &[&body]);
+        }
+        self.set_version(version);
+    }
+
+    fn receive_in_sqlite(&self, version: u32, body: &str) {
         // Versions after the fifth are given what a delivery reports, taken apart.
         let (into, report) = match version {
             ..=5 => ("delivery", ""),
@@ -57,8 +81,13 @@ impl Database {
             "INSERT INTO {into} SELECT 'e-1', 'VEHICLE_STATE', 'LIVE', 'v-1', 'u-1', 1790000000000,
                 1790000000000, ?1{report} WHERE ?2 IS NOT NULL"
         );
-        database.change(&insert, &[&body, &REPORT]);
-        database.set_version(version);
+        self.change(&insert, &[&body, &REPORT]);
+    }
+
+    /// Removes all that is in it, so that it is as good as new.
+    pub(crate) fn empty(&self) {
+        self.connection
+            .batch("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     }
 
     /// The version of its schema.
