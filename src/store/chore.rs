@@ -74,10 +74,25 @@ impl Chore {
     /// # Errors
     /// The store could not be read or written.
     pub async fn take(&self, store: &impl Chores, now: Timestamp) -> Result<bool, StoreError> {
+        self.take_early(store, now, self.every).await
+    }
+
+    /// Whether this instance is to do it now because someone asks for it: also before it is
+    /// due, but not while the last time is no longer ago than `pause`.
+    ///
+    /// # Errors
+    /// The store could not be read or written.
+    pub async fn take_early(
+        &self,
+        store: &impl Chores,
+        now: Timestamp,
+        pause: Duration,
+    ) -> Result<bool, StoreError> {
         let Some(due_at) = store.chore_due_at(self.name).await? else {
             return Ok(false);
         };
-        if is_ahead(due_at, now, self.every) {
+        let early = self.every.saturating_sub(pause);
+        if is_ahead(due_at, now.after(early), pause) {
             return Ok(false);
         }
         let next = now.after(self.every);

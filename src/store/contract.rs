@@ -10,6 +10,7 @@ pub(crate) mod chores;
 pub(crate) mod configurations;
 pub(crate) mod dead_letters;
 pub(crate) mod deliveries;
+pub(crate) mod examinations;
 pub(crate) mod lookups;
 pub(crate) mod outbox;
 pub(crate) mod signals;
@@ -101,6 +102,8 @@ macro_rules! contract {
                 lookup_is_believed_and_counted_for_a_while,
                 lookup_of_a_clock_ahead_does_not_count,
                 lookups_that_count_no_more_are_forgotten;
+            examinations:
+                examination_is_known_to_all_until_the_next_one;
             outbox:
                 outbox_has_an_event_for_each_sink_that_wants_it,
                 outbox_has_what_changes_a_signal_for_a_sink_that_wants_changes,
@@ -142,6 +145,7 @@ macro_rules! contract {
                 chore_is_known_by_its_name_and_due_from_the_beginning,
                 chore_is_taken_by_one_of_those_who_have_seen_the_same_time,
                 chore_is_done_once_in_a_while_by_all_instances_together,
+                chore_that_is_asked_for_is_done_before_it_is_due_and_after_a_pause,
                 chore_that_a_clock_ahead_has_put_off_is_due;
         }
     };

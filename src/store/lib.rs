@@ -1,5 +1,5 @@
-//! What is kept: deliveries, tallies, vehicles, signals, actions, arrivals, look-ups and
-//! the outbox.
+//! What is kept: deliveries, tallies, vehicles, signals, actions, arrivals, look-ups,
+//! examinations and the outbox.
 //!
 //! One trait a noun; one method a sentence about it, and one statement of an engine:
 //! requests share a connection, so a transaction over several calls would hold other
@@ -22,6 +22,7 @@ pub mod chore;
 mod contract;
 pub mod delivery;
 mod error;
+pub mod examination;
 mod kept_headers;
 pub mod lookup;
 pub mod outbox;
@@ -43,6 +44,7 @@ pub use arrival::Arrivals;
 pub use chore::Chores;
 pub use delivery::Deliveries;
 pub use error::StoreError;
+pub use examination::Examinations;
 pub use lookup::Lookups;
 pub use outbox::{Configurations, DeadLetters, Outbox};
 pub use signal::Signals;
@@ -119,6 +121,7 @@ pub trait Store:
     + Actions
     + Arrivals
     + Lookups
+    + Examinations
     + Outbox
     + DeadLetters
     + Configurations
@@ -136,6 +139,7 @@ impl<S> Store for S where
         + Actions
         + Arrivals
         + Lookups
+        + Examinations
         + Outbox
         + DeadLetters
         + Configurations

@@ -14,6 +14,7 @@ mod connection;
 mod database;
 mod dead_letters;
 mod deliveries;
+mod examinations;
 mod leases;
 mod lookups;
 #[cfg(test)]

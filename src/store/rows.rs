@@ -5,6 +5,7 @@ pub(crate) mod actions;
 pub(crate) mod arrivals;
 pub(crate) mod configurations;
 pub(crate) mod deliveries;
+pub(crate) mod examinations;
 pub(crate) mod lookups;
 pub(crate) mod outbox;
 pub(crate) mod signals;

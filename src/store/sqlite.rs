@@ -15,6 +15,7 @@ mod cost;
 mod database;
 mod dead_letters;
 mod deliveries;
+mod examinations;
 mod lookups;
 #[cfg(any(test, feature = "testing"))]
 pub mod native;

@@ -17,8 +17,8 @@ use std::{env, process::ExitCode};
 use tables::{Column, Kind, TABLES, Table};
 
 /// The schema versions that this program knows.
-const SQLITE_VERSION: i64 = 11;
-const POSTGRES_VERSION: i64 = 2;
+const SQLITE_VERSION: i64 = 12;
+const POSTGRES_VERSION: i64 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -76,7 +76,7 @@ macro_rules! tables {
 }
 
 /// Every table, but for the backlog, which is counted.
-pub(crate) const TABLES: [Table; 15] = tables! {
+pub(crate) const TABLES: [Table; 16] = tables! {
     delivery {
         event_id: Text, event_type: Text, mode: Text, vehicle_id: Text, user_id: Text,
         delivered_at: Integer, received_at: Integer, body: Bytes = "CAST(body AS BLOB)",
@@ -128,5 +128,6 @@ pub(crate) const TABLES: [Table; 15] = tables! {
         due_at: Integer, claimed_until: Integer, attempts: Integer, error: Text,
         dead_at: Integer, waits: Boolean,
     }
+    examination { id: Integer, ran_at: Integer, report: Text }
     chore { name: Text, next_at: Integer }
 };

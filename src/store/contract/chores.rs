@@ -9,7 +9,7 @@ pub(crate) async fn chore_is_known_by_its_name_and_due_from_the_beginning(
     stage: &Stage<impl Engine>,
 ) {
     let store = stage.instance();
-    for name in ["cron", "outbox", "retention"] {
+    for name in ["cron", "doctor", "outbox", "retention"] {
         let due_at = store.chore_due_at(name).await.unwrap().unwrap();
         assert!(due_at <= stage.clock.now(), "{name}");
     }
@@ -53,6 +53,29 @@ pub(crate) async fn chore_is_done_once_in_a_while_by_all_instances_together(
     chore.go_on(&other, clock.now()).await.unwrap();
     assert!(chore.take(&one, clock.now()).await.unwrap());
     assert!(!chore.take(&other, clock.now()).await.unwrap());
+}
+
+pub(crate) async fn chore_that_is_asked_for_is_done_before_it_is_due_and_after_a_pause(
+    stage: &Stage<impl Engine>,
+) {
+    let (one, other, clock) = (stage.instance(), stage.instance(), &stage.clock);
+    let (every, pause) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let chore = Chore::new("doctor", every);
+    assert!(chore.take_early(&one, clock.now(), pause).await.unwrap());
+    clock.advance(pause - Duration::from_millis(1));
+    assert!(!chore.take_early(&other, clock.now(), pause).await.unwrap());
+    clock.advance(Duration::from_millis(1));
+    assert!(!chore.take(&one, clock.now()).await.unwrap());
+    assert!(chore.take_early(&other, clock.now(), pause).await.unwrap());
+    // What was done early is due after the whole time again.
+    clock.advance(every - Duration::from_millis(1));
+    assert!(!chore.take(&one, clock.now()).await.unwrap());
+    clock.advance(Duration::from_millis(1));
+    assert!(chore.take(&one, clock.now()).await.unwrap());
+    // A time that a wrong clock has set holds nobody up.
+    let month = clock.now().after(Duration::from_secs(30 * 24 * 60 * 60));
+    assert!(chore.take(&one, month).await.unwrap());
+    assert!(chore.take_early(&one, clock.now(), pause).await.unwrap());
 }
 
 pub(crate) async fn chore_that_a_clock_ahead_has_put_off_is_due(stage: &Stage<impl Engine>) {
