@@ -2,7 +2,11 @@
 //! store, its configuration and the client with the token. Caches only; truth is in the
 //! stores.
 
-use crate::{access::callers::Callers, connect::settings::ConnectSettings};
+use crate::{
+    access::callers::Callers,
+    connect::settings::ConnectSettings,
+    own::doctor::{self, setup::Setup},
+};
 use edge::{
     OnceCell, Platform,
     log::{self, Event, Level, Seldom},
@@ -31,6 +35,8 @@ pub(crate) struct Gateway<P: Platform, S: Store> {
     next_sweep: AtomicI64,
     /// Runs of the relay that no key asks for.
     cron: Chore,
+    /// Examinations by the doctor.
+    doctor: Chore,
 }
 
 /// What is logged once in a while.
@@ -48,6 +54,7 @@ pub(crate) struct App<P: Platform, S: Store> {
     callers: Result<Callers, String>,
     client: Client<P>,
     connect: ConnectSettings,
+    setup: Setup,
     requires_idempotency_key: bool,
     signals_max_age: Duration,
     audit_retention: Duration,
@@ -73,6 +80,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             },
             next_sweep: AtomicI64::new(0),
             cron: Chore::new("cron", CRON_EVERY),
+            doctor: Chore::new("doctor", doctor::EVERY),
         }
     }
 
@@ -91,6 +99,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
         let callers = variables::secret(platform, "api_keys").await?;
         let callers = Callers::parse(callers.expose_secret());
         let credentials = edge::client::credentials(platform).await?;
+        let setup = Setup::read(platform, &credentials).await?;
         let connect = ConnectSettings::read(platform, credentials).await?;
         let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
         // More than the day for which an idempotency key is honoured.
@@ -117,6 +126,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             callers,
             client,
             connect,
+            setup,
             requires_idempotency_key: switch(platform, "require_idempotency_key").await?,
             signals_max_age: max_age.await?,
             audit_retention: DAY * retention.await?,
@@ -184,6 +194,16 @@ impl<P: Platform, S: Store> App<P, S> {
     /// Runs of the relay that no key asks for.
     pub(crate) fn cron(&self) -> &'static Chore {
         &self.gateway.cron
+    }
+
+    /// Examinations by the doctor.
+    pub(crate) fn doctor(&self) -> &'static Chore {
+        &self.gateway.doctor
+    }
+
+    /// What the doctor knows before it asks.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
     }
 
     /// How long a caller waits for what comes of a command.
@@ -268,6 +288,7 @@ mod tests {
     fn gateway_with_a_variable_that_cannot_be_used_is_not_configured() {
         for (name, value, fault) in [
             ("require_idempotency_key", "yes", "true or false"),
+            ("doctor", "hourly", "true or false"),
             ("audit_retention_days", "1", "a number of days above 1"),
             (
                 "command_deadline",

@@ -31,7 +31,7 @@ use edge::{
 };
 use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use request::{Inbound, bearer};
-use routes::{Open, Route};
+use routes::{Open, Own, Route};
 use smartcar::endpoints::Family;
 use spin_sdk::{http::Request, http_service};
 use store::{HostStore, Store, host_leases, host_store};
@@ -83,10 +83,15 @@ async fn answer<P: Platform, S: Store>(
         Route::Open(open) => answer_open(gateway, open, &inbound).await.map(complete),
         Route::Own(own) => {
             let (app, caller) = identify(gateway, &inbound).await?;
+            // Who asks for the doctor has it come at once.
+            if own != Own::Doctor {
+                own::doctor::soon(app);
+            }
             own::answer(app, caller, own, &inbound).await.map(complete)
         }
         Route::Smartcar(endpoint) => {
             let (app, caller) = identify(gateway, &inbound).await?;
+            own::doctor::soon(app);
             if endpoint.method != Method::GET {
                 actions::run(app, caller, endpoint, &inbound).await
             } else if endpoint.family == Family::Signals {

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod audit_tests;
 pub(crate) mod dead_letters;
 mod diagnosis;
+pub(crate) mod doctor;
 mod list;
 pub(crate) mod relay;
 pub(crate) mod status;
@@ -35,6 +36,7 @@ pub(crate) async fn answer<P: Platform, S: Store>(
         Own::ReplayDeadLetter => dead_letters::replay_one(app, caller, inbound).await,
         Own::ReplayDeadLetters => dead_letters::replay_many(app, caller, inbound).await,
         Own::Run => relay::run(app, caller).await,
+        Own::Doctor => doctor::read(app, caller).await,
         Own::Status => {
             caller.require("read_status")?;
             status::read(app, caller).await

@@ -82,6 +82,7 @@ impl Instance {
             ("require_idempotency_key", "false"),
             ("command_deadline", "310"),
             ("run_without_key", "false"),
+            ("doctor", "false"),
             ("signals_max_age", "300"),
             ("audit_retention_days", "365"),
         ] {

@@ -38,6 +38,8 @@ pub enum Own {
     Run,
     /// How the application is doing.
     Status,
+    /// What is wrong at Smartcar or here.
+    Doctor,
 }
 
 /// What this gateway answers without asking for a key.
@@ -58,7 +60,7 @@ pub enum Open {
 }
 
 /// The methods and paths of what is this gateway's own.
-pub const OWN: [(Method, &str, Route); 15] = [
+pub const OWN: [(Method, &str, Route); 16] = [
     (Method::GET, "/v3/signals", Route::Own(Own::Catalogue)),
     (Method::GET, "/v3/vehicles", Route::Own(Own::Vehicles)),
     (
@@ -100,6 +102,7 @@ pub const OWN: [(Method, &str, Route); 15] = [
     ),
     (Method::GET, "/openapi.json", Route::Open(Open::OpenApi)),
     (Method::GET, "/status", Route::Own(Own::Status)),
+    (Method::GET, "/v3/doctor", Route::Own(Own::Doctor)),
     (Method::GET, "/cron", Route::Open(Open::Cron)),
     (Method::GET, "/healthz", Route::Open(Open::Health)),
 ];
@@ -184,15 +187,16 @@ pub fn nothing_there() -> Problem {
 
 /// Whether a GET can be answered to HEAD, without a body. Some do something: of the steps of
 /// Connect one takes vehicles in, the others give the browser a cookie that takes the place
-/// of the one it holds; a scheduler's request has events passed on.
+/// of the one it holds; a scheduler's request has events passed on; the doctor asks Smartcar.
 fn may_be_looked_at(route: Route) -> bool {
     let doing = [
-        Open::ConnectStart,
-        Open::ConnectReauthenticate,
-        Open::ConnectCallback,
-        Open::Cron,
+        Route::Open(Open::ConnectStart),
+        Route::Open(Open::ConnectReauthenticate),
+        Route::Open(Open::ConnectCallback),
+        Route::Open(Open::Cron),
+        Route::Own(Own::Doctor),
     ];
-    !doing.map(Route::Open).contains(&route)
+    !doing.contains(&route)
 }
 
 fn not_allowed(methods: &Methods) -> Problem {
@@ -258,7 +262,7 @@ mod tests {
 
     #[test]
     fn head_is_not_taken_where_get_does_something() {
-        for path in ["/connect/start", "/connect/callback"] {
+        for path in ["/connect/start", "/connect/callback", "/v3/doctor"] {
             let refused = find(&Method::HEAD, path).unwrap_err();
             assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
             assert_eq!(refused.detail, "this path takes GET");

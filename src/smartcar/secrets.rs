@@ -38,6 +38,14 @@ secret! {
     ManagementToken
 }
 
+impl ManagementToken {
+    /// Whether the token is this text, which an operator may have taken for it. Both are
+    /// ours, so nothing is revealed by the time that this takes.
+    pub fn is(&self, text: &str) -> bool {
+        self.expose() == text
+    }
+}
+
 impl AccessToken {
     /// Whether both are the same token. Both are ours, so nothing is revealed
     /// by the time that this takes.

@@ -15,6 +15,7 @@ mod compose;
 mod connect;
 mod contract;
 mod deliveries;
+mod doctor;
 mod durability;
 mod failures;
 mod figures;

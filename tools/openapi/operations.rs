@@ -243,6 +243,12 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             operation["responses"] = responses::ours("Status", &[403]);
             operation
         }
+        Route::Own(Own::Doctor) => {
+            let summary = "Asks Smartcar what is configured there, and says what is wrong.";
+            let mut operation = keyed("askDoctor", "Operation", summary, "read_status");
+            operation["responses"] = responses::ours("Doctor", &[403]);
+            operation
+        }
         Route::Open(Open::Cron) => open(
             "runBySchedule",
             "Sinks",

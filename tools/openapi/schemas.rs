@@ -177,7 +177,7 @@ fn smartcar_endpoints() -> [(&'static str, Value); 12] {
     ]
 }
 
-fn ours() -> [(&'static str, Value); 11] {
+fn ours() -> [(&'static str, Value); 12] {
     [
         ("Catalogue", object(&[("data", list(catalogued()))])),
         ("Vehicles", page(vehicle())),
@@ -186,6 +186,7 @@ fn ours() -> [(&'static str, Value); 11] {
         ("OneCommand", object(&[("data", schema("Command"))])),
         ("Outcome", outcome()),
         ("Status", status()),
+        ("Doctor", doctor()),
         ("DeadLetters", page(dead_letter())),
         (
             "Replayed",
@@ -336,6 +337,31 @@ fn command() -> Value {
     ])
 }
 
+fn doctor() -> Value {
+    let details = object(&[
+        ("vehicles?", count()),
+        ("vehicleIds?", list(text())),
+        ("permissions?", list(text())),
+        ("path?", text()),
+        ("error?", text()),
+        ("secondsAhead?", json!({"type": "integer"})),
+    ]);
+    let finding = object(&[
+        ("code", text()),
+        ("sentence", text()),
+        ("remedy", text()),
+        ("details", details),
+    ]);
+    object(&[
+        ("ranAt", time_or_null()),
+        ("calls", count()),
+        ("webhook", json!({"type": ["object", "null"]})),
+        ("connections", integer_or_null()),
+        ("subscriptions", integer_or_null()),
+        ("findings", list(finding)),
+    ])
+}
+
 fn status() -> Value {
     let token = object(&[
         ("present", json!({"type": "boolean"})),
@@ -360,6 +386,7 @@ fn status() -> Value {
         ("deliveries", figures()),
         ("actions", figures()),
         ("connect", figures()),
+        ("doctor", figures()),
         ("outbox", json!({"type": ["array", "null"]})),
         ("diagnosis", list(text())),
     ])

@@ -151,6 +151,24 @@ impl Callers {
             Problem::new(Code::Unauthorized, detail).with(header::WWW_AUTHENTICATE, challenge)
         })
     }
+
+    /// The permissions that keys are for which are for this vehicle and user.
+    pub(crate) fn permissions(
+        &self,
+        vehicle: Option<&VehicleId>,
+        user: Option<&UserId>,
+    ) -> BTreeSet<&str> {
+        let is_for = |caller: &&Caller| {
+            let id = vehicle.map_or("", VehicleId::as_str);
+            let reaches = |reach: &Reach, id: &str| {
+                let only = reach.only();
+                only.is_none_or(|only| only.iter().any(|own| own == id))
+            };
+            reaches(&caller.vehicles, id) && reaches(&caller.users, user.map_or("", UserId::as_str))
+        };
+        let callers = self.0.iter().filter(is_for);
+        callers.flat_map(Caller::permissions).collect()
+    }
 }
 
 /// Scopes that begin as Smartcar's do and are about this application: who may
@@ -215,6 +233,16 @@ impl Caller {
         } else {
             Err(missing(&format!("{prefix}*")))
         }
+    }
+
+    /// The permissions of Smartcar's that the key is for by their names: what a star stands
+    /// for, no owner need grant.
+    fn permissions(&self) -> impl Iterator<Item = &str> {
+        let names = self.scopes.iter().map(String::as_str);
+        names.filter(|scope| {
+            let is_permission = scope.starts_with("read_") || scope.starts_with("control_");
+            is_permission && !scope.ends_with('*') && !OURS.contains(scope)
+        })
     }
 
     /// Whether the key is not restricted.

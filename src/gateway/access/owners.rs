@@ -73,7 +73,7 @@ pub(crate) async fn ask<P: Platform, S: Store>(
 }
 
 /// Smartcar lists simulated vehicles only where they are asked for.
-const MODES: [VehicleMode; 2] = [VehicleMode::Live, VehicleMode::Simulated];
+pub(crate) const MODES: [VehicleMode; 2] = [VehicleMode::Live, VehicleMode::Simulated];
 
 /// The first page of a vehicle's connections of a mode, as Smartcar says; with a user,
 /// those of that user.

@@ -4,6 +4,7 @@ use edge::{
     client::origin,
     variables::{VariableError, Variables, parsed, switch},
 };
+use http::Uri;
 use smartcar::{ApplicationId, ConnectMode, Credentials, InvalidId, WebhookId};
 
 /// What the variables about Connect say.
@@ -11,6 +12,7 @@ pub(crate) struct ConnectSettings {
     credentials: Credentials,
     application: Option<ApplicationId>,
     redirect_uri: Option<String>,
+    host: Option<Uri>,
     /// Where Connect is.
     pub(crate) origin: String,
     /// Which vehicles are offered where the start does not say.
@@ -37,10 +39,12 @@ impl ConnectSettings {
         credentials: Credentials,
     ) -> Result<Self, String> {
         let mode = "live or simulated";
+        let redirect_uri = url(variables, "connect_redirect_uri").await?;
         Ok(Self {
             credentials,
             application: id(variables, "smartcar_application_id", ApplicationId::parse).await?,
-            redirect_uri: url(variables, "connect_redirect_uri").await?,
+            host: redirect_uri.as_deref().and_then(|uri| uri.parse().ok()),
+            redirect_uri,
             origin: origin(variables, "smartcar_connect_origin").await?,
             mode: parsed(variables, "connect_mode", mode, ConnectMode::parse).await?,
             return_url: url(variables, "connect_return_url").await?,
@@ -70,6 +74,12 @@ impl ConnectSettings {
         } else {
             Err(Unset("smartcar_client_id or smartcar_client_secret"))
         }
+    }
+
+    /// A URL of this application's, where one is known: no request names the host that
+    /// others know, behind a proxy.
+    pub(crate) fn host(&self) -> Option<&Uri> {
+        self.host.as_ref()
     }
 
     /// Whether browsers reach this application by HTTPS.
@@ -118,7 +128,7 @@ fn is_url(text: &str) -> bool {
 }
 
 fn scheme(url: &str) -> Option<String> {
-    let uri: http::Uri = url.parse().ok()?;
+    let uri: Uri = url.parse().ok()?;
     uri.scheme_str().map(str::to_ascii_lowercase)
 }
 

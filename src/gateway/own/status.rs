@@ -4,7 +4,7 @@
 use crate::{
     access::callers::Caller,
     app::App,
-    own::{diagnosis, tally::Tally},
+    own::{diagnosis, doctor, tally::Tally},
 };
 use edge::{
     Platform, Response,
@@ -28,7 +28,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     let token = client.tokens().status(client.platform()).await;
     let limits = client.limits().await;
     let key_value = app.platform().get("smartcar-edge").await;
-    let figures = Figures::read(app.store(), caller, now).await;
+    let figures = Figures::read(app, caller, now).await;
     let (database, figures) = match figures {
         Ok(figures) => (
             json!({"reachable": true, "schemaVersion": S::VERSION}),
@@ -50,6 +50,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
         "deliveries": figures.deliveries,
         "actions": figures.actions,
         "connect": figures.connect,
+        "doctor": figures.doctor,
         "outbox": figures.outbox,
         "diagnosis": diagnosis::of_calls(&token, &limits, now),
     });
@@ -108,11 +109,17 @@ struct Figures {
     deliveries: Value,
     actions: Value,
     connect: Value,
+    doctor: Value,
     outbox: Value,
 }
 
 impl Figures {
-    async fn read(store: &impl Store, caller: &Caller, now: Timestamp) -> Result<Self, StoreError> {
+    async fn read<P: Platform, S: Store>(
+        app: &App<P, S>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let store = app.store();
         let since = now.before(DAY);
         let counts = store.action_counts(since, now).await?;
         let actions = counts.iter().map(|action| {
@@ -136,6 +143,7 @@ impl Figures {
             })
         });
         Ok(Self {
+            doctor: doctor::status(app).await?,
             outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,
             actions: json!({"lastDay": actions.collect::<Value>()}),

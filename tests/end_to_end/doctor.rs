@@ -1,0 +1,103 @@
+//! What the doctor finds at Smartcar.
+
+use serde_json::{Value, json};
+use simulator::{FIRST_VEHICLE, WEBHOOK};
+use support::{App, Options, eventually};
+
+/// The codes of what is found.
+fn codes(of: &Value) -> Vec<String> {
+    let findings = of["findings"].as_array().unwrap().iter();
+    let codes = findings.map(|found| found["code"].as_str().unwrap().to_owned());
+    codes.collect()
+}
+
+/// What the doctor finds when it examines anew.
+fn examined(app: &App) -> Value {
+    // Before the first request there is no database.
+    app.call("GET", "/status", &[], "");
+    app.database().make_chores_due();
+    let answer = app.call("GET", "/v3/doctor", &[], "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+#[test]
+fn doctor_says_what_is_to_be_put_right_at_smartcar_until_nothing_is() {
+    let app = App::start();
+    let found = examined(&app);
+    assert_eq!(codes(&found), ["NOT_SUBSCRIBED"]);
+    assert_eq!(found["findings"][0]["details"]["vehicles"], 3);
+    assert_eq!(found["webhook"]["id"], WEBHOOK);
+    for connection in app.call("GET", "/v3/connections", &[], "").json()["data"]
+        .as_array()
+        .unwrap()
+    {
+        let id = |name: &str| connection["relationships"][name]["data"]["id"].clone();
+        let ids = json!({"webhookId": WEBHOOK, "userId": id("user"), "vehicleId": id("vehicle")});
+        let body = json!({"data": {"attributes": ids}}).to_string();
+        let answer = app.call("POST", "/v3/subscriptions", &[], &body);
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+    let found = examined(&app);
+    assert_eq!(codes(&found), [""; 0]);
+    assert_eq!(
+        (&found["connections"], &found["subscriptions"]),
+        (&json!(3), &json!(3))
+    );
+
+    let control = |settings: Value| app.smartcar.control("PUT", "/webhook", &settings);
+    let callback = app.url("/webhooks");
+    control(json!({"callbackUri": callback, "isEnabled": false, "data": []}));
+    let found = examined(&app);
+    assert_eq!(codes(&found), ["WEBHOOK_DISABLED", "WEBHOOK_WITHOUT_DATA"]);
+    // All nodes tell it until the next time.
+    let node = app.second_host();
+    let told = node.call("GET", "/v3/doctor", &[], "").json();
+    assert_eq!(told, found);
+    control(json!({"callbackUri": callback, "errorCallbackUri": "http://127.0.0.1:9/errors"}));
+    assert_eq!(codes(&examined(&app)), ["ERROR_URI_ELSEWHERE"]);
+    control(json!({"callbackUri": "http://127.0.0.1:9/webhooks"}));
+    let found = examined(&app);
+    assert_eq!(codes(&found), ["WEBHOOK_ELSEWHERE"]);
+    assert_eq!(found["webhook"]["origin"], "http://127.0.0.1:9");
+}
+
+#[test]
+fn doctor_compares_the_permissions_of_a_connection_with_a_key() {
+    // printf '%s' key-for-everything | openssl dgst -sha256
+    let hash = "eb300d2cb2d7d4f5e6b375f200d8aa6ae2cbbef99da421d60cfe94c872c91111";
+    let scopes = [
+        "read_status",
+        "control_security",
+        "read_battery",
+        "read_fuel",
+    ];
+    let keys = json!([{"name": "app", "sha256": hash, "scopes": scopes}]).to_string();
+    let app = App::start_with(Options {
+        variables: vec![("API_KEYS", keys)],
+        ..Options::default()
+    });
+    let permissions = format!("/vehicles/{FIRST_VEHICLE}/permissions");
+    let held = json!(["read_battery"]);
+    app.smartcar.control("PUT", &permissions, &held);
+    let found = examined(&app);
+    assert_eq!(codes(&found), ["NOT_SUBSCRIBED", "PERMISSIONS_MISSING"]);
+    let details = json!({"vehicles": 1, "vehicleIds": [FIRST_VEHICLE],
+        "permissions": ["control_security"]});
+    assert_eq!(found["findings"][1]["details"], details);
+}
+
+#[test]
+fn doctor_comes_by_itself_after_an_answer_and_once() {
+    let app = App::start_with(Options {
+        variables: vec![("DOCTOR", "true".to_owned())],
+        ..Options::default()
+    });
+    let status = || app.call("GET", "/status", &[], "").json()["doctor"].clone();
+    let found = eventually("the doctor has come", || {
+        Some(status()).filter(|found| found["ranAt"].is_string())
+    });
+    assert_eq!(codes(&found), ["NOT_SUBSCRIBED"]);
+    assert_eq!(status(), found);
+    assert_eq!(app.smartcar.count("/v3/subscriptions", 200), 1);
+}
