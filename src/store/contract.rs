@@ -56,7 +56,8 @@ macro_rules! contract {
                 vehicle_figures_are_those_of_its_owner,
                 error_of_a_vehicle_is_open_since_it_was_first_reported,
                 reauthentication_ends_the_errors_that_ask_for_it,
-                vehicles_of_an_owner_are_forgotten_together;
+                vehicles_of_an_owner_are_forgotten_together,
+                accesses_are_those_of_owners_and_of_whoever_has_reported_something;
             signals:
                 signal_keeps_its_newest_value_in_any_order,
                 signal_keeps_an_error_beside_its_value,

@@ -68,6 +68,20 @@ pub struct VehiclePage<'a> {
     pub limit: i64,
 }
 
+/// That a user has had access to a vehicle, by what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Smartcar's id of the vehicle, as it was written.
+    pub vehicle_id: String,
+    /// The user: its owner, or one whose connection has reported something. None where a
+    /// vehicle is known and its owner is not.
+    pub user_id: Option<String>,
+    /// `live` or `simulated`, where that is known.
+    pub mode: Option<String>,
+    /// When a delivery last said something of the vehicle; none where none has.
+    pub delivered_at: Option<Timestamp>,
+}
+
 /// The vehicles.
 #[allow(
     async_fn_in_trait,
@@ -98,6 +112,10 @@ pub trait Vehicles {
         vehicle: &VehicleId,
         at: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Who has had access to which vehicle, in the order of both ids, up to `limit`. Waits
+    /// for no write.
+    async fn accesses(&self, limit: i64) -> Result<Vec<Access>, StoreError>;
 
     /// The ids of the vehicles of which a user's connections have reported something, as
     /// Smartcar wrote them. Waits for no write.

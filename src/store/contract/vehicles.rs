@@ -1,6 +1,6 @@
 //! Rules of the vehicles.
 
-use super::{Engine, Stage, deliver_report, error, user, value, vehicle};
+use super::{Engine, Stage, deliver_report, error, failure, user, value, vehicle};
 use crate::{
     Deliveries, Vehicles,
     delivery::Delivery,
@@ -271,4 +271,52 @@ pub(crate) async fn vehicles_of_an_owner_are_forgotten_together(stage: &Stage<im
     // Whose it is may not be known.
     store.forget_vehicle(&vehicle("v-2"), None).await.unwrap();
     assert_eq!(store.owner(&vehicle("v-2")).await.unwrap(), None);
+}
+
+pub(crate) async fn accesses_are_those_of_owners_and_of_whoever_has_reported_something(
+    stage: &Stage<impl Engine>,
+) {
+    let (store, now) = (stage.instance(), stage.clock.now());
+    let about = VehicleAttributes {
+        mode: Some(VehicleMode::Simulated),
+        ..VehicleAttributes::default()
+    };
+    store
+        .remember_vehicle(&vehicle("v-3"), Some(&user("u-3")), true, &about)
+        .await
+        .unwrap();
+    let unknown = VehicleAttributes::default();
+    store
+        .remember_vehicle(&vehicle("v-2"), None, false, &unknown)
+        .await
+        .unwrap();
+    // Of the first vehicle, one user has brought a value, another one an error of it, and a
+    // third one its errors; the last of them is the owner.
+    let signals = [value("a", r#"{"value":1}"#, now)];
+    deliver_report(&store, "e-1", "u-1", now, &signals).await;
+    let later = now.after(SECOND);
+    deliver_report(&store, "e-2", "u-2", later, &[failure("a", later)]).await;
+    let errors = [error("PERMISSION", "", false)];
+    super::deliver_errors(&store, "e-3", "u-4", later.after(SECOND), &errors).await;
+    deliver_report(&store, "e-4", "u-5", later.after(SECOND * 2), &[]).await;
+    let accesses = store.accesses(9).await.unwrap();
+    let pairs: Vec<_> = accesses
+        .iter()
+        .map(|of| (of.vehicle_id.as_str(), of.user_id.as_deref()))
+        .collect();
+    let of_first = ["u-1", "u-2", "u-4", "u-5"].map(|user| ("v-1", Some(user)));
+    let others = [("v-2", None), ("v-3", Some("u-3"))];
+    assert_eq!(pairs, [&of_first[..], &others].concat());
+    let first = &accesses[0];
+    assert_eq!(first.delivered_at, Some(later.after(SECOND * 2)));
+    assert_eq!((&first.mode, &accesses[4].delivered_at), (&None, &None));
+    assert_eq!(accesses[5].mode.as_deref(), Some("simulated"));
+    assert_eq!(store.accesses(2).await.unwrap(), accesses[..2]);
+    // Whose reports are forgotten has had no access.
+    store
+        .forget_reports(&["v-1".to_owned()], &user("u-1"))
+        .await
+        .unwrap();
+    let accesses = store.accesses(9).await.unwrap();
+    assert_eq!(accesses[0].user_id.as_deref(), Some("u-2"));
 }

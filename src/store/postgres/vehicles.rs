@@ -3,7 +3,7 @@
 use super::{Connect, Postgres, Value};
 use crate::{
     StoreError, Vehicles, rows,
-    vehicle::{Vehicle, VehiclePage},
+    vehicle::{Access, Vehicle, VehiclePage},
 };
 use edge::Platform;
 use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
@@ -49,6 +49,20 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
 const END_REAUTHENTICATION: &str = "UPDATE vehicle_error SET resolved_at = greatest($2, error_at)
     WHERE vehicle_id = $1 AND (type, code) IN (SELECT type, code FROM open_error
         WHERE vehicle_id = $1 AND needs_reauthentication)";
+
+/// A vehicle belongs to its owner, and what is stored of it to whoever has reported it.
+const ACCESSES: &str = "SELECT access.vehicle_id, access.user_id, mode, delivered_at
+    FROM (
+        SELECT id AS vehicle_id, user_id FROM vehicle
+        UNION SELECT vehicle_id, user_id FROM signal WHERE user_id IS NOT NULL
+        UNION SELECT vehicle_id, error_user_id FROM signal WHERE error_user_id IS NOT NULL
+        UNION SELECT vehicle_id, user_id FROM vehicle_error WHERE user_id IS NOT NULL
+        UNION SELECT vehicle_id, coalesce(action_signal.user_id, action.user_id)
+            FROM action_signal JOIN action ON id = action_id
+            WHERE vehicle_id IS NOT NULL
+                AND coalesce(action_signal.user_id, action.user_id) IS NOT NULL
+    ) AS access LEFT JOIN vehicle ON id = access.vehicle_id
+    ORDER BY 1, 2 LIMIT $1";
 
 const REPORTED_BY: &str = "SELECT vehicle_id FROM signal WHERE user_id = $1
     UNION SELECT vehicle_id FROM signal WHERE error_user_id = $1
@@ -115,6 +129,11 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
         self.execute(END_REAUTHENTICATION, parameters)
             .await
             .map(drop)
+    }
+
+    async fn accesses(&self, limit: i64) -> Result<Vec<Access>, StoreError> {
+        let rows = self.query(ACCESSES, [Value::from(limit)]).await?;
+        Ok(rows.into_iter().map(rows::vehicles::access).collect())
     }
 
     async fn reported_by(&self, user: &UserId) -> Result<Vec<String>, StoreError> {

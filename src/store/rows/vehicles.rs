@@ -1,7 +1,7 @@
 //! Vehicles and their owners.
 
 use super::{Cell, Row};
-use crate::vehicle::{About, OpenError, Vehicle};
+use crate::vehicle::{About, Access, OpenError, Vehicle};
 use serde::Deserialize;
 use smartcar::{Timestamp, UserId};
 
@@ -18,6 +18,15 @@ pub(crate) fn about(row: &mut Row<impl Cell>, from: usize) -> About {
         year: row.integer(from + 2),
         powertrain_type: row.text(from + 3),
         mode: row.text(from + 4),
+    }
+}
+
+pub(crate) fn access(mut row: Row<impl Cell>) -> Access {
+    Access {
+        vehicle_id: row.string(0),
+        user_id: row.text(1),
+        mode: row.text(2),
+        delivered_at: row.time(3).filter(|at| at.0 > 0),
     }
 }
 
