@@ -270,6 +270,11 @@ impl Fake {
         self.0.refused.borrow_mut().push(format!("Bearer {token}"));
     }
 
+    /// Forgets what requests to `path` were to get.
+    pub fn clear_answers(&self, path: &str) {
+        self.0.replies.borrow_mut().remove(path);
+    }
+
     /// How often something was written to the key-value store or removed from it.
     pub fn store_writes(&self) -> usize {
         self.0.store_writes.get()

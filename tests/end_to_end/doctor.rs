@@ -1,7 +1,8 @@
 //! What the doctor finds at Smartcar.
 
 use serde_json::{Value, json};
-use simulator::{FIRST_VEHICLE, WEBHOOK};
+use simulator::{FIRST_USER, FIRST_VEHICLE, UNPLUGGED_VEHICLE, WEBHOOK};
+use std::time::Duration;
 use support::{App, Options, eventually};
 
 /// The codes of what is found.
@@ -100,4 +101,55 @@ fn doctor_comes_by_itself_after_an_answer_and_once() {
     assert_eq!(codes(&found), ["NOT_SUBSCRIBED"]);
     assert_eq!(status(), found);
     assert_eq!(app.smartcar.count("/v3/subscriptions", 200), 1);
+}
+
+#[test]
+fn vehicle_whose_owner_has_left_elsewhere_is_forgotten_and_on_the_record() {
+    let app = App::start();
+    let vehicles = [FIRST_VEHICLE, UNPLUGGED_VEHICLE];
+    for vehicle in vehicles {
+        let order = json!({"vehicleId": vehicle});
+        app.smartcar.control("POST", "/deliveries", &order);
+    }
+    app.smartcar.delivered(2);
+    assert_eq!(app.database().count_vehicles(), 2);
+    let is_missed = |found: &Value| codes(found).contains(&"ACCESS_ENDED".to_owned());
+    assert!(!is_missed(&examined(&app)));
+
+    let connection = format!("/vehicles/{FIRST_VEHICLE}/connection");
+    app.smartcar.control("DELETE", &connection, &Value::Null);
+    // Twice in a row is not enough.
+    for _ in 0..2 {
+        let found = examined(&app);
+        assert!(is_missed(&found), "{found}");
+        assert_eq!(
+            (&found["forgotten"], app.database().count_vehicles()),
+            (&json!(0), 2)
+        );
+    }
+    let hour = Duration::from_secs(60 * 60);
+    app.database().age_vehicles(hour);
+    app.database().age_missing_vehicles(hour);
+    let found = examined(&app);
+    assert_eq!((&found["forgotten"], is_missed(&found)), (&json!(1), false));
+    let known = app.call("GET", "/v3/vehicles", &[], "").json();
+    assert_eq!(known["data"].as_array().unwrap().len(), 1);
+    assert_eq!(known["data"][0]["id"], UNPLUGGED_VEHICLE);
+    let signals = app.signal(FIRST_VEHICLE, "odometer-traveleddistance");
+    assert_eq!(signals.status, 404, "{signals:?}");
+    let path = "/v3/audit?filter[caller]=reconciliation";
+    let audit = app.call("GET", path, &[], "").json();
+    let records = audit["data"].as_array().unwrap();
+    assert_eq!(records.len(), 1, "{audit}");
+    let record = &records[0]["attributes"];
+    let of = [
+        &record["kind"],
+        &record["vehicleId"],
+        &record["userId"],
+        &record["outcome"],
+    ];
+    assert_eq!(
+        of,
+        ["forget-vehicle", FIRST_VEHICLE, FIRST_USER, "succeeded"]
+    );
 }

@@ -7,6 +7,7 @@ mod actions;
 mod arrivals;
 mod connection;
 mod deliveries;
+mod examinations;
 mod faults;
 mod outbox;
 mod vehicles;

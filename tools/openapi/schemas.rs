@@ -358,6 +358,7 @@ fn doctor() -> Value {
         ("webhook", json!({"type": ["object", "null"]})),
         ("connections", integer_or_null()),
         ("subscriptions", integer_or_null()),
+        ("forgotten", count()),
         ("findings", list(finding)),
     ])
 }

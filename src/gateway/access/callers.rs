@@ -17,6 +17,10 @@ use subtle::ConstantTimeEq;
 /// has this name.
 pub(crate) const CONNECT: &str = "connect";
 
+/// The caller in the record of what is forgotten because Smartcar lists it no more. No key has
+/// this name.
+pub(crate) const RECONCILIATION: &str = "reconciliation";
+
 /// All callers that have a key.
 #[derive(Debug)]
 pub(crate) struct Callers(Vec<Caller>);
@@ -110,7 +114,7 @@ impl Callers {
             if caller.name.is_empty() {
                 return Err("the variable api_keys holds a key without a name".to_owned());
             }
-            if caller.name == CONNECT {
+            if [CONNECT, RECONCILIATION].contains(&caller.name.as_str()) {
                 return Err(format!(
                     "a key in the variable api_keys is named {}, which has another meaning in \
                      the record",
@@ -429,6 +433,7 @@ mod tests {
             ),
             format!(r#"[{{"name":"","sha256":"{hash}","scopes":["a"]}}]"#),
             format!(r#"[{{"name":"connect","sha256":"{hash}","scopes":["a"]}}]"#),
+            format!(r#"[{{"name":"reconciliation","sha256":"{hash}","scopes":["a"]}}]"#),
             format!(r#"[{{"name":"n","sha256":"{hash}","scopes":["a"],"vehicle":["planted"]}}]"#),
         ] {
             let reason = Callers::parse(&bad).unwrap_err();

@@ -207,19 +207,44 @@ pub(crate) async fn require_connection<P: Platform, S: Store>(
     Err(lookups::refusal(why))
 }
 
+/// Has a user who is connected to a vehicle be its owner, where the `former` one is or none is
+/// known. Whether that is so now.
+pub(crate) async fn replace_owner<P: Platform, S: Store>(
+    app: &App<P, S>,
+    vehicle: &VehicleId,
+    former: Option<&UserId>,
+    user: &UserId,
+    about: &VehicleAttributes,
+) -> bool {
+    let Some(known) = app.note(app.store().owner(vehicle).await) else {
+        return false;
+    };
+    if known.is_some() && known.as_ref() != former {
+        return true;
+    }
+    let store = app.store();
+    let replaced = store.remember_vehicle(vehicle, Some(user), true, about);
+    app.note(replaced.await).is_some()
+}
+
 /// Forgets what is known of a vehicle to which a user's access has ended. What is stored
-/// of it for another user, its owner, stays. A failure is in the log.
+/// of it for another user, its owner, stays. Whether all of it is forgotten; a failure is in
+/// the log.
 pub(crate) async fn forget_vehicle<P: Platform, S: Store>(
     app: &App<P, S>,
     vehicle: &VehicleId,
     user: Option<&UserId>,
-) {
+) -> bool {
     let store = app.store();
-    if let Some(user) = user {
-        let vehicle = [vehicle.as_str().to_owned()];
-        app.note(store.forget_reports(&vehicle, user).await);
-    }
-    app.note(store.forget_vehicle(vehicle, user).await);
+    let reports = match user {
+        None => Some(()),
+        Some(user) => {
+            let vehicle = [vehicle.as_str().to_owned()];
+            app.note(store.forget_reports(&vehicle, user).await)
+        }
+    };
+    let vehicle = app.note(store.forget_vehicle(vehicle, user).await);
+    reports.is_some() && vehicle.is_some()
 }
 
 /// Forgets what is known of all vehicles of a user, as [`forget_vehicle`] does of one.

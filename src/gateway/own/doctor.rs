@@ -1,12 +1,16 @@
 //! The doctor: asks Smartcar what is configured there, and says what is wrong on either
 //! side and what to do about it.
 //!
-//! It examines when someone asks, and once an hour by itself after an answer. All instances
+//! It also notices which of the stored vehicles Smartcar lists no more, and has them
+//! forgotten. It examines when someone asks, and once an hour by itself after an answer. All instances
 //! together do so one at a time; what was found is kept, and any of them tells it.
 
 mod checks;
 pub(crate) mod finding;
 mod questions;
+mod reconciliation;
+#[cfg(test)]
+mod reconciliation_tests;
 mod report;
 pub(crate) mod setup;
 #[cfg(test)]
@@ -23,6 +27,7 @@ use edge::{
 use finding::{Finding, Found};
 use http::StatusCode;
 use questions::{Listing, Questions};
+use reconciliation::{Missing, reconcile};
 use report::{Examined, Report, WebhookSeen};
 use serde_json::Value;
 use smartcar::{Connection, Subscription, Webhook};
@@ -38,7 +43,7 @@ const REFILL: Duration = Duration::from_secs(30);
 /// The least between two examinations, longer than one takes.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Examines, unless it was done a moment ago, and tells what was found.
+/// Examines, unless that was done a moment ago, and answers what was found.
 pub(crate) async fn read<P: Platform, S: Store>(
     app: &App<P, S>,
     caller: &Caller,
@@ -50,7 +55,11 @@ pub(crate) async fn read<P: Platform, S: Store>(
     let pause = (REFILL * last.calls()).max(SHORTEST_PAUSE);
     let is_asked =
         app.setup().can_ask && app.stored(doctor.take_early(app.store(), now, pause).await)?;
-    let examination = if is_asked { examine(app).await } else { last };
+    let examination = if is_asked {
+        examine(app, last).await
+    } else {
+        last
+    };
     let body = examination.show(&app.setup().findings, caller);
     Ok(respond::json(StatusCode::OK, body.to_string()))
 }
@@ -63,7 +72,8 @@ pub(crate) fn soon<P: Platform, S: Store>(app: &'static App<P, S>) {
     }
     app.platform().spawn(async move {
         if app.note(app.doctor().take(app.store(), now).await) == Some(true) {
-            examine(app).await;
+            let last = app.note(last(app).await).unwrap_or_default();
+            examine(app, last).await;
         }
     });
 }
@@ -73,7 +83,7 @@ pub(crate) async fn status<P: Platform, S: Store>(app: &App<P, S>) -> Result<Val
     Ok(last(app).await?.summary(&app.setup().findings))
 }
 
-/// An examination, or that there has been none.
+/// The last examination; an empty one where there has been none.
 async fn last<P: Platform, S: Store>(app: &App<P, S>) -> Result<Examined, StoreError> {
     let last = app.store().last_examination().await?;
     Ok(last
@@ -82,14 +92,15 @@ async fn last<P: Platform, S: Store>(app: &App<P, S>) -> Result<Examined, StoreE
 }
 
 /// Asks Smartcar, and keeps what was found.
-async fn examine<P: Platform, S: Store>(app: &App<P, S>) -> Examined {
-    let report = ask(app).await;
+async fn examine<P: Platform, S: Store>(app: &App<P, S>, last: Examined) -> Examined {
+    let report = ask(app, last.into_missing()).await;
     let examined = Examined::new(app.now(), report);
     app.note(app.store().keep_examination(&examined.write()).await);
     examined
 }
 
-async fn ask<P: Platform, S: Store>(app: &App<P, S>) -> Report {
+async fn ask<P: Platform, S: Store>(app: &App<P, S>, missing: Vec<Missing>) -> Report {
+    let began = app.now();
     let mut questions = Questions::new(app.client());
     let host = app.connect().host();
     let configured = app.connect().webhook.as_ref();
@@ -105,6 +116,9 @@ async fn ask<P: Platform, S: Store>(app: &App<P, S>) -> Report {
     }
     let vehicles = Vehicles::ask(&mut questions, webhook).await;
     findings.extend(vehicles.findings(app));
+    let listed = &vehicles.connections;
+    let reconciled = reconcile(app, &mut questions, listed, missing, began).await;
+    findings.extend(reconciled.findings);
     findings.extend(questions.ahead.and_then(checks::of_clock));
     let unanswered = std::mem::take(&mut questions.findings);
     Report {
@@ -115,6 +129,8 @@ async fn ask<P: Platform, S: Store>(app: &App<P, S>) -> Report {
         }),
         connections: vehicles.connections.count(),
         subscriptions: vehicles.subscriptions.and_then(|all| all.count()),
+        missing: reconciled.missing,
+        forgotten: reconciled.forgotten,
         findings: unanswered.into_iter().chain(findings).collect(),
     }
 }

@@ -51,7 +51,7 @@ findings! {
 
     /// The client id is of another kind.
     ClientIdIsUuid = "CLIENT_ID_IS_UUID",
-        "The client id is a UUID, and those of API v3 are none.",
+        "The client id is a UUID, which no client id of API v3 is.",
         "Set smartcar_client_id to the id of the API credential, which begins with client_. A \
          UUID is the Application ID, or a client id of API v2.";
 
@@ -108,7 +108,7 @@ findings! {
     WebhookWithoutData = "WEBHOOK_WITHOUT_DATA",
         "The webhook has no data.",
         "In Smartcar's dashboard, add the signals that deliveries are to carry. Without any, \
-         Smartcar keeps none of the vehicle either: reads are empty.";
+         deliveries and reads of signals are empty.";
 
     /// Nothing causes a delivery.
     WebhookWithoutTriggers = "WEBHOOK_WITHOUT_TRIGGERS",
@@ -140,6 +140,19 @@ findings! {
         "See details. A change of Vehicle Access in the dashboard holds for new connections only: \
          have the owner come through Connect again. Smartcar may show what the application can \
          ask for and not what was granted.";
+
+    /// Accesses have ended elsewhere.
+    AccessEnded = "ACCESS_ENDED",
+        "Vehicles are stored that Smartcar does not list any more.",
+        "Nothing: their owners have taken the access back, or it was removed elsewhere. What is \
+         stored of them is forgotten when they are missing again at least 55 minutes later.";
+
+    /// The list may be of something else.
+    NoneListed = "NONE_LISTED",
+        "Smartcar lists none of the vehicles that are stored.",
+        "Compare the client id with Smartcar's dashboard: these may be another application's \
+         credentials, so nothing is forgotten. If the access has really ended, remove each user \
+         with DELETE /v3/users/{userId}.";
 
     /// The clocks differ.
     ClockDiffers = "CLOCK_DIFFERS",

@@ -3,6 +3,7 @@
 //! (<https://smartcar.com/docs/help/api-limits>). So an examination is bounded.
 
 use crate::{
+    access::owners::MODES,
     actions::outcome::error_name,
     own::doctor::finding::{Details, Finding, Found},
 };
@@ -10,7 +11,7 @@ use edge::Platform;
 use http::header;
 use smartcar::{
     ApiResponse, Client, Connection, ConnectionFilter, Error, Page, PageRequest, Subscription,
-    SubscriptionFilter, Timestamp, VehicleMode, Webhook, WebhookFilter, WebhookId,
+    SubscriptionFilter, Timestamp, VehicleId, VehicleMode, Webhook, WebhookFilter, WebhookId,
 };
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -23,6 +24,9 @@ const TIME: Duration = Duration::from_secs(18);
 
 /// The most that a page has.
 const PAGE: u32 = 100;
+
+/// How many calls more it makes to look at vehicles one by one that seem to be gone.
+const MORE_CALLS: u32 = 10;
 
 const WEBHOOKS: &str = "/v3/webhooks";
 const CONNECTIONS: &str = "/v3/connections";
@@ -37,7 +41,7 @@ pub(crate) struct Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// A list of nothing.
+    /// An empty list.
     pub(crate) const fn none() -> Self {
         Self {
             items: Vec::new(),
@@ -45,7 +49,7 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Adds another one.
+    /// Adds what another list has.
     pub(crate) fn add(&mut self, other: Self) {
         self.items.extend(other.items);
         self.is_complete &= other.is_complete;
@@ -61,6 +65,7 @@ impl<T> Listing<T> {
 pub(crate) struct Questions<'a, P: Platform> {
     client: &'a Client<P>,
     until: Timestamp,
+    most: u32,
     is_over: bool,
     /// How many calls were made.
     pub(crate) calls: u32,
@@ -79,11 +84,12 @@ enum Unanswered {
 }
 
 impl<'a, P: Platform> Questions<'a, P> {
-    /// None has been asked yet.
+    /// Questions of which none has been asked yet.
     pub(crate) fn new(client: &'a Client<P>) -> Self {
         Self {
             client,
             until: client.platform().now().after(TIME),
+            most: MOST_CALLS,
             is_over: false,
             calls: 0,
             ahead: None,
@@ -119,6 +125,31 @@ impl<'a, P: Platform> Questions<'a, P> {
         };
         let page = async |page| client.list_connections(&filter, page).await;
         self.list(CONNECTIONS, page).await
+    }
+
+    /// Notes that the list of connections cannot be right, unless that was said before.
+    pub(crate) fn doubt_connections(&mut self) {
+        let is_said = |found: &Found| found.details.path.as_deref() == Some(CONNECTIONS);
+        if !self.findings.iter().any(is_said) {
+            self.note(CONNECTIONS, &Unanswered::Bound);
+        }
+    }
+
+    /// Every connection to a vehicle, of whichever mode. Some calls more may be made for that.
+    pub(crate) async fn connections_of(&mut self, vehicle: &VehicleId) -> Listing<Connection> {
+        self.most = MOST_CALLS + MORE_CALLS;
+        let client = self.client;
+        let mut all = Listing::none();
+        for mode in MODES {
+            let filter = ConnectionFilter {
+                vehicle: Some(vehicle.clone()),
+                mode: Some(mode),
+                ..ConnectionFilter::default()
+            };
+            let page = async |page| client.list_connections(&filter, page).await;
+            all.add(self.list(CONNECTIONS, page).await);
+        }
+        all
     }
 
     /// Every subscription of vehicles of a mode to a webhook.
@@ -174,7 +205,7 @@ impl<'a, P: Platform> Questions<'a, P> {
         call: impl Future<Output = Result<ApiResponse<T>, Error>>,
     ) -> Result<T, Unanswered> {
         let now = self.client.platform().now();
-        if self.is_over || self.calls >= MOST_CALLS || now >= self.until {
+        if self.is_over || self.calls >= self.most || now >= self.until {
             return Err(Unanswered::Bound);
         }
         self.calls += 1;

@@ -2,7 +2,10 @@
 
 use crate::{
     access::callers::Caller,
-    own::doctor::finding::{Finding, Found},
+    own::doctor::{
+        finding::{Finding, Found},
+        reconciliation::Missing,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,6 +26,10 @@ pub(crate) struct Report {
     pub(crate) connections: Option<usize>,
     /// How many subscriptions to the webhook there are; none where not all were listed.
     pub(crate) subscriptions: Option<usize>,
+    /// What is stored and was not listed.
+    pub(crate) missing: Vec<Missing>,
+    /// How many accesses were forgotten.
+    pub(crate) forgotten: usize,
     pub(crate) findings: Vec<Found>,
 }
 
@@ -77,6 +84,11 @@ impl Examined {
         self.report.calls
     }
 
+    /// What was stored and not listed.
+    pub(crate) fn into_missing(self) -> Vec<Missing> {
+        self.report.missing
+    }
+
     /// All of it, with what is known `before` any call. Vehicles are named to a key that is
     /// for every user and for them: whose a vehicle is, a finding does not say.
     pub(crate) fn show(&self, before: &[Finding], caller: &Caller) -> Value {
@@ -96,6 +108,7 @@ impl Examined {
             "webhook": webhook.map(|seen| json!({"id": seen.id, "origin": seen.origin})),
             "connections": self.report.connections,
             "subscriptions": self.report.subscriptions,
+            "forgotten": self.report.forgotten,
             "findings": findings.collect::<Value>(),
         })
     }

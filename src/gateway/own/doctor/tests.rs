@@ -7,14 +7,14 @@ use smartcar::{Clock, Sent, testing::Reply, write_time};
 use std::time::Duration;
 use store::{Examinations, examination::Examination};
 
-const WEBHOOKS: &str = "/v3/webhooks";
-const CONNECTIONS: &str = "/v3/connections";
-const SUBSCRIPTIONS: &str = "/v3/subscriptions";
+pub(super) const WEBHOOKS: &str = "/v3/webhooks";
+pub(super) const CONNECTIONS: &str = "/v3/connections";
+pub(super) const SUBSCRIPTIONS: &str = "/v3/subscriptions";
 
 /// The longest that a few calls have the next examination wait.
 const PAUSE: Duration = Duration::from_secs(5 * 60);
 
-fn webhook(attributes: &Value) -> Value {
+pub(super) fn webhook(attributes: &Value) -> Value {
     let signal = json!([{"group": "Odometer", "name": "TraveledDistance", "code": "odometer-x"}]);
     let mut webhook = json!({"id": "w-1", "type": "webhook", "attributes": {
         "callbackUri": "https://edge.example.com/webhooks?key=hush", "errorCallbackUri": null,
@@ -25,19 +25,19 @@ fn webhook(attributes: &Value) -> Value {
     webhook
 }
 
-fn connection(vehicle: &str, user: &str, permissions: &[&str]) -> Value {
+pub(super) fn connection(vehicle: &str, user: &str, permissions: &[&str]) -> Value {
     json!({"id": format!("c-{vehicle}-{user}"), "type": "connection",
         "attributes": {"permissions": permissions, "vehicle": {"powertrainType": "BEV"}},
         "relationships": {"vehicle": {"data": {"id": vehicle}}, "user": {"data": {"id": user}}},
         "meta": {"createdAt": "2020-01-01T00:00:00Z"}})
 }
 
-fn subscription(vehicle: &str) -> Value {
+pub(super) fn subscription(vehicle: &str) -> Value {
     json!({"id": format!("s-{vehicle}"), "relationships": {
         "webhook": {"data": {"id": "w-1"}}, "vehicle": {"data": {"id": vehicle}}}})
 }
 
-fn list(items: &[Value]) -> String {
+pub(super) fn list(items: &[Value]) -> String {
     json!({"data": items, "meta": {"pageNumber": 1, "pageSize": 100, "totalCount": items.len()},
         "links": {"next": null}})
     .to_string()
@@ -61,13 +61,13 @@ fn healthy(keys: &[Value]) -> Instance {
     instance
 }
 
-fn doctor(instance: &Instance) -> Value {
+pub(super) fn doctor(instance: &Instance) -> Value {
     let answer = instance.call("GET", "/v3/doctor");
     assert_eq!(answer.status(), 200);
     body(&answer)
 }
 
-fn codes(of: &Value) -> Vec<&str> {
+pub(super) fn codes(of: &Value) -> Vec<&str> {
     let findings = of["findings"].as_array().unwrap().iter();
     findings
         .map(|found| found["code"].as_str().unwrap())
@@ -80,7 +80,7 @@ fn doctor_finds_nothing_where_all_is_well() {
     let found = doctor(&instance);
     let now = instance.fake.now();
     let expected = json!({"ranAt": write_time(now), "calls": 4, "connections": 1,
-        "subscriptions": 1, "findings": [],
+        "subscriptions": 1, "forgotten": 0, "findings": [],
         "webhook": {"id": "w-1", "origin": "https://edge.example.com"}});
     assert_eq!(found, expected);
     let requests = instance.fake.requests();
@@ -436,7 +436,7 @@ fn doctor_does_not_read_what_another_version_has_kept() {
             .unwrap();
         body(&instance.call("GET", "/status"))["doctor"]["ranAt"].clone()
     };
-    let report = r#"{"calls":1,"webhook":null,"connections":1,"subscriptions":1,"findings":[]}"#;
+    let report = r#"{"calls":1,"webhook":null,"connections":1,"subscriptions":1,"missing":[],"forgotten":0,"findings":[]}"#;
     assert!(kept(&format!(r#"{{"version":1,"report":{report}}}"#)).is_string());
     for other in [
         format!(r#"{{"version":2,"report":{report}}}"#),
