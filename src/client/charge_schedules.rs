@@ -9,8 +9,8 @@ use crate::{
 };
 use serde_json::value::RawValue;
 use smartcar::{
-    ChargeScheduleExecution, ChargeTimer, ScheduleId, ScheduleKind, SignalCode, SignalOptions,
-    UserId, VehicleId,
+    ChargeScheduleExecution, ChargeTimer, InvalidId, ScheduleId, ScheduleKind, SignalCode,
+    SignalOptions, UserId, VehicleId,
 };
 
 const TIMERS: &str = "charge-chargetimers";
@@ -28,7 +28,10 @@ impl Guest for Edge {
             Kind::Weekly => ScheduleKind::Weekly,
             Kind::Workweek => ScheduleKind::Workweek,
         };
-        let attributes = object(&attributes)?;
+        let attributes = object(&attributes).ok_or_else(|| {
+            let detail = "attributes is no JSON object; it must be one, with a location and times";
+            Error::InvalidInput(detail.to_owned())
+        })?;
         let client = client().await?;
         let made = client.create_charge_schedule(&vehicle, &user, kind, &attributes);
         Ok(made.await?.value.map(execution))
@@ -64,18 +67,14 @@ impl Guest for Edge {
     }
 }
 
-fn ids(vehicle: &str, user: &str) -> Result<(VehicleId, UserId), Error> {
+fn ids(vehicle: &str, user: &str) -> Result<(VehicleId, UserId), InvalidId> {
     Ok((VehicleId::from_caller(vehicle)?, UserId::from_caller(user)?))
 }
 
-/// Checks that the text is a JSON object.
-fn object(text: &str) -> Result<Box<RawValue>, Error> {
+/// A JSON object, as it is written.
+fn object(text: &str) -> Option<Box<RawValue>> {
     let json: Option<Box<RawValue>> = serde_json::from_str(text).ok();
-    let object = json.filter(|json| json.get().starts_with('{'));
-    object.ok_or_else(|| {
-        let detail = "attributes is no JSON object; it must be one, with a location and times";
-        Error::InvalidInput(detail.to_owned())
-    })
+    json.filter(|json| json.get().starts_with('{'))
 }
 
 fn execution(recorded: ChargeScheduleExecution) -> ScheduleExecution {
