@@ -38,7 +38,7 @@ use record::{Claim, Kept, New, Running};
 use serde_json::{Map, Value};
 use smartcar::{
     BodyStream, Call, CommandKind, Error, Evidence, StreamingResponse, TransportError,
-    endpoints::{About, Endpoint},
+    endpoints::{About, Endpoint, Family, OnBehalf},
 };
 use std::pin::pin;
 use store::{Store, action::Outcome};
@@ -119,7 +119,12 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
             _ => None,
         };
         let subject = Subject::named(caller, endpoint, inbound)?;
-        let call = inbound.call(endpoint, None)?;
+        let user = match endpoint.on_behalf() {
+            OnBehalf::Optional => inbound.user()?,
+            // Who that is, is found out later.
+            OnBehalf::Required | OnBehalf::None => None,
+        };
+        let call = inbound.call(endpoint, user)?;
         // A user whom only the key names is not part of it, so that the key may be
         // restricted to other users later: see `identify`.
         let named = single(&inbound.headers, "sc-user-id")?.unwrap_or_default();
@@ -208,7 +213,7 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
                 caller: self.caller.name(),
                 kind: self.endpoint.name,
                 path: self.call.path(),
-                vehicle: self.subject.vehicle.as_ref(),
+                vehicle: self.subject.vehicle.as_ref().or(self.call.vehicle()),
                 user: self.subject.user.as_ref(),
                 key: self.key,
                 fingerprint: &self.fingerprint,
@@ -243,6 +248,9 @@ fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<Evidence>, Probl
         let command = kind.parse(body);
         let command = command.map_err(|error| invalid(error.to_string()))?;
         return Ok(command.evidence());
+    }
+    if matches!(endpoint.family, Family::Unlisted(_)) {
+        return Ok(None);
     }
     let is_object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
     if endpoint.method == Method::POST && !is_object {

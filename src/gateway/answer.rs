@@ -28,6 +28,16 @@ pub(crate) enum Reply {
     Streaming(http::Response<StreamingBody>),
 }
 
+impl Reply {
+    /// The status that it begins with.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Complete(response) => response.status(),
+            Self::Streaming(response) => response.status(),
+        }
+    }
+}
+
 impl IntoResponse for Reply {
     fn into_response(self) -> Result<types::Response, ErrorCode> {
         match self {

@@ -20,6 +20,7 @@ mod signals;
 mod sweep;
 #[cfg(test)]
 mod testing;
+mod unlisted;
 
 use access::callers::Caller;
 use answer::{Reply, complete};
@@ -88,6 +89,9 @@ async fn answer<P: Platform, S: Store>(
                 own::doctor::soon(app);
             }
             own::answer(app, caller, own, &inbound).await.map(complete)
+        }
+        Route::Unlisted(endpoint) => {
+            unlisted::answer(gateway.app().await?, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) => {
             let (app, caller) = identify(gateway, &inbound).await?;

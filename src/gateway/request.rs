@@ -6,7 +6,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use routes::PathParts;
 use smartcar::{
     Call, UnitSystem, UserId, VehicleId,
-    endpoints::{Endpoint, OnBehalf},
+    endpoints::{Endpoint, Family, OnBehalf},
 };
 
 /// A request of a caller who is known.
@@ -60,8 +60,11 @@ impl Inbound {
         endpoint: &'static Endpoint,
         user: Option<UserId>,
     ) -> Result<Call, Problem> {
-        let mut call =
-            Call::at(endpoint, &self.parts.values()).map_err(|error| invalid(error.to_string()))?;
+        let mut call = match endpoint.family {
+            Family::Unlisted(_) => Call::unlisted(endpoint, self.parts.get(routes::PATH)),
+            _ => Call::at(endpoint, &self.parts.values())
+                .map_err(|error| invalid(error.to_string()))?,
+        };
         if !self.query.is_empty() {
             call = call.raw_query(&self.query);
         }

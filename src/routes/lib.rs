@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, sync::OnceLock};
 pub enum Route {
     /// Something of Smartcar's.
     Smartcar(&'static Endpoint),
+    /// Something that Smartcar may have and this version does not know, at the whole path.
+    Unlisted(&'static Endpoint),
     /// Something of this gateway's own, for holders of a key.
     Own(Own),
     /// Something of this gateway's own that takes no key.
@@ -165,7 +167,9 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
         Some(shorter) if path.starts_with("/v3/") => shorter,
         _ => path,
     };
-    let found = router().at(path).map_err(|_| nothing_there())?;
+    let Ok(found) = router().at(path) else {
+        return unlisted(method, path).ok_or_else(nothing_there);
+    };
     // Whoever may GET may look without taking (RFC 9110, 9.3.2).
     let asked = match *method {
         Method::HEAD => &Method::GET,
@@ -178,6 +182,17 @@ pub fn find(method: &Method, path: &str) -> Result<(Route, PathParts), Problem> 
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     Ok((*route, PathParts(found.params.iter().map(owned).collect())))
 }
+
+/// The route of a path that is not known, and not another spelling of one that is.
+fn unlisted(method: &Method, path: &str) -> Option<(Route, PathParts)> {
+    let is_known = router().at(&path.to_ascii_lowercase()).is_ok();
+    let endpoint = endpoints::unlisted(method, path).filter(|_| !is_known)?;
+    let parts = PathParts(vec![(PATH.to_owned(), path.to_owned())]);
+    Some((Route::Unlisted(endpoint), parts))
+}
+
+/// The name of the part that is the whole path, where that is not known.
+pub const PATH: &str = "path";
 
 /// The answer at a path that leads nowhere.
 pub fn nothing_there() -> Problem {
@@ -288,6 +303,19 @@ mod tests {
     }
 
     #[test]
+    fn path_below_v3_that_is_not_known_is_one_part() {
+        for path in ["/v3/vehicles/v/commands/x/y", "/v3/vehicles/v/w/signals"] {
+            let (route, parts) = find(&Method::GET, path).unwrap();
+            assert!(matches!(route, Route::Unlisted(_)), "{path}");
+            assert_eq!(parts.get(PATH), path);
+        }
+        assert!(find(&Method::HEAD, "/v3/vehicles/v/w/signals").is_err());
+        // What is known is not handed on under another method.
+        let refused = find(&Method::PUT, "/v3/signals").unwrap_err();
+        assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
     fn other_paths_lead_nowhere() {
         for path in [
             "/",
@@ -298,9 +326,9 @@ mod tests {
             "/v2.0/vehicles/v/lock",
             "/healthz/",
             "/v3/vehicles//signals",
-            "/v3/vehicles/v/commands/security/explode",
-            "/v3/vehicles/v/w/signals",
             "//healthz",
+            "/v3/vehicles/v/Commands/security/lock",
+            "/v3/vehicles/v/commands/security/%6cock",
         ] {
             let refused = find(&Method::GET, path).unwrap_err();
             assert_eq!(

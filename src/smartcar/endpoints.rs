@@ -3,6 +3,10 @@
 //! A new endpoint is a new entry here: the client, a gateway's routes and scopes and the
 //! description of the API follow from this table.
 
+mod unlisted;
+
+pub use unlisted::unlisted;
+
 use http::Method;
 
 /// Which of Smartcar's hosts answers.
@@ -76,6 +80,8 @@ pub enum Family {
     Compatibility,
     /// The applications of the Smartcar account.
     Applications,
+    /// What this crate does not know, at this host.
+    Unlisted(Api),
 }
 
 /// The part of a request that says which vehicle or user a call is about.
@@ -132,6 +138,7 @@ impl Endpoint {
             Family::Authorization => Api::Iam,
             Family::Webhooks | Family::Subscriptions | Family::Applications => Api::Management,
             Family::Compatibility => Api::Compatibility,
+            Family::Unlisted(api) => api,
             Family::Connections
             | Family::Users
             | Family::Vehicles
@@ -145,16 +152,18 @@ impl Endpoint {
     pub const fn on_behalf(&self) -> OnBehalf {
         match (self.family, self.about) {
             (Family::Signals | Family::Commands | Family::ChargeSchedules, _) => OnBehalf::Required,
-            (Family::Connections, About::Filter) => OnBehalf::Optional,
+            (Family::Connections, About::Filter) | (Family::Unlisted(_), _) => OnBehalf::Optional,
             _ => OnBehalf::None,
         }
     }
 
     /// Whether the same call twice has the effect of one.
     pub fn is_idempotent(&self) -> bool {
-        let is_done_to_a_vehicle =
-            matches!(self.family, Family::Commands | Family::ChargeSchedules);
-        self.method == Method::GET || !is_done_to_a_vehicle
+        let can_act_twice = matches!(
+            self.family,
+            Family::Commands | Family::ChargeSchedules | Family::Unlisted(_)
+        );
+        self.method == Method::GET || !can_act_twice
     }
 
     /// The path, a value in the place of each name. Values are identifiers of

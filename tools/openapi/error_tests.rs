@@ -30,7 +30,7 @@ impl Operation {
         match find(method, &path.replace(['{', '}'], "")).unwrap().0 {
             Route::Own(own) => Self::Own(own),
             Route::Open(open) => Self::Open(open),
-            Route::Smartcar(endpoint) => Self::Smartcar {
+            Route::Smartcar(endpoint) | Route::Unlisted(endpoint) => Self::Smartcar {
                 is_change: endpoint.method != Method::GET,
                 is_of_vehicle: path.starts_with("/v3/vehicles/{vehicleId}"),
                 is_signal: path.starts_with("/v3/vehicles/{vehicleId}/signals"),

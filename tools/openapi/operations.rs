@@ -80,6 +80,7 @@ fn tag(endpoint: &Endpoint) -> &'static str {
         Family::Applications => "Applications",
         Family::Compatibility => "Compatibility",
         Family::Authorization => panic!("the access token is not served"),
+        Family::Unlisted(_) => panic!("what is not known is not described"),
     }
 }
 
@@ -136,7 +137,7 @@ fn open(id: &str, tag: &str, summary: &str, responses: Value) -> Value {
 /// An operation of ours.
 pub(super) fn own(path: &str, route: Route) -> Value {
     let mut operation = match route {
-        Route::Smartcar(endpoint) => return smartcar(endpoint),
+        Route::Smartcar(endpoint) | Route::Unlisted(endpoint) => return smartcar(endpoint),
         Route::Own(Own::Catalogue) => {
             let summary = "Every signal that Smartcar knows, with its shape, unit and permission.";
             let mut operation = keyed("listSignalCatalogue", "Signals", summary, "read_*");

@@ -179,6 +179,10 @@ impl Callers {
 /// read every signal need not read them. Only `*` alone includes them.
 const OURS: [&str; 2] = ["read_audit", "read_status"];
 
+/// Scopes for what this version does not know, and cannot tell the danger of: no `*` alone
+/// includes them.
+const UNLISTED: [&str; 2] = ["raw_read", "raw_write"];
+
 impl Caller {
     /// The name of the key.
     pub(crate) fn name(&self) -> &str {
@@ -189,7 +193,7 @@ impl Caller {
     pub(crate) fn has(&self, scope: &str) -> bool {
         let is_ours = OURS.contains(&scope);
         self.scopes.iter().any(|held| match held.strip_suffix('*') {
-            Some("") => true,
+            Some("") => !UNLISTED.contains(&scope),
             Some(prefix) => !is_ours && scope.starts_with(prefix),
             None => held == scope,
         })

@@ -82,6 +82,18 @@ impl Call {
         Ok(Self::new(endpoint, parts))
     }
 
+    /// A call to an endpoint of [`endpoints::unlisted`](crate::endpoints::unlisted) at this
+    /// path, which that function has looked at.
+    pub fn unlisted(endpoint: &'static Endpoint, path: &str) -> Self {
+        let of_a_vehicle = path.strip_prefix("/v3/vehicles/");
+        let vehicle = of_a_vehicle.and_then(|rest| rest.split('/').next());
+        Self {
+            path: path.to_owned(),
+            vehicle: vehicle.and_then(|id| VehicleId::parse(id).ok()),
+            ..Self::new(endpoint, &[])
+        }
+    }
+
     fn new(endpoint: &'static Endpoint, values: &[&str]) -> Self {
         let of_a_vehicle = endpoint.about == About::Vehicle;
         Self {
@@ -106,6 +118,11 @@ impl Call {
     /// The path, without the query.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The vehicle that the call is about, if it is about one.
+    pub fn vehicle(&self) -> Option<&VehicleId> {
+        self.vehicle.as_ref()
     }
 
     /// On whose behalf the call is made (`sc-user-id`).
