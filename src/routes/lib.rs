@@ -38,6 +38,8 @@ pub enum Own {
     ReplayDeadLetters,
     /// Pass on what is due.
     Run,
+    /// What the caller's key is for.
+    Myself,
     /// How the application is doing.
     Status,
     /// What is wrong at Smartcar or here.
@@ -62,8 +64,9 @@ pub enum Open {
 }
 
 /// The methods and paths of what is this gateway's own.
-pub const OWN: [(Method, &str, Route); 16] = [
+pub const OWN: [(Method, &str, Route); 17] = [
     (Method::GET, "/v3/signals", Route::Own(Own::Catalogue)),
+    (Method::GET, "/v3/self", Route::Own(Own::Myself)),
     (Method::GET, "/v3/vehicles", Route::Own(Own::Vehicles)),
     (
         Method::GET,

@@ -89,7 +89,9 @@ impl Operation {
             | Code::StaleDelivery => is_delivery,
             Code::Unauthorized => self.reads_key(),
             // What became of a command is not found by a key that may not see it.
-            Code::MissingScope => self.reads_key() && !self.is(Own::Action),
+            Code::MissingScope => {
+                self.reads_key() && !self.is(Own::Action) && !self.is(Own::Myself)
+            }
             Code::VehicleNotAllowed => {
                 self.is_of_vehicle() || self.is_open_as(Open::ConnectReauthenticate)
             }

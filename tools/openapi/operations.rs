@@ -144,6 +144,13 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             operation["responses"] = responses::ours("Catalogue", &[403]);
             operation
         }
+        Route::Own(Own::Myself) => json!({
+            "operationId": "getSelf",
+            "tags": ["Operation"],
+            "summary": "What the key is for that asks.",
+            "description": "Scope: none.",
+            "responses": responses::ours("Self", &[]),
+        }),
         Route::Own(Own::Vehicles) => {
             let summary = "What deliveries, reads and connections have reported of each vehicle.";
             let mut operation = keyed("listVehicles", "Vehicles", summary, "read_vehicle_info");

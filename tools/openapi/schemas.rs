@@ -177,9 +177,10 @@ fn smartcar_endpoints() -> [(&'static str, Value); 12] {
     ]
 }
 
-fn ours() -> [(&'static str, Value); 12] {
+fn ours() -> [(&'static str, Value); 13] {
     [
         ("Catalogue", object(&[("data", list(catalogued()))])),
+        ("Self", object(&[("data", api_key())])),
         ("Vehicles", page(vehicle())),
         ("Command", command()),
         ("Commands", page(schema("Command"))),
@@ -222,6 +223,20 @@ fn catalogued() -> Value {
         ("shape", text()),
         ("unit", text_or_null()),
         ("permission", text_or_null()),
+    ])
+}
+
+fn api_key() -> Value {
+    let ids = json!({"type": ["array", "null"], "items": text()});
+    let attributes = object(&[
+        ("scopes", list(text())),
+        ("vehicles", ids.clone()),
+        ("users", ids),
+    ]);
+    object(&[
+        ("id", text()),
+        ("type", json!({"const": "api-key"})),
+        ("attributes", attributes),
     ])
 }
 

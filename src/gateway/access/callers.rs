@@ -184,6 +184,11 @@ const OURS: [&str; 2] = ["read_audit", "read_status"];
 const UNLISTED: [&str; 2] = ["raw_read", "raw_write"];
 
 impl Caller {
+    /// The scopes of the key, as they are configured.
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
     /// The name of the key.
     pub(crate) fn name(&self) -> &str {
         &self.name
