@@ -27,10 +27,13 @@ pub struct Delivery<'a> {
     pub report: Option<&'a Report<'a>>,
 }
 
+/// Up to so many deliveries are counted; of more the number is an estimate.
+pub const COUNTED: i64 = 1000;
+
 /// What is stored in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFigures {
-    /// How many deliveries are stored.
+    /// How many deliveries are stored: exact up to [`COUNTED`].
     pub stored: i64,
     /// When the last one was received.
     pub last_received_at: Option<Timestamp>,

@@ -3,7 +3,8 @@
 
 use super::{Connect, Connection, Failure, Leases, Postgres, Row, Value, native::Native};
 use crate::{
-    Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract, delivery::Delivery,
+    Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract,
+    delivery::{COUNTED, Delivery},
 };
 use smartcar::{Clock as _, Leases as _, Taken, Timestamp, testing::Fake};
 use std::{
@@ -452,6 +453,29 @@ fn visited_rows(client: &mut postgres::Client) -> i64 {
     let sql = "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables
         WHERE relid = 'outbox'::regclass";
     client.query_one(sql, &[]).unwrap().get(0)
+}
+
+#[test]
+fn deliveries_are_counted_up_to_a_number_and_estimated_beyond() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let store = database.store(&clock);
+    let stored = || clock.run(store.delivery_figures()).unwrap().stored;
+    assert_eq!(stored(), 0);
+    let mut client = database.raw();
+    let mut fill = |count: i64| {
+        let fill = format!(
+            "INSERT INTO delivery
+            SELECT 'e-' || n, 'T', 'LIVE', NULL, NULL, NULL, n, '' FROM generate_series(1, {count}) AS n
+            ON CONFLICT DO NOTHING;
+            ANALYZE delivery"
+        );
+        client.batch_execute(&fill).unwrap();
+    };
+    fill(COUNTED);
+    assert_eq!(stored(), COUNTED);
+    fill(30_000);
+    assert!((29_000..=31_000).contains(&stored()), "{}", stored());
 }
 
 #[test]
