@@ -22,7 +22,7 @@ use smartcar::{
 };
 use std::{ops::ControlFlow, time::Duration};
 use store::{
-    Chores, Deliveries, Tallies,
+    Chores, Deliveries, Quarantine, Tallies,
     retention::Retention,
     tally::{self, Reason, Tally},
 };
@@ -54,7 +54,7 @@ struct Arrival {
     began: Duration,
 }
 
-impl<P: Platform, S: Deliveries + Tallies + Chores + 'static> Receiver<P, S> {
+impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Receiver<P, S> {
     pub(crate) const fn new(platform: &'static P, store: &'static S) -> Self {
         Self {
             platform,

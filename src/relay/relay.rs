@@ -7,17 +7,21 @@ use edge::{
 };
 use std::{sync::atomic::AtomicBool, time::Duration};
 use store::{
-    Chores, Configurations, Deliveries, Outbox, StoreError, Tallies, chore::Chore,
+    Chores, Configurations, Deliveries, Outbox, Quarantine, StoreError, Tallies, chore::Chore,
     outbox::SinkConfiguration, retention::Retention,
 };
 
-/// What the relay needs of the store: deliveries and tallies are only forgotten.
+/// What the relay needs of the store: deliveries, in quarantine too, and tallies are only
+/// forgotten.
 pub(crate) trait RelayStore:
-    Outbox + Configurations + Chores + Deliveries + Tallies + 'static
+    Outbox + Configurations + Chores + Deliveries + Quarantine + Tallies + 'static
 {
 }
 
-impl<S> RelayStore for S where S: Outbox + Configurations + Chores + Deliveries + Tallies + 'static {}
+impl<S> RelayStore for S where
+    S: Outbox + Configurations + Chores + Deliveries + Quarantine + Tallies + 'static
+{
+}
 
 /// What the variables say.
 pub(crate) struct Settings {

@@ -13,6 +13,7 @@ pub(crate) mod deliveries;
 pub(crate) mod examinations;
 pub(crate) mod lookups;
 pub(crate) mod outbox;
+pub(crate) mod quarantine;
 pub(crate) mod signals;
 pub(crate) mod tallies;
 pub(crate) mod vehicles;
@@ -142,6 +143,15 @@ macro_rules! contract {
                 configuration_of_one_of_the_instances_that_race_is_in_force,
                 configuration_that_was_replaced_is_remembered_while_it_is_brought,
                 configuration_hands_each_sink_what_waited_for_all;
+            quarantine:
+                quarantine_keeps_a_delivery_byte_for_byte_until_it_is_released,
+                quarantine_keeps_an_event_once_and_of_a_known_vehicle_alone,
+                quarantine_gives_no_vehicle_the_place_of_another_one,
+                quarantine_of_instances_that_race_is_not_overfilled,
+                quarantine_is_read_in_pages_and_in_the_order_of_receipt,
+                quarantine_forgets_what_has_waited_for_a_day,
+                quarantine_of_a_vehicle_goes_with_it,
+                quarantine_figures_say_how_many_wait_and_since_when;
             chores:
                 chore_is_known_by_its_name_and_due_from_the_beginning,
                 chore_is_taken_by_one_of_those_who_have_seen_the_same_time,

@@ -1,5 +1,5 @@
 //! What is kept: deliveries, tallies, vehicles, signals, actions, arrivals, look-ups,
-//! examinations and the outbox.
+//! examinations, the outbox and what is in quarantine.
 //!
 //! One trait a noun; one method a sentence about it, and one statement of an engine:
 //! requests share a connection, so a transaction over several calls would hold other
@@ -30,6 +30,7 @@ pub mod outbox;
 mod patience;
 #[cfg(any(test, feature = "postgres"))]
 pub mod postgres;
+pub mod quarantine;
 pub mod retention;
 #[cfg(any(test, feature = "sqlite", feature = "postgres", feature = "testing"))]
 mod rows;
@@ -47,6 +48,7 @@ pub use error::StoreError;
 pub use examination::Examinations;
 pub use lookup::Lookups;
 pub use outbox::{Configurations, DeadLetters, Outbox};
+pub use quarantine::Quarantine;
 pub use signal::Signals;
 pub use tally::Tallies;
 pub use vehicle::Vehicles;
@@ -115,6 +117,7 @@ pub trait Schema {
 pub trait Store:
     Schema
     + Deliveries
+    + Quarantine
     + Tallies
     + Vehicles
     + Signals
@@ -133,6 +136,7 @@ pub trait Store:
 impl<S> Store for S where
     S: Schema
         + Deliveries
+        + Quarantine
         + Tallies
         + Vehicles
         + Signals

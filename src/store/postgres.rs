@@ -20,6 +20,7 @@ mod lookups;
 #[cfg(test)]
 mod native;
 mod outbox;
+mod quarantine;
 mod reports;
 mod schema;
 mod signals;

@@ -1,11 +1,13 @@
-//! Forgetting deliveries that are older than the retention, in small steps.
+//! Forgetting deliveries that are older than the retention, and those that have waited in
+//! quarantine for too long, in small steps.
 //!
 //! The receiver does it after its answers, and the relay on its schedule, so that
 //! deliveries go also when no new ones come.
 
 use crate::{
-    Chores, Deliveries, StoreError, Tallies,
+    Chores, Deliveries, Quarantine, StoreError, Tallies,
     chore::{Chore, ROWS, steps},
+    quarantine::WAITS_FOR,
 };
 use edge::{
     Platform, Variables,
@@ -57,7 +59,7 @@ impl Retention {
     pub fn soon<P: Platform>(
         &'static self,
         platform: &P,
-        store: &'static (impl Deliveries + Tallies + Chores),
+        store: &'static (impl Deliveries + Quarantine + Tallies + Chores),
         keep: Duration,
     ) {
         if !self.chore.is_worth_asking(platform.now()) {
@@ -76,7 +78,7 @@ impl Retention {
     async fn forget(
         &self,
         platform: &impl Platform,
-        store: &(impl Deliveries + Tallies + Chores),
+        store: &(impl Deliveries + Quarantine + Tallies + Chores),
         keep: Duration,
     ) -> Result<(), StoreError> {
         let now = platform.now();
@@ -84,10 +86,12 @@ impl Retention {
             return Ok(());
         }
         let oldest = now.before(keep);
+        let overdue = now.before(WAITS_FOR);
         let minute = now.before(TALLIES).0 / 60_000;
         let is_left = steps(platform, async || {
             let deliveries = store.forget_deliveries(oldest, ROWS).await?;
-            Ok(store.forget_tallies(minute).await? || deliveries)
+            let quarantined = store.forget_quarantined(overdue, ROWS).await?;
+            Ok(store.forget_tallies(minute).await? || deliveries || quarantined)
         });
         if is_left.await? {
             self.chore.go_on(store, platform.now()).await?;

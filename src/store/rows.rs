@@ -8,6 +8,7 @@ pub(crate) mod deliveries;
 pub(crate) mod examinations;
 pub(crate) mod lookups;
 pub(crate) mod outbox;
+pub(crate) mod quarantine;
 pub(crate) mod signals;
 pub(crate) mod tallies;
 pub(crate) mod vehicles;

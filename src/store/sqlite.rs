@@ -20,6 +20,7 @@ mod lookups;
 #[cfg(any(test, feature = "testing"))]
 pub mod native;
 mod outbox;
+mod quarantine;
 mod reports;
 mod schema;
 mod signals;

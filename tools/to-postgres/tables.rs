@@ -76,10 +76,13 @@ macro_rules! tables {
 }
 
 /// Every table, but for the backlog, which is counted.
-pub(crate) const TABLES: [Table; 16] = tables! {
+pub(crate) const TABLES: [Table; 17] = tables! {
     delivery {
         event_id: Text, event_type: Text, mode: Text, vehicle_id: Text, user_id: Text,
         delivered_at: Integer, received_at: Integer, body: Bytes = "CAST(body AS BLOB)",
+    }
+    quarantine {
+        event_id: Text, vehicle_id: Text, received_at: Integer, signature: Text, body: Bytes,
     }
     vehicle {
         id: Text, user_id: Text, make: Text, model: Text, year: Integer, powertrain_type: Text,
