@@ -33,6 +33,8 @@ events! {
     Sweep => "sweep",
     /// Counters could not be written and are lost.
     Tally => "tally",
+    /// Deliveries were accepted from quarantine, or could not be kept or tried.
+    Quarantine => "quarantine",
     /// A variable is missing or wrong.
     NotConfigured => "not_configured",
     /// The database could not be read or written.

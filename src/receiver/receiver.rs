@@ -1,5 +1,8 @@
 //! The path of a request.
 
+mod quarantine;
+
+use self::quarantine::{Sample, TRY_EVERY};
 use crate::{
     batch::{Batches, Outcome},
     incoming::{Incoming, claimed_mode, mode, short},
@@ -16,13 +19,16 @@ use edge::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use smartcar::{
     ManagementToken, Timestamp,
-    delivery::{self, Challenge, Envelope, Event, InvalidChallenge, Mode, Posted, Verified},
+    delivery::{
+        self, Challenge, Envelope, Event, InvalidChallenge, Mode, Posted, Rejection, Verified,
+    },
     readable,
     report::{Report, SKEW},
 };
 use std::{ops::ControlFlow, time::Duration};
 use store::{
     Chores, Deliveries, Quarantine, Tallies,
+    chore::Chore,
     retention::Retention,
     tally::{self, Reason, Tally},
 };
@@ -42,6 +48,8 @@ pub(crate) struct Receiver<P: Platform, S: Deliveries + 'static> {
     counter: Counter<P, S>,
     nudges: Nudges<P>,
     retention: Retention,
+    sample: Sample,
+    release: Chore,
     not_configured: Seldom,
     verify: Seldom,
 }
@@ -64,6 +72,8 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
             counter: Counter::new(platform, store),
             nudges: Nudges::new(platform),
             retention: Retention::new(),
+            sample: Sample::new(),
+            release: Chore::new("quarantine", TRY_EVERY),
             not_configured: Seldom::a_minute(),
             verify: Seldom::a_minute(),
         }
@@ -99,15 +109,31 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
             ControlFlow::Continue(verified) => verified,
             ControlFlow::Break(proof) => return Ok(proof),
         };
+        let outcome = self.accept(settings, verified, arrival.at, arrival).await?;
+        self.after(settings, &outcome);
+        acknowledge(&outcome)
+    }
+
+    /// Stores a delivery that was received then for the first time, and accounts for it.
+    ///
+    /// Whether it came in time is decided as of then. All else is as of this arrival: to the
+    /// store, what is newer than a receipt is of a clock that was ahead, and gives way to what
+    /// was received.
+    async fn accept(
+        &'static self,
+        settings: &Settings,
+        verified: Verified<'_>,
+        received_at: Timestamp,
+        arrival: Arrival,
+    ) -> Result<Outcome, Problem> {
         let text = readable(verified.body());
         let mut event = Event::read(&text);
-        self.fresh(settings, &event.envelope, arrival)?;
+        self.fresh(settings, &event.envelope, received_at)?;
         let report = event.report(arrival.at);
         let incoming = Incoming::new(event, verified, arrival.at);
         let outcome = self.store(&incoming, report).await;
         self.report(&incoming, &outcome, arrival);
-        self.after(settings, &outcome);
-        acknowledge(&outcome)
+        Ok(outcome)
     }
 
     /// The configuration, read by the first request.
@@ -128,9 +154,9 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
     /// Goes on with what Smartcar signed, and ends with the answer to a VERIFY.
     fn judge<'a>(
         &'static self,
-        settings: &Settings,
+        settings: &'static Settings,
         headers: &HeaderMap,
-        body: &'a [u8],
+        body: &'a Bytes,
         arrival: Arrival,
     ) -> Result<ControlFlow<Response, Verified<'a>>, Problem> {
         let fields = headers.get_all("sc-signature").iter();
@@ -147,7 +173,10 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
                 proof.map(ControlFlow::Break)
             }
             Posted::Refused(rejection) => {
-                self.refused(Reason::Signature(rejection), claimed_mode(body), arrival);
+                self.refused(Reason::Signature(rejection), claimed_mode(body), arrival.at);
+                if rejection == Rejection::Mismatch {
+                    self.keep_aside(settings, headers, body, arrival);
+                }
                 Err(Problem::unsigned(rejection.into(), rejection.to_string()))
             }
         }
@@ -161,7 +190,7 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
         arrival: Arrival,
     ) -> Result<Response, Problem> {
         let (Some(challenge), Some(token)) = (challenge, token) else {
-            self.refused(Reason::Challenge, Mode::Live, arrival);
+            self.refused(Reason::Challenge, Mode::Live, arrival.at);
             let detail = InvalidChallenge.to_string();
             return Err(Problem::new(Code::InvalidChallenge, detail));
         };
@@ -186,15 +215,15 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
         &'static self,
         settings: &Settings,
         envelope: &Envelope<'_>,
-        arrival: Arrival,
+        received_at: Timestamp,
     ) -> Result<(), Problem> {
         let sent_at = envelope.delivered_at;
-        if sent_at.is_some_and(|at| at.after(settings.max_age) < arrival.at) {
-            self.refused(Reason::Stale, mode(envelope), arrival);
+        if sent_at.is_some_and(|at| settings.is_stale(at, received_at)) {
+            self.refused(Reason::Stale, mode(envelope), received_at);
             let detail = "the delivery was sent too long ago";
             return Err(Problem::unsigned(Code::StaleDelivery, detail));
         }
-        let is_ahead = sent_at.is_some_and(|at| arrival.at.after(SKEW) < at);
+        let is_ahead = sent_at.is_some_and(|at| received_at.after(SKEW) < at);
         let reason = match envelope.has_impossible_time {
             true => Reason::ImpossibleTime,
             false if is_ahead => Reason::ClockAhead,
@@ -206,7 +235,7 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
             event_type: String::new(),
             mode: mode(envelope),
         };
-        self.counter.count(arrival.at, tally);
+        self.counter.count(received_at, tally);
         Ok(())
     }
 
@@ -249,22 +278,25 @@ impl<P: Platform, S: Deliveries + Quarantine + Tallies + Chores + 'static> Recei
     }
 
     /// What follows after the answer.
-    fn after(&'static self, settings: &Settings, outcome: &Outcome) {
+    fn after(&'static self, settings: &'static Settings, outcome: &Outcome) {
         self.retention
             .soon(self.platform, self.store, settings.retention);
         if *outcome == Outcome::Stored {
             self.nudges.soon();
         }
+        if !matches!(outcome, Outcome::Failed(_)) {
+            self.try_quarantined(settings);
+        }
     }
 
-    fn refused(&'static self, reason: Reason, mode: Mode, arrival: Arrival) {
+    fn refused(&'static self, reason: Reason, mode: Mode, at: Timestamp) {
         let tally = Tally {
             outcome: tally::Outcome::Refused,
             reason,
             event_type: String::new(),
             mode,
         };
-        self.counter.count(arrival.at, tally);
+        self.counter.count(at, tally);
     }
 }
 

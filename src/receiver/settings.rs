@@ -1,9 +1,17 @@
 //! What the operator decided, read once by each instance.
 
 use edge::{Variables, variables};
-use smartcar::ManagementToken;
+use smartcar::{ManagementToken, Timestamp};
 use std::time::Duration;
 use store::retention;
+
+/// What is wrong with the variable `quarantine`.
+const QUARANTINE: &str = "the variable quarantine must be a whole number from 0 to 1000";
+
+/// How many deliveries may be in quarantine. Each is 64 KiB at most, so all are 64 MB.
+fn quarantine(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|many| (0..=1000).contains(many))
+}
 
 /// The receiver's configuration.
 pub(crate) struct Settings {
@@ -15,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) max_age: Duration,
     /// A delivery is kept this long: longer than it could be replayed.
     pub(crate) retention: Duration,
+    /// How many deliveries that failed only by their signature are kept aside.
+    pub(crate) quarantine: i64,
 }
 
 impl Settings {
@@ -38,12 +48,22 @@ impl Settings {
             let flaw = "the variable max_delivery_age must be less than retention_days";
             return Err(flaw.to_owned());
         }
+        let quarantine = match variables::optional(platform, "quarantine").await? {
+            Some(text) => quarantine(text.trim()).ok_or(QUARANTINE)?,
+            None => 0,
+        };
         Ok(Self {
             tokens,
             require_signed_verify,
             max_age,
             retention,
+            quarantine,
         })
+    }
+
+    /// Whether what was sent then is refused by now.
+    pub(crate) fn is_stale(&self, sent_at: Timestamp, now: Timestamp) -> bool {
+        sent_at.after(self.max_age) < now
     }
 }
 
@@ -75,6 +95,7 @@ mod tests {
         assert!(settings.require_signed_verify);
         assert_eq!(settings.max_age, Duration::from_hours(48));
         assert_eq!(settings.retention, Duration::from_hours(7 * 24));
+        assert_eq!(settings.quarantine, 0);
     }
 
     #[test]
@@ -105,6 +126,11 @@ mod tests {
                 "2",
                 "the variable max_delivery_age must be less than retention_days",
             ),
+            (
+                "quarantine",
+                "on",
+                "the variable quarantine must be a whole number from 0 to 1000",
+            ),
         ] {
             assert_eq!(read(&[(name, value)]).err().as_deref(), Some(flaw));
         }
@@ -116,6 +142,16 @@ mod tests {
                  this component"
             )
         );
+    }
+
+    #[test]
+    fn quarantine_is_a_number_up_to_a_thousand() {
+        let quarantine = |text: &str| read(&[("quarantine", text)]).map(|read| read.quarantine);
+        assert_eq!(quarantine(" 1\n"), Ok(1));
+        assert_eq!(quarantine("1000"), Ok(1000));
+        for bad in ["", "-1", "1001", "1.5", "true"] {
+            assert!(quarantine(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod openapi;
 mod operating;
 mod pass;
 mod postgres;
+mod quarantine;
 mod reads;
 mod refusals;
 mod relay;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use simulator::{FIRST_USER, FIRST_VEHICLE};
-use support::{App, KEY, Options};
+use support::{App, KEY, Options, eventually, sign, vehicle_state};
 
 #[test]
 fn planted_secrets_appear_in_no_output() {
@@ -17,6 +17,7 @@ fn planted_secrets_appear_in_no_output() {
                     .into(),
             ),
             ("SINK_HOSTS", "http://127.0.0.1:*".into()),
+            ("QUARANTINE", "9".into()),
         ],
         simulator: &[
             "--client-secret",
@@ -45,6 +46,14 @@ fn planted_secrets_appear_in_no_output() {
     app.smartcar.delivered(1);
     answers.push(app.call("GET", "/status", &[], ""));
     answers.push(app.deliver("planted-signature", b"{\"planted\":\"body\"}"));
+    let signals = [json!({"code": "a-b", "body": {"value": "planted-value"}})];
+    let body = vehicle_state("quarantined", FIRST_VEHICLE, 1_790_000_000_000, &signals);
+    let signature = sign("planted-other-token", body.as_bytes());
+    answers.push(app.deliver(&signature, body.as_bytes()));
+    answers.push(eventually("it is in quarantine", || {
+        let status = app.call("GET", "/status", &[], "");
+        (status.json()["deliveries"]["quarantine"]["waiting"] == 1).then_some(status)
+    }));
     answers.push(app.send(
         "GET",
         "/status",

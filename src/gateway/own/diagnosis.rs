@@ -83,6 +83,12 @@ diagnoses! {
         "Most requests to /webhooks are not signed by Smartcar. If they are not someone else's, \
          a management token is missing in the variable management_tokens.";
 
+    /// Deliveries that failed only by their signature are kept aside.
+    Quarantined = "DELIVERIES_QUARANTINED",
+        "Deliveries wait in quarantine: they are about vehicles that are known here, and their \
+         signature fits no management token. Add the one that Smartcar signs with to the variable \
+         management_tokens, and those that it fits are accepted; after a day they are forgotten.";
+
     /// Deliveries were sent too long ago.
     StaleDeliveries = "STALE_DELIVERIES",
         "Deliveries were refused because they were sent too long ago: someone replays them, or this \
@@ -151,6 +157,11 @@ pub(crate) fn of(day: &Tally, silence: Option<Duration>) -> Vec<Diagnosis> {
         }
     }
     found
+}
+
+/// What to do about so many deliveries in quarantine.
+pub(crate) fn of_quarantine(waiting: i64) -> Option<Diagnosis> {
+    (waiting > 0).then_some(Diagnosis::Quarantined)
 }
 
 /// What is wrong with calls to Smartcar, and what to do.

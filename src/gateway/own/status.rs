@@ -14,7 +14,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use smartcar::{Limit, LimitScope, Timestamp, TokenStatus, VehicleId, write_time};
 use std::time::Duration;
-use store::{Store, StoreError, arrival::LastFailure, chore::is_ahead, outbox::LONGEST_PAUSE};
+use store::{
+    Store, StoreError, arrival::LastFailure, chore::is_ahead, outbox::LONGEST_PAUSE,
+    quarantine::WAITS_FOR,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -166,12 +169,19 @@ async fn deliveries(store: &impl Store, now: Timestamp) -> Result<Value, StoreEr
     let minute = now.0 / 60_000;
     let hour = Tally(store.tallies_since(minute - 60).await?);
     let day = Tally(store.tallies_since(minute - 24 * 60).await?);
+    let quarantine = store.quarantine_figures(now.before(WAITS_FOR)).await?;
+    let mut diagnosis = diagnosis::of(&day, silence);
+    diagnosis.extend(diagnosis::of_quarantine(quarantine.waiting));
     Ok(json!({
         "stored": figures.stored,
         "lastAcceptedAt": figures.last_received_at.and_then(write_time),
         "lastHour": hour.show(),
         "lastDay": day.show(),
-        "diagnosis": diagnosis::of(&day, silence),
+        "quarantine": {
+            "waiting": quarantine.waiting,
+            "oldestAt": quarantine.oldest_at.and_then(write_time),
+        },
+        "diagnosis": diagnosis,
     }))
 }
 
@@ -184,8 +194,9 @@ mod tests {
     };
     use smartcar::{Clock, delivery::Mode};
     use store::{
-        Deliveries, Outbox,
+        Deliveries, Outbox, Quarantine,
         delivery::Delivery,
+        quarantine::Quarantined,
         tally::{Outcome, Reason},
     };
 
@@ -259,6 +270,35 @@ mod tests {
         };
         assert_eq!(counts("lastHour"), [3]);
         assert_eq!(counts("lastDay"), [2, 3]);
+    }
+
+    #[test]
+    fn status_says_how_many_deliveries_wait_in_quarantine_for_a_day_at_most() {
+        let instance = Instance::new();
+        let none = json!({"waiting": 0, "oldestAt": null});
+        assert_eq!(status(&instance)["deliveries"]["quarantine"], none);
+        instance.report("v-1", "u-1", "a-b", &json!({"value": 1}));
+        let (store, now) = (instance.store(), instance.fake.now());
+        for number in 0..2_u32 {
+            let suspect = Quarantined {
+                event_id: format!("quarantined-{number}"),
+                vehicle_id: "v-1".to_owned(),
+                received_at: now.after(SECOND * number),
+                signature: "planted-signature".to_owned(),
+                body: b"planted-body".to_vec(),
+            };
+            let kept = instance.fake.run(store.quarantine(&suspect, 9));
+            assert_eq!(kept, Ok(true));
+        }
+        instance.fake.advance(SECOND * 2);
+        let shown = status(&instance);
+        let two = json!({"waiting": 2, "oldestAt": write_time(now)});
+        assert_eq!(shown["deliveries"]["quarantine"], two);
+        let diagnosis = shown["deliveries"]["diagnosis"].to_string();
+        assert!(diagnosis.contains("wait in quarantine"), "{diagnosis}");
+        assert!(!shown.to_string().contains("planted"), "{shown}");
+        instance.fake.advance(DAY);
+        assert_eq!(status(&instance)["deliveries"]["quarantine"], none);
     }
 
     /// Delivers an event that was sent by hand from Smartcar's dashboard.

@@ -16,16 +16,16 @@ use store::{
     sqlite::native::{Native, NativeStore},
 };
 
-const TOKEN: &str = "example-token";
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const TOKEN: &str = "example-token";
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// An instance of the receiver.
-struct Instance {
-    fake: Fake,
-    database: Native,
-    store: &'static NativeStore,
-    receiver: &'static Receiver<Fake, NativeStore>,
+pub(super) struct Instance {
+    pub(super) fake: Fake,
+    pub(super) database: Native,
+    pub(super) store: &'static NativeStore,
+    pub(super) receiver: &'static Receiver<Fake, NativeStore>,
 }
 
 impl Instance {
@@ -34,6 +34,11 @@ impl Instance {
         let (fake, database) = (Fake::new(), Native::new());
         fake.latency(Duration::from_millis(1));
         fake.answer("/nudge", 204, "");
+        Self::on(fake, database)
+    }
+
+    /// An instance on a host and a database that others may have.
+    pub(super) fn on(fake: Fake, database: Native) -> Self {
         let store = Box::leak(Box::new(database.store(&fake)));
         let platform = Box::leak(Box::new(fake.clone()));
         Self {
@@ -44,7 +49,7 @@ impl Instance {
         }
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let instance = Self::bare();
         for (name, value) in [
             ("management_tokens", TOKEN),
@@ -65,29 +70,32 @@ impl Instance {
     }
 
     /// The answer to a request, without what follows after it.
-    async fn answer(&self, request: Request<String>) -> Response {
+    pub(super) async fn answer(&self, request: Request<String>) -> Response {
         let (parts, body) = request.into_parts();
         let body = ready(Ok(Bytes::from(body)));
         self.receiver.answer(&parts, body).await
     }
 
     /// The answer to a request, when all that follows is done.
-    fn post(&self, request: Request<String>) -> Response {
+    pub(super) fn post(&self, request: Request<String>) -> Response {
         self.fake.run(self.answer(request))
     }
 
-    fn posts(&self, requests: impl IntoIterator<Item = Request<String>>) -> Vec<Response> {
+    pub(super) fn posts(
+        &self,
+        requests: impl IntoIterator<Item = Request<String>>,
+    ) -> Vec<Response> {
         let answers = requests.into_iter().map(|request| self.answer(request));
         self.fake.run(join_all(answers))
     }
 
-    fn stored(&self) -> i64 {
+    pub(super) fn stored(&self) -> i64 {
         let figures = self.fake.run(self.store.delivery_figures());
         figures.unwrap().stored
     }
 
     /// How often requests ended so: outcome, reason, type and mode.
-    fn tallies(&self) -> Vec<(String, i64)> {
+    pub(super) fn tallies(&self) -> Vec<(String, i64)> {
         let tallies = self.fake.run(self.store.tallies_since(0)).unwrap();
         let tallies = tallies.into_iter().map(|(tally, count)| {
             let (outcome, reason) = (tally.outcome.as_str(), tally.reason.text());
@@ -109,11 +117,11 @@ impl Instance {
     }
 }
 
-fn post(body: impl Into<String>) -> Request<String> {
+pub(super) fn post(body: impl Into<String>) -> Request<String> {
     Request::post("/webhooks").body(body.into()).unwrap()
 }
 
-fn with(mut request: Request<String>, signature: &str) -> Request<String> {
+pub(super) fn with(mut request: Request<String>, signature: &str) -> Request<String> {
     let headers = request.headers_mut();
     headers.append("sc-signature", signature.parse().unwrap());
     request
@@ -121,8 +129,13 @@ fn with(mut request: Request<String>, signature: &str) -> Request<String> {
 
 /// A delivery as Smartcar signs it.
 fn sign(body: impl Into<String>) -> Request<String> {
+    sign_with(TOKEN, body)
+}
+
+/// A delivery that is signed with a token.
+pub(super) fn sign_with(token: &str, body: impl Into<String>) -> Request<String> {
     let body = body.into();
-    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
     with(post(body), &signature)
@@ -143,7 +156,7 @@ fn numbered(count: usize) -> Vec<Request<String>> {
 }
 
 /// The status, and what became of the delivery or the code of the error.
-fn outcome(answer: &Response) -> (u16, String) {
+pub(super) fn outcome(answer: &Response) -> (u16, String) {
     let status = answer.status().as_u16();
     let outcome = answer.headers().get("edge-outcome");
     match outcome {
@@ -160,7 +173,7 @@ fn outcomes(answers: &[Response]) -> Vec<(u16, String)> {
     answers.iter().map(outcome).collect()
 }
 
-fn has(status: u16, outcome: &str) -> (u16, String) {
+pub(super) fn has(status: u16, outcome: &str) -> (u16, String) {
     (status, outcome.to_owned())
 }
 

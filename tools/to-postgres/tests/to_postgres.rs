@@ -32,6 +32,7 @@ fn app(engine: Engine, url: Option<&str>) -> App {
             serde_json::json!([Sink::dead().configuration("dead")]).to_string(),
         ),
         ("SINK_HOSTS", "http://127.0.0.1:*".to_owned()),
+        ("QUARANTINE", "9".to_owned()),
     ];
     variables.extend(url.map(database_variables).into_iter().flatten());
     App::start_with(Options {
@@ -62,6 +63,18 @@ fn application_goes_on_in_the_other_database_as_if_nothing_had_happened() {
     assert_eq!(first.status, 200);
     // The car reports it.
     eventually("all is stored", || (before.stored() == 31).then_some(()));
+    let quarantined = delivery(31);
+    let signature = support::sign("other-token", quarantined.as_bytes());
+    let refused = before.deliver(&signature, quarantined.as_bytes());
+    assert_eq!(refused.status, 401);
+    let quarantine = |app: &App| {
+        let status = app.call("GET", "/status", &[], "").json();
+        status["deliveries"]["quarantine"].clone()
+    };
+    let waits = eventually("it is in quarantine", || {
+        let waits = quarantine(&before);
+        (waits["waiting"] == 1).then_some(waits)
+    });
     before.call("POST", "/run", &[], "");
     let signal = before.signal("car", "odometer-traveleddistance").json();
     let waiting = before.call("GET", "/status", &[], "").json()["outbox"][0]["waiting"].clone();
@@ -84,6 +97,7 @@ fn application_goes_on_in_the_other_database_as_if_nothing_had_happened() {
     assert_eq!(moved_signal["data"], signal["data"]);
     let status = after.call("GET", "/status", &[], "").json();
     assert_eq!(status["outbox"][0]["waiting"], waiting);
+    assert_eq!(quarantine(&after), waits);
     // The same key does nothing again, and what was delivered is known.
     let again = after.lock_with_key("k-1");
     assert_eq!(again.headers["idempotent-replayed"], "true");
