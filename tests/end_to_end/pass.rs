@@ -49,8 +49,13 @@ fn read_is_answered_as_smartcar_answers_it() {
     }}});
     let made = app.call("POST", "/v3/subscriptions", &[], &subscription.to_string());
     assert_eq!(made.status, 202, "{made:?}");
+    let schedules = format!("{}/charge-schedules/daily", first_vehicle());
+    let body = r#"{"data":{"attributes":{"startTime":"23:00","stopTime":"05:00"}}}"#;
+    let schedule = app.call("POST", &schedules, &[], body).json();
+    let schedule = schedule["data"]["attributes"]["scheduleId"].as_str();
     let ids = [
         ("{vehicleId}", FIRST_VEHICLE.to_owned()),
+        ("{scheduleId}", schedule.unwrap().to_owned()),
         ("{signalCode}", "closure-islocked".to_owned()),
         ("{connectionId}", first_of(&app, CONNECTIONS)),
         ("{subscriptionId}", first_of(&app, "/v3/subscriptions")),
