@@ -39,7 +39,7 @@ fn new_client_secret_gets_a_token_of_its_own_at_once() {
     let refused = lock_with(&app, KEY, &[]);
     assert_eq!(refused.status, 502, "{refused:?}");
     let status = app.call("GET", "/status", &[], "").json();
-    let sentence = status["diagnosis"][0].as_str().unwrap();
+    let sentence = status["diagnosis"][0]["sentence"].as_str().unwrap();
     assert!(sentence.contains("smartcar_client_secret"), "{sentence}");
     // That refusal does not stand in the way of the right one.
     restart(&mut app, "SMARTCAR_CLIENT_SECRET", "new-secret");

@@ -404,6 +404,9 @@ fn status() -> Value {
         ("connect", figures()),
         ("doctor", figures()),
         ("outbox", json!({"type": ["array", "null"]})),
-        ("diagnosis", list(text())),
+        (
+            "diagnosis",
+            list(object(&[("code", text()), ("sentence", text())])),
+        ),
     ])
 }

@@ -2,7 +2,7 @@
 //! users of Smartcar's webhooks have met.
 
 use crate::own::tally::Tally;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 use smartcar::{
     Limit, LimitScope, Timestamp, TokenStatus,
     delivery::{Mode, Rejection},
@@ -29,7 +29,6 @@ macro_rules! diagnoses {
 
             /// A name that stays when the sentence is put in other words, for example
             /// `CLOCK_BEHIND`.
-            #[cfg_attr(not(test), expect(dead_code, reason = "/status shows sentences alone"))]
             pub(crate) const fn code(self) -> &'static str {
                 match self {
                     $(Self::$name => $code,)+
@@ -117,7 +116,10 @@ diagnoses! {
 /// A diagnosis as `/status` shows it.
 impl Serialize for Diagnosis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.sentence())
+        let mut shown = serializer.serialize_struct("Diagnosis", 2)?;
+        shown.serialize_field("code", self.code())?;
+        shown.serialize_field("sentence", self.sentence())?;
+        shown.end()
     }
 }
 
@@ -313,9 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn diagnosis_is_shown_as_its_sentence() {
-        let shown = serde_json::json!([Diagnosis::ClockBehind]);
+    fn diagnosis_is_shown_with_its_code_and_its_sentence() {
+        let shown = serde_json::json!(Diagnosis::ClockBehind);
         let sentence = "Deliveries seem to come from the future: this host's clock is behind.";
-        assert_eq!(shown, serde_json::json!([sentence]));
+        let expected = serde_json::json!({"code": "CLOCK_BEHIND", "sentence": sentence});
+        assert_eq!(shown, expected);
     }
 }
