@@ -252,6 +252,15 @@ fn validate(endpoint: &Endpoint, body: &Bytes) -> Result<Option<Evidence>, Probl
     if matches!(endpoint.family, Family::Unlisted(_)) {
         return Ok(None);
     }
+    if endpoint.family == Family::ChargeSchedules && endpoint.method == Method::POST {
+        let sent: Value = serde_json::from_slice(body).unwrap_or_default();
+        let attributes = sent.get("data").and_then(|data| data.get("attributes"));
+        if !attributes.is_some_and(Value::is_object) {
+            let detail = "the body must have a JSON object at data.attributes";
+            return Err(invalid(detail));
+        }
+        return Ok(None);
+    }
     let is_object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
     if endpoint.method == Method::POST && !is_object {
         return Err(invalid("the body must be a JSON object"));

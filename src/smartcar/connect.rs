@@ -87,8 +87,8 @@ pub struct ConnectOptions {
     pub make: Option<String>,
     /// Whether the owner can choose one vehicle only.
     pub single_select: Option<bool>,
-    /// The vehicle that the owner can choose, by its VIN, where they can choose one only;
-    /// [`ConnectOptions::make`] counts no more then.
+    /// The only vehicle that the owner can choose, by its VIN; [`ConnectOptions::make`] counts
+    /// no more then.
     pub single_select_vin: Option<String>,
     /// Whether an owner who has consented before is asked once more.
     pub approval_prompt: Option<ApprovalPrompt>,
@@ -171,13 +171,13 @@ impl ConnectOptions {
             ApprovalPrompt::parse(&prompt).ok_or(bad)
         });
         let single_select = single_select.transpose()?;
-        let expected = "a VIN, given with single_select=true";
+        let expected = "a VIN, of the only vehicle that can be chosen";
         let vin = text("single_select_vin", expected, 17, |c| {
             c.is_ascii_alphanumeric()
         })?;
         if vin
             .as_ref()
-            .is_some_and(|vin| vin.len() != 17 || single_select != Some(true))
+            .is_some_and(|vin| vin.len() != 17 || single_select == Some(false))
         {
             return Err(InvalidConnect::Value("single_select_vin", expected));
         }
@@ -197,7 +197,8 @@ impl ConnectOptions {
             make: text("make", "a make", 64, |c| {
                 c.is_ascii_alphanumeric() || "_- ".contains(c)
             })?,
-            single_select,
+            // Smartcar looks at a VIN with it alone.
+            single_select: single_select.or(vin.as_ref().map(|_| true)),
             single_select_vin: vin,
             approval_prompt: approval_prompt.transpose()?,
             flags: text("flags", "a list of flags such as country:DE", 500, |c| {

@@ -29,6 +29,9 @@ def before_call(context, case, kwargs):
         return
     if case.operation.label == "POST /webhooks":
         sign(case)
+    elif "single_select_vin" in (case.query or {}):
+        # It is the only vehicle that can be chosen.
+        case.query["single_select"] = True
     elif "Idempotency-Key" in (case.headers or {}):
         renew(case)
 

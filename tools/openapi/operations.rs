@@ -5,7 +5,7 @@ use http::Method;
 use routes::{Open, Own, Route};
 use serde_json::{Value, json};
 use smartcar::{
-    CommandKind, ConnectOptions, ReauthenticationOptions,
+    CommandKind, ConnectOptions,
     endpoints::{self, Endpoint, Family},
 };
 
@@ -218,8 +218,7 @@ pub(super) fn own(path: &str, route: Route) -> Value {
             let responses = responses::connect_start();
             let mut operation = open("startReauthentication", "Connect", summary, responses);
             operation["security"] = json!([{}, {"key": ["manage_connections"]}]);
-            operation["parameters"] = parameters::by_name(ReauthenticationOptions::NAMES);
-            operation["parameters"][0] = parameters::required("vehicle_id");
+            operation["parameters"] = parameters::of_reauthentication();
             operation["externalDocs"] =
                 json!({"url": "https://smartcar.com/docs/connect/re-auth/redirect-to-connect"});
             operation

@@ -3,7 +3,10 @@
 use super::schemas::{CODE, ID};
 use http::Method;
 use serde_json::{Map, Value, json};
-use smartcar::endpoints::{About, Endpoint, Family, OnBehalf};
+use smartcar::{
+    ReauthenticationOptions,
+    endpoints::{About, Endpoint, Family, OnBehalf},
+};
 use store::action::Outcome;
 
 /// A parameter by its name.
@@ -47,11 +50,28 @@ pub(super) fn by_name(names: &[&str]) -> Value {
     names.iter().map(|name| parameter(name)).collect()
 }
 
-/// One that an operation needs, though others can do without.
-pub(super) fn required(name: &str) -> Value {
-    let mut parameter = all()[key(name)].clone();
-    parameter["required"] = json!(true);
-    parameter
+/// Those of a way to authenticate again: it needs the vehicle, and can have Smartcar forget
+/// the external id.
+pub(super) fn of_reauthentication() -> Value {
+    let all = all();
+    let mut parameters = by_name(ReauthenticationOptions::NAMES);
+    for (place, name) in ReauthenticationOptions::NAMES.iter().enumerate() {
+        let mut parameter = all[key(name)].clone();
+        match *name {
+            "vehicle_id" => parameter["required"] = json!(true),
+            "external_id" => {
+                let schema = parameter["schema"].as_object_mut();
+                schema.map(|schema| schema.remove("not"));
+                parameter["description"] = json!(
+                    "Your own id of the user from here on; null: none. It needs a key: without one \
+                     it is answered 400."
+                );
+            }
+            _ => continue,
+        }
+        parameters[place] = parameter;
+    }
+    parameters
 }
 
 /// The names in braces in a path.
@@ -169,7 +189,7 @@ pub(super) fn all() -> Value {
         ("single_select", "", json!({"type": "boolean"})),
         (
             "single_select_vin",
-            "The vehicle that can be chosen, with single_select=true.",
+            "The vehicle that can be chosen, and no other one.",
             json!({"type": "string", "pattern": "^[A-Za-z0-9]{17}$"}),
         ),
         (

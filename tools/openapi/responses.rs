@@ -203,10 +203,10 @@ pub(super) fn of_read(endpoint: &Endpoint) -> Value {
     };
     let responses = json!({"200": response(name)});
     let responses = or(or(responses, &KEYED), &SMARTCAR_S);
-    if is_signals {
-        or(responses, &[501, 504])
-    } else {
-        responses
+    match endpoint.family {
+        Family::Signals => or(responses, &[501, 504]),
+        Family::ChargeSchedules => or(responses, &[501]),
+        _ => responses,
     }
 }
 

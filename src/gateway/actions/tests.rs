@@ -40,6 +40,19 @@ fn only_record(instance: &Instance) -> Value {
 }
 
 #[test]
+fn charge_schedule_without_attributes_is_refused_before_it_is_sent() {
+    let instance = Instance::new();
+    instance.owner("v-1", "u-1");
+    let path = "/v3/vehicles/v-1/charge-schedules/weekly";
+    for body in ["", "[]", r#"{"data":{}}"#, r#"{"data":{"attributes":[]}}"#] {
+        let sent = with(request(ALL, "POST", path), ("prefer", "respond-async"));
+        let refused = instance.send(sent.map(|_| body));
+        assert_eq!(error(&refused), edge(400, "INVALID_INPUT"), "{body}");
+    }
+    assert_eq!(instance.fake.requests().len(), 0);
+}
+
+#[test]
 fn slow_answer_is_watched_to_its_end() {
     let instance = slow(&[("sc-request-id", "r-1")], DONE);
     let answer = instance.fake.run(instance.open(lock()));

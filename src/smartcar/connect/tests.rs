@@ -45,6 +45,9 @@ fn connect_url_has_the_documented_parameters() {
         &single_select=true&single_select_vin=5YJ3E1EA7KF317000&approval_prompt=force\
         &flags=country%3ADE";
     assert_eq!(connect(all, Some(WAY_BACK)), format!("{least}{more}"));
+    let one = "&single_select=true&single_select_vin=5YJ3E1EA7KF317000";
+    let vin = connect("single_select_vin=5YJ3E1EA7KF317000", Some(WAY_BACK));
+    assert_eq!(vin, format!("{least}{one}"));
     let hosted = "https://connect.smartcar.com/oauth/authorize?response_type=none\
         &application_id=a-1&mode=live&make=KIA";
     assert_eq!(connect("response_type=none&make=KIA", None), hosted);
@@ -98,7 +101,6 @@ fn connect_parameter_that_is_not_documented_is_refused() {
         ("external_id=null", "external_id"),
         ("make=a/b", "make"),
         ("single_select=yes", "single_select"),
-        ("single_select_vin=5YJ3E1EA7KF317000", "single_select_vin"),
         (
             "single_select=false&single_select_vin=5YJ3E1EA7KF317000",
             "single_select_vin",
