@@ -121,7 +121,7 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
         let subject = Subject::named(caller, endpoint, inbound)?;
         let user = match endpoint.on_behalf() {
             OnBehalf::Optional => inbound.user()?,
-            // Who that is, is found out later.
+            // The owner is looked up later.
             OnBehalf::Required | OnBehalf::None => None,
         };
         let call = inbound.call(endpoint, user)?;
@@ -214,7 +214,7 @@ impl<'a, P: Platform, S: Store> Request<'a, P, S> {
                 kind: self.endpoint.name,
                 path: self.call.path(),
                 vehicle: self.subject.vehicle.as_ref().or(self.call.vehicle()),
-                user: self.subject.user.as_ref(),
+                user: self.subject.user.as_ref().or(self.call.user()),
                 key: self.key,
                 fingerprint: &self.fingerprint,
                 is_exclusive: self.endpoint.about == About::Vehicle,

@@ -84,25 +84,27 @@ async fn answer<P: Platform, S: Store>(
         Route::Open(open) => answer_open(gateway, open, &inbound).await.map(complete),
         Route::Own(own) => {
             let (app, caller) = identify(gateway, &inbound).await?;
-            // Who asks for the doctor has it come at once.
+            let answer = own::answer(app, caller, own, &inbound).await;
+            // A request for the doctor has it come at once.
             if own != Own::Doctor {
                 own::doctor::soon(app);
             }
-            own::answer(app, caller, own, &inbound).await.map(complete)
+            answer.map(complete)
         }
         Route::Unlisted(endpoint) => {
             unlisted::answer(gateway.app().await?, endpoint, &inbound).await
         }
         Route::Smartcar(endpoint) => {
             let (app, caller) = identify(gateway, &inbound).await?;
-            own::doctor::soon(app);
-            if endpoint.method != Method::GET {
+            let answer = if endpoint.method != Method::GET {
                 actions::run(app, caller, endpoint, &inbound).await
             } else if endpoint.family == Family::Signals {
                 signals::read(app, caller, endpoint, &inbound).await
             } else {
                 reads::read(app, caller, endpoint, &inbound).await
-            }
+            };
+            own::doctor::soon(app);
+            answer
         }
     }
 }
@@ -128,7 +130,13 @@ async fn answer_open<P: Platform, S: Store>(
     Ok(match open {
         Open::Health => respond::json(StatusCode::OK, r#"{"status":"ok"}"#),
         Open::OpenApi => openapi::answer(inbound),
-        Open::Cron => own::relay::run_by_schedule(gateway.app().await?).await?,
+        Open::Cron => {
+            let app = gateway.app().await?;
+            let ran = own::relay::run_by_schedule(app).await?;
+            // Where this is all that comes, the doctor comes with it.
+            own::doctor::soon(app);
+            ran
+        }
         Open::ConnectStart => connect::start(gateway.app().await?, inbound),
         Open::ConnectReauthenticate => connect::reauthenticate(gateway.app().await?, inbound).await,
         Open::ConnectCallback => connect::callback(gateway.app().await?, inbound).await,

@@ -12,11 +12,11 @@ use crate::{
     answer::Reply,
     app::App,
     reads,
-    request::{Inbound, bearer},
+    request::{Inbound, bearer, invalid},
 };
 use edge::{Platform, respond::Problem};
 use http::{Method, StatusCode};
-use smartcar::endpoints::Endpoint;
+use smartcar::{VehicleId, endpoints::Endpoint};
 use store::{Store, action::Outcome};
 
 /// Hands a request on. Whoever may not have that done is told that nothing is there.
@@ -31,6 +31,10 @@ pub(crate) async fn answer<P: Platform, S: Store>(
         .filter(|caller| caller.has(endpoint.scope))
         .ok_or_else(routes::nothing_there)?;
     admission::everything(caller, "what this gateway does not know")?;
+    // A second spelling of an id would have limits and a place on the record of its own.
+    for part in inbound.parts.get(routes::PATH).split('/').skip(1) {
+        VehicleId::from_caller(part).map_err(|error| invalid(error.to_string()))?;
+    }
     if endpoint.method == Method::GET {
         read(app, caller, endpoint, inbound).await
     } else {
@@ -45,10 +49,12 @@ async fn read<P: Platform, S: Store>(
     endpoint: &'static Endpoint,
     inbound: &Inbound,
 ) -> Result<Reply, Problem> {
-    let call = inbound.call(endpoint, inbound.user()?)?;
+    let user = inbound.user()?;
+    let call = inbound.call(endpoint, user.clone())?;
     let fingerprint = idempotency::fingerprint(&[call.path().as_bytes()]);
     let new = New {
         vehicle: call.vehicle(),
+        user: user.as_ref(),
         ..New::plain(caller.name(), endpoint.name, call.path(), &fingerprint)
     };
     let running = match record::claim(app, new).await? {
@@ -164,6 +170,44 @@ mod tests {
     }
 
     #[test]
+    fn change_that_is_not_known_ends_as_its_answer_says() {
+        for (status, body, outcome) in [
+            (
+                202,
+                r#"{"data":{"id":"exec_1","attributes":{"status":{"value":"FAILURE"}}}}"#,
+                "failed",
+            ),
+            (
+                202,
+                r#"{"data":{"attributes":{"status":{"value":"PENDING"}}}}"#,
+                "unknown",
+            ),
+            (
+                200,
+                r#"{"data":{"attributes":{"status":{"value":"SUCCESS"}}}}"#,
+                "succeeded",
+            ),
+            (201, r#"{"data":{"id":"w-1"}}"#, "succeeded"),
+            (204, "", "succeeded"),
+            (409, r#"{"errors":[{"type":"VEHICLE_STATE"}]}"#, "failed"),
+        ] {
+            let instance = Instance::with_keys(&[key("writer", &["raw_write"])]);
+            instance.fake.answer(CLIMATE, status, body);
+            instance.send(with(
+                request("writer", "POST", CLIMATE),
+                ("sc-user-id", "u-1"),
+            ));
+            let audit = crate::testing::body(&instance.call("GET", "/v3/audit"));
+            let row = &audit["data"][0]["attributes"];
+            assert_eq!(
+                (&row["outcome"], &row["userId"]),
+                (&json!(outcome), &json!("u-1")),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
     fn change_that_is_known_is_made_under_its_own_name_alone() {
         let instance = instance();
         for path in [
@@ -180,6 +224,9 @@ mod tests {
                 "{path}: {code:?}"
             );
         }
+        let capitals = "/v3/vehicles/7A3F6C1E-0000-4000-8000-00000000000A/commands/climate/start";
+        let refused = instance.send(request("writer", "POST", capitals));
+        assert_eq!(error(&refused), edge(400, "INVALID_INPUT"));
         let refused = instance.send(request("writer", "PUT", "/v3/vehicles/v-1/signals"));
         assert_eq!(error(&refused), edge(405, "METHOD_NOT_ALLOWED"));
         assert_eq!(instance.fake.requests().len(), 0);

@@ -59,7 +59,7 @@ pub enum InvalidConnect {
     /// is the list of those that can be given.
     #[error("the parameter {0} cannot be given; {known} can", known = .1.join(", "))]
     Unknown(String, &'static [&'static str]),
-    /// The id of the user or the vehicle is none.
+    /// The id of the user or the vehicle is not a valid one.
     #[error(transparent)]
     Id(#[from] InvalidId),
 }

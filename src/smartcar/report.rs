@@ -4,10 +4,12 @@
 //! A store keeps the rows and compares their ranks; it reads none of that JSON.
 
 mod rank;
+mod reauthentication;
 mod signals;
 mod usable;
 
 pub use rank::Rank;
+pub use reauthentication::{NOT_THE_OWNER_S, needs_reauthentication};
 pub use signals::{Content, ErrorParts, SignalReport};
 pub use usable::SKEW;
 

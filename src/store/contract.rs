@@ -56,7 +56,7 @@ macro_rules! contract {
                 vehicles_are_listed_to_those_who_may_see_them,
                 vehicle_figures_are_those_of_its_owner,
                 error_of_a_vehicle_is_open_since_it_was_first_reported,
-                reauthentication_ends_the_errors_that_ask_for_it,
+                error_that_has_ended_opens_with_the_next_delivery,
                 vehicles_of_an_owner_are_forgotten_together,
                 accesses_are_those_of_owners_and_of_whoever_has_reported_something;
             signals:

@@ -1,7 +1,7 @@
 //! What is known of each vehicle.
 
 use crate::StoreError;
-use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
+use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId, report::needs_reauthentication};
 
 /// A vehicle with figures of its signals and errors. Of both those that the owner's
 /// connection reported count.
@@ -24,7 +24,7 @@ pub struct Vehicle {
 }
 
 /// An error that Smartcar has reported of a vehicle, and not that it is resolved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenError {
     /// For example `CONNECTED_SERVICES_ACCOUNT`.
     pub kind: String,
@@ -34,8 +34,18 @@ pub struct OpenError {
     pub error: Option<String>,
     /// When the error was delivered that opened it.
     pub opened_at: Option<Timestamp>,
+    /// When it was last delivered.
+    pub error_at: Timestamp,
+    /// The user whose connection reported it, else the vehicle's owner.
+    pub user_id: Option<String>,
+}
+
+impl OpenError {
     /// Whether the owner can end it by authenticating again.
-    pub needs_reauthentication: bool,
+    pub fn needs_reauthentication(&self) -> bool {
+        let (code, json) = (self.code.as_deref(), self.error.as_deref());
+        needs_reauthentication(&self.kind, code, json.unwrap_or_default())
+    }
 }
 
 /// What a vehicle is, as it is stored.
@@ -62,8 +72,8 @@ pub struct VehiclePage<'a> {
     pub vehicles: Option<&'a [String]>,
     /// Only those of these owners.
     pub users: Option<&'a [String]>,
-    /// Only those whose owner has to authenticate again.
-    pub needs_reauthentication: bool,
+    /// Only those with an open error of another type than these.
+    pub with_errors_but: Option<&'a [&'a str]>,
     /// How many at most.
     pub limit: i64,
 }
@@ -78,7 +88,8 @@ pub struct Access {
     pub user_id: Option<String>,
     /// `live` or `simulated`, where that is known.
     pub mode: Option<String>,
-    /// When a delivery last said something of the vehicle; none where none has.
+    /// When a delivery last said something of the vehicle, of its owner's access alone; none
+    /// where none has.
     pub delivered_at: Option<Timestamp>,
 }
 
@@ -105,13 +116,12 @@ pub trait Vehicles {
     /// Vehicles in the order of their ids.
     async fn vehicles(&self, page: VehiclePage<'_>) -> Result<Vec<Vehicle>, StoreError>;
 
-    /// Records that a vehicle's owner has authenticated again: the errors that this ends are
-    /// open no more.
-    async fn end_reauthentication(
-        &self,
-        vehicle: &VehicleId,
-        at: Timestamp,
-    ) -> Result<(), StoreError>;
+    /// The open errors of a vehicle, whoever's connection reported them.
+    async fn open_errors(&self, vehicle: &VehicleId) -> Result<Vec<OpenError>, StoreError>;
+
+    /// Ends an open error, unless it was delivered again meanwhile. The next delivery opens
+    /// it again.
+    async fn end_error(&self, vehicle: &VehicleId, error: &OpenError) -> Result<(), StoreError>;
 
     /// Who has had access to which vehicle, in the order of both ids, up to `limit`. Waits
     /// for no write.

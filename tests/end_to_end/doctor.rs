@@ -12,7 +12,7 @@ fn codes(of: &Value) -> Vec<String> {
     codes.collect()
 }
 
-/// What the doctor finds when it examines anew.
+/// What the doctor finds when it examines again.
 fn examined(app: &App) -> Value {
     // Before the first request there is no database.
     app.call("GET", "/status", &[], "");

@@ -179,8 +179,8 @@ impl Callers {
 /// read every signal need not read them. Only `*` alone includes them.
 const OURS: [&str; 2] = ["read_audit", "read_status"];
 
-/// Scopes for what this version does not know, and cannot tell the danger of: no `*` alone
-/// includes them.
+/// Scopes for what this version does not know, and cannot tell the danger of: of those with
+/// a star, `raw_*` alone includes them.
 const UNLISTED: [&str; 2] = ["raw_read", "raw_write"];
 
 impl Caller {
@@ -198,7 +198,8 @@ impl Caller {
     pub(crate) fn has(&self, scope: &str) -> bool {
         let is_ours = OURS.contains(&scope);
         self.scopes.iter().any(|held| match held.strip_suffix('*') {
-            Some("") => !UNLISTED.contains(&scope),
+            Some(prefix) if UNLISTED.contains(&scope) => prefix == "raw_",
+            Some("") => true,
             Some(prefix) => !is_ours && scope.starts_with(prefix),
             None => held == scope,
         })

@@ -56,7 +56,8 @@ impl Judgement {
 
 /// Reads Smartcar's answer to a change.
 pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
-    let of_a_vehicle = endpoint.about == About::Vehicle;
+    let is_unlisted = matches!(endpoint.family, Family::Unlisted(_));
+    let of_a_vehicle = endpoint.about == About::Vehicle || is_unlisted;
     if answer.status == StatusCode::NO_CONTENT || (!of_a_vehicle && answer.status.is_success()) {
         return match ApiError::within(answer) {
             Some(error) => not_answered(&Error::Api(Box::new(error))),
@@ -64,9 +65,9 @@ pub(crate) fn judge(endpoint: &Endpoint, answer: &Response) -> Judgement {
         };
     }
     match CommandExecution::read(answer) {
-        // What Smartcar says of a schedule is not documented.
+        // What Smartcar says of these need not be an execution.
         Err(Error::Unreadable { status, .. })
-            if status < 300 && endpoint.family == Family::ChargeSchedules =>
+            if status < 300 && (is_unlisted || endpoint.family == Family::ChargeSchedules) =>
         {
             Judgement::of(Outcome::Succeeded)
         }

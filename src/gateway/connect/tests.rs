@@ -501,6 +501,23 @@ fn stranger_who_has_not_authenticated_ends_no_error() {
     let browser = start_again(&instance);
     assert_eq!(instance.send(browser.back("vehicle_id=v-1")).status(), 200);
     assert_eq!(open_errors(&instance).len(), 2);
+    assert_eq!(logged(&instance, "unconfirmed").len(), 1);
+    assert!(logged(&instance, "reauthenticated").is_empty());
+    assert_eq!(arrivals(&instance), [1, 0, 0]);
+    // Renewed, but another user's connection did not report the errors.
+    connect(&instance, "u-2", &["v-1"], instance.fake.now());
+    for _ in 0..2 {
+        let page = instance.send(start_again(&instance).back("vehicle_id=v-1"));
+        assert_eq!(page.status(), 200);
+    }
+    assert_eq!(open_errors(&instance).len(), 2);
+    connect(
+        &instance,
+        "u-1",
+        &["v-1"],
+        instance.fake.now().before(6 * MINUTE),
+    );
+    instance.send(start_again(&instance).back("vehicle_id=v-1"));
     // The word of a user whom the product's server knows counts.
     let sent = instance.send(request(ALL, "GET", &format!("{AGAIN}&external_id=e-1")));
     assert!(!sent.headers().contains_key("set-cookie"));
@@ -657,7 +674,9 @@ fn failure_is_shown_with_its_vehicle_to_keys_that_are_for_every_one() {
         "vin": "5YJ3E1EA7KF317000", "make": "TESLA", "model": "Model 3", "year": "2012",
         "vehicleId": null});
     assert_eq!(shown("operator"), expected);
-    expected["vin"] = Value::Null;
+    for name in ["description", "vin", "make", "model", "year"] {
+        expected[name] = Value::Null;
+    }
     assert_eq!(shown("one"), expected);
     assert!(!instance.fake.lines().concat().contains("5YJ3E1EA7KF317000"));
 }

@@ -37,8 +37,9 @@ use store::{Store, StoreError};
 /// How often the doctor comes by itself.
 pub(crate) const EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// How long Smartcar takes to give back one call to an application that has made many.
-const REFILL: Duration = Duration::from_secs(30);
+/// How long has to pass for each call: Smartcar gives one back in 30 seconds to an
+/// application that has made many, and three of four are for others.
+const REFILL: Duration = Duration::from_secs(120);
 
 /// The least between two examinations, longer than one takes.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(60);
@@ -51,7 +52,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     caller.require("read_status")?;
     let last = app.stored(last(app).await)?;
     let (doctor, now) = (app.doctor(), app.now());
-    // Whoever goes on asking uses up no more calls than Smartcar gives back.
+    // Whoever goes on asking leaves most of what Smartcar gives back.
     let pause = (REFILL * last.calls()).max(SHORTEST_PAUSE);
     let is_asked =
         app.setup().can_ask && app.stored(doctor.take_early(app.store(), now, pause).await)?;
@@ -146,11 +147,17 @@ impl Vehicles {
     async fn ask<P: Platform>(questions: &mut Questions<'_, P>, webhook: Option<&Webhook>) -> Self {
         let mut connections = Listing::none();
         let mut subscriptions = webhook.map(|_| Listing::none());
+        let mut modes = Vec::new();
+        // The connections first: by them it is noticed whose access has ended.
         for mode in MODES {
             let listing = questions.connections(mode.clone()).await;
-            let is_any = !listing.items.is_empty();
+            if !listing.items.is_empty() {
+                modes.push(mode);
+            }
             connections.add(listing);
-            if let (Some(all), Some(webhook), true) = (&mut subscriptions, webhook, is_any) {
+        }
+        for mode in modes {
+            if let (Some(all), Some(webhook)) = (&mut subscriptions, webhook) {
                 all.add(questions.subscriptions(&webhook.id, mode).await);
             }
         }

@@ -90,18 +90,18 @@ fn show_limit(limit: &Limit, caller: &Caller) -> Value {
     })
 }
 
-/// Which vehicle it was about is shown to a key that is for every one.
+/// What it was about is shown to a key that is for every vehicle and user.
 fn show_failure(last: &LastFailure, caller: &Caller) -> Value {
     let about = &last.failure;
     let shown = |text: &Option<String>| text.clone().filter(|_| caller.is_for_all());
     json!({
         "at": write_time(last.at),
         "error": about.error,
-        "description": about.description,
+        "description": shown(&about.description),
         "vin": shown(&about.vin),
-        "make": about.make,
-        "model": about.model,
-        "year": about.year,
+        "make": shown(&about.make),
+        "model": shown(&about.model),
+        "year": shown(&about.year),
         "vehicleId": shown(&last.vehicle),
     })
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use edge::{Platform, Response, respond::Problem};
 use serde_json::{Value, json};
-use smartcar::write_time;
+use smartcar::{report::NOT_THE_OWNER_S, write_time};
 use store::{
     Store,
     vehicle::{OpenError, Vehicle, VehiclePage},
@@ -25,25 +25,62 @@ pub(crate) async fn read<P: Platform, S: Store>(
 ) -> Result<Response, Problem> {
     caller.require("read_vehicle_info")?;
     let window = Window::of(inbound)?;
+    let needs = match inbound.parameter("filter[needs]")?.as_deref() {
+        None => false,
+        Some(REAUTHENTICATION) => true,
+        Some(_) => {
+            let detail = "filter[needs] has an unknown value; it must be reauthentication";
+            return Err(invalid(detail));
+        }
+    };
     let page = VehiclePage {
         after: window.after.as_deref(),
         vehicles: caller.vehicles(),
         users: caller.users(),
-        needs_reauthentication: match inbound.parameter("filter[needs]")?.as_deref() {
-            None => false,
-            Some(REAUTHENTICATION) => true,
-            Some(_) => return Err(invalid("filter[needs] is reauthentication")),
-        },
+        with_errors_but: needs.then_some(&NOT_THE_OWNER_S),
         limit: window.limit(),
     };
-    let vehicles = app.stored(app.store().vehicles(page).await)?;
+    let vehicles = if needs {
+        in_need(app, page).await?
+    } else {
+        app.stored(app.store().vehicles(page).await)?
+    };
     let data = vehicles.iter().map(shown).collect();
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }
 
+/// Those of a page whose owners have to authenticate again. The store knows which vehicles
+/// have other errors than those that no owner can mend, and no more.
+async fn in_need<P: Platform, S: Store>(
+    app: &App<P, S>,
+    page: VehiclePage<'_>,
+) -> Result<Vec<Vehicle>, Problem> {
+    let most = usize::try_from(page.limit).unwrap_or_default();
+    let (mut found, mut after) = (Vec::new(), page.after.map(str::to_owned));
+    loop {
+        let asked = VehiclePage {
+            after: after.as_deref(),
+            ..page
+        };
+        let vehicles = app.stored(app.store().vehicles(asked).await)?;
+        let is_last = vehicles.len() < most;
+        after = vehicles.last().map(|vehicle| vehicle.id.clone());
+        found.extend(vehicles.into_iter().filter(needs_reauthentication));
+        if is_last || found.len() >= most {
+            found.truncate(most);
+            return Ok(found);
+        }
+    }
+}
+
+fn needs_reauthentication(vehicle: &Vehicle) -> bool {
+    let mut errors = vehicle.open_errors.iter();
+    errors.any(OpenError::needs_reauthentication)
+}
+
 fn shown(vehicle: &Vehicle) -> Value {
     let errors = &vehicle.open_errors;
-    let needs = errors.iter().any(|error| error.needs_reauthentication);
+    let needs = needs_reauthentication(vehicle);
     let again = format!("/connect/reauthenticate?vehicle_id={}", vehicle.id);
     json!({
         "id": vehicle.id,
@@ -139,12 +176,16 @@ mod tests {
                     code: Some("AUTHENTICATION_FAILED".to_owned()),
                     error: Some(ERROR.to_owned()),
                     opened_at: Some(Timestamp(3000)),
-                    needs_reauthentication: true,
+                    error_at: Timestamp(4000),
+                    user_id: None,
                 },
                 OpenError {
                     kind: "ODD".to_owned(),
+                    code: None,
                     error: Some("[]".to_owned()),
-                    ..OpenError::default()
+                    opened_at: None,
+                    error_at: Timestamp(4000),
+                    user_id: None,
                 },
             ],
         };

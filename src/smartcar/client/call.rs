@@ -125,6 +125,11 @@ impl Call {
         self.vehicle.as_ref()
     }
 
+    /// The user on whose behalf it is made, as far as one is named.
+    pub fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
+    }
+
     /// On whose behalf the call is made (`sc-user-id`).
     #[must_use]
     pub fn on_behalf_of(mut self, user: UserId) -> Self {

@@ -97,7 +97,12 @@ mod tests {
                 Api::Vehicle,
                 "raw_write",
             ),
-            (Method::POST, "/v3/webhooks", Api::Management, "raw_write"),
+            (
+                Method::POST,
+                "/v3/webhooks/w/rotate",
+                Api::Management,
+                "raw_write",
+            ),
             (
                 Method::PATCH,
                 "/v3/applications/a/x",

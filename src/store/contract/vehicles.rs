@@ -211,51 +211,52 @@ pub(crate) async fn error_of_a_vehicle_is_open_since_it_was_first_reported(
     );
 }
 
-pub(crate) async fn reauthentication_ends_the_errors_that_ask_for_it(stage: &Stage<impl Engine>) {
+pub(crate) async fn error_that_has_ended_opens_with_the_next_delivery(stage: &Stage<impl Engine>) {
     let (store, now, v1) = (stage.instance(), stage.clock.now(), vehicle("v-1"));
-    let asks = r#"{"resolution": {"type": "REAUTHENTICATE"}}"#;
-    let errors = [
-        ("CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED", "{}"),
-        ("CONNECTED_SERVICES_ACCOUNT", "PERMISSION", asks),
-        ("CONNECTED_SERVICES_ACCOUNT", "NO_VEHICLES", "{}"),
-        // These say so and do not mean it.
-        ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", asks),
-        ("PERMISSION", "", asks),
-        ("VEHICLE_STATE", "DEVICE_PAIRING_REQUIRED", asks),
-        // Whatever it is, it is no resolution.
-        ("ODD", "", r#"{"resolution": "REAUTHENTICATE"}"#),
-        ("ODD", "NULL", "null"),
-        ("ODD", "ZERO", r#"{"resolution": {"type": "\u0000"}}"#),
-    ]
-    .map(|(kind, code, json)| ErrorReport {
-        json,
-        ..error(kind, code, false)
-    });
-    let page = VehiclePage {
-        needs_reauthentication: true,
-        limit: 9,
-        ..VehiclePage::default()
+    let report = async |number: u32, is_resolved| {
+        let at = now.after(SECOND * 10 * number);
+        let errors = [
+            error("VEHICLE_STATE", "ASLEEP", is_resolved),
+            error("PERMISSION", "", false),
+        ];
+        super::deliver_errors(&store, &format!("e-{number}"), "u-1", at, &errors).await;
     };
-    let in_need = async || store.vehicles(page).await.unwrap().len();
-    super::deliver_errors(&store, "e-1", "u-1", now, &errors[2..]).await;
-    assert_eq!(in_need().await, 0);
-    super::deliver_errors(&store, "e-2", "u-1", now, &errors).await;
-    assert_eq!(in_need().await, 1);
-    let open = known(&store).await.open_errors;
-    let asking = open.iter().filter(|open| open.needs_reauthentication);
-    let codes: Vec<_> = asking.filter_map(|open| open.code.as_deref()).collect();
-    assert_eq!(codes, ["AUTHENTICATION_FAILED", "PERMISSION"]);
-    store.end_reauthentication(&v1, now).await.unwrap();
-    assert_eq!(in_need().await, 0);
-    assert_eq!(known(&store).await.open_errors.len(), open.len() - 2);
-    // Smartcar may know better.
-    let later = now.after(SECOND);
-    super::deliver_errors(&store, "e-3", "u-1", later, &errors[..1]).await;
-    assert_eq!(in_need().await, 1);
-    // What another user's connection reported is not the owner's.
-    let latest = later.after(SECOND);
-    deliver_report(&store, "e-4", "u-2", latest, &[]).await;
-    assert_eq!(in_need().await, 0);
+    let open = async || {
+        let errors = store.open_errors(&v1).await.unwrap();
+        let codes = errors.into_iter().filter_map(|error| error.code);
+        codes.collect::<Vec<_>>()
+    };
+    assert_eq!(open().await, [""; 0]);
+    report(0, false).await;
+    let errors = store.open_errors(&v1).await.unwrap();
+    let [permission, asleep] = &errors[..] else {
+        panic!("{errors:?}");
+    };
+    assert_eq!(permission.code, None);
+    assert_eq!(
+        (asleep.user_id.as_deref(), asleep.error_at),
+        (Some("u-1"), now)
+    );
+    let listed = async |types: &[&str]| {
+        let page = VehiclePage {
+            with_errors_but: Some(types),
+            limit: 9,
+            ..VehiclePage::default()
+        };
+        store.vehicles(page).await.unwrap().len()
+    };
+    assert_eq!(listed(&["PERMISSION"]).await, 1);
+    assert_eq!(listed(&["PERMISSION", "VEHICLE_STATE"]).await, 0);
+    store.end_error(&v1, asleep).await.unwrap();
+    assert_eq!(open().await, [""; 0]);
+    assert_eq!(listed(&["PERMISSION"]).await, 0);
+    // Smartcar's own word that it has ended comes later, and does not end the next one.
+    report(1, true).await;
+    report(2, false).await;
+    assert_eq!(open().await, ["ASLEEP"]);
+    // What was delivered again meanwhile has not ended.
+    store.end_error(&v1, asleep).await.unwrap();
+    assert_eq!(open().await, ["ASLEEP"]);
 }
 
 pub(crate) async fn vehicles_of_an_owner_are_forgotten_together(stage: &Stage<impl Engine>) {
@@ -307,9 +308,12 @@ pub(crate) async fn accesses_are_those_of_owners_and_of_whoever_has_reported_som
     let of_first = ["u-1", "u-2", "u-4", "u-5"].map(|user| ("v-1", Some(user)));
     let others = [("v-2", None), ("v-3", Some("u-3"))];
     assert_eq!(pairs, [&of_first[..], &others].concat());
-    let first = &accesses[0];
-    assert_eq!(first.delivered_at, Some(later.after(SECOND * 2)));
-    assert_eq!((&first.mode, &accesses[4].delivered_at), (&None, &None));
+    // What the vehicle delivers says that its owner's access lasts, and no one else's.
+    let delivered = accesses.iter().map(|of| of.delivered_at);
+    let mut expected = vec![None; accesses.len()];
+    expected[3] = Some(later.after(SECOND * 2));
+    assert_eq!(delivered.collect::<Vec<_>>(), expected);
+    assert_eq!(accesses[0].mode, None);
     assert_eq!(accesses[5].mode.as_deref(), Some("simulated"));
     assert_eq!(store.accesses(2).await.unwrap(), accesses[..2]);
     // Whose reports are forgotten has had no access.

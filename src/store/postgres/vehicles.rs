@@ -3,10 +3,10 @@
 use super::{Connect, Postgres, Value};
 use crate::{
     StoreError, Vehicles, rows,
-    vehicle::{Access, Vehicle, VehiclePage},
+    vehicle::{Access, OpenError, Vehicle, VehiclePage},
 };
 use edge::Platform;
-use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
+use smartcar::{UserId, VehicleAttributes, VehicleId};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = $1";
 
@@ -31,7 +31,7 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
         (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
             AND coalesce(signal.user_id, vehicle.user_id) IS NOT DISTINCT FROM vehicle.user_id),
         (SELECT coalesce(json_agg(json_build_array(
-                type, nullif(code, ''), error, opened_at, needs_reauthentication::integer)
+                type, nullif(code, ''), error, opened_at, error_at, vehicle.user_id)
                 ORDER BY type, code), '[]')::text
             FROM open_error WHERE vehicle_id = vehicle.id
                 AND coalesce(open_error.user_id, vehicle.user_id)
@@ -40,18 +40,26 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
     WHERE (CAST($1 AS text) IS NULL OR id > $1)
         AND (CAST($2 AS text[]) IS NULL OR id = ANY ($2))
         AND (CAST($3 AS text[]) IS NULL OR user_id = ANY ($3))
-        AND (NOT $5 OR EXISTS (SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
-            AND coalesce(open_error.user_id, vehicle.user_id)
-                IS NOT DISTINCT FROM vehicle.user_id
-            AND needs_reauthentication))
+        AND (CAST($5 AS text[]) IS NULL OR EXISTS (
+            SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
+                AND coalesce(open_error.user_id, vehicle.user_id)
+                    IS NOT DISTINCT FROM vehicle.user_id
+                AND type <> ALL ($5)))
     ORDER BY id LIMIT $4";
 
-const END_REAUTHENTICATION: &str = "UPDATE vehicle_error SET resolved_at = greatest($2, error_at)
-    WHERE vehicle_id = $1 AND (type, code) IN (SELECT type, code FROM open_error
-        WHERE vehicle_id = $1 AND needs_reauthentication)";
+const OPEN_ERRORS: &str = "SELECT coalesce(json_agg(json_build_array(
+        type, nullif(code, ''), error, opened_at, error_at,
+        coalesce(open_error.user_id, vehicle.user_id)) ORDER BY type, code), '[]')::text
+    FROM open_error LEFT JOIN vehicle ON id = vehicle_id WHERE vehicle_id = $1";
+
+/// As of its own time: a later time would be that of a RESOLVED which found no open error,
+/// and end the next one too.
+const END_ERROR: &str = "UPDATE vehicle_error SET resolved_at = error_at
+    WHERE vehicle_id = $1 AND type = $2 AND code = $3 AND error_at = $4";
 
 /// A vehicle belongs to its owner, and what is stored of it to whoever has reported it.
-const ACCESSES: &str = "SELECT access.vehicle_id, access.user_id, mode, delivered_at
+const ACCESSES: &str = "SELECT access.vehicle_id, access.user_id, mode,
+        CASE WHEN access.user_id IS NOT DISTINCT FROM vehicle.user_id THEN delivered_at END
     FROM (
         SELECT id AS vehicle_id, user_id FROM vehicle
         UNION SELECT vehicle_id, user_id FROM signal WHERE user_id IS NOT NULL
@@ -114,21 +122,28 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
             page.vehicles.map_or(Value::Null, Value::texts),
             page.users.map_or(Value::Null, Value::texts),
             Value::from(page.limit),
-            Value::from(page.needs_reauthentication),
+            page.with_errors_but.map_or(Value::Null, Value::texts),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
     }
 
-    async fn end_reauthentication(
-        &self,
-        vehicle: &VehicleId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let parameters = [Value::from(vehicle.as_str()), Value::from(at)];
-        self.execute(END_REAUTHENTICATION, parameters)
-            .await
-            .map(drop)
+    async fn open_errors(&self, vehicle: &VehicleId) -> Result<Vec<OpenError>, StoreError> {
+        let row = self
+            .first(OPEN_ERRORS, [Value::from(vehicle.as_str())])
+            .await?;
+        let errors = row.map(|mut row| rows::vehicles::open_errors(&mut row, 0));
+        Ok(errors.unwrap_or_default())
+    }
+
+    async fn end_error(&self, vehicle: &VehicleId, error: &OpenError) -> Result<(), StoreError> {
+        let parameters = [
+            Value::from(vehicle.as_str()),
+            Value::from(error.kind.as_str()),
+            Value::from(error.code.as_deref().unwrap_or_default()),
+            Value::from(error.error_at),
+        ];
+        self.execute(END_ERROR, parameters).await.map(drop)
     }
 
     async fn accesses(&self, limit: i64) -> Result<Vec<Access>, StoreError> {

@@ -30,24 +30,37 @@ pub(crate) fn access(mut row: Row<impl Cell>) -> Access {
     }
 }
 
-/// Type, code, the error, when it opened and whether it ends by authenticating again.
+/// Type, code, the error, when it opened, when it was last delivered and whose it is.
 #[derive(Deserialize)]
-struct Listed(String, Option<String>, Option<String>, Option<i64>, i64);
+struct Listed(
+    String,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+    i64,
+    Option<String>,
+);
 
 impl From<Listed> for OpenError {
-    fn from(Listed(kind, code, error, opened_at, needs): Listed) -> Self {
+    fn from(Listed(kind, code, error, opened_at, error_at, user_id): Listed) -> Self {
         Self {
             kind,
             code,
             error,
             opened_at: opened_at.map(Timestamp),
-            needs_reauthentication: needs != 0,
+            error_at: Timestamp(error_at),
+            user_id,
         }
     }
 }
 
+/// Errors that a column holds as a JSON array.
+pub(crate) fn open_errors(row: &mut Row<impl Cell>, column: usize) -> Vec<OpenError> {
+    let listed: Vec<Listed> = serde_json::from_str(&row.string(column)).unwrap_or_default();
+    listed.into_iter().map(OpenError::from).collect()
+}
+
 pub(crate) fn vehicle(mut row: Row<impl Cell>) -> Vehicle {
-    let errors: Vec<Listed> = serde_json::from_str(&row.string(10)).unwrap_or_default();
     Vehicle {
         id: row.string(0),
         user_id: row.text(1),
@@ -56,6 +69,6 @@ pub(crate) fn vehicle(mut row: Row<impl Cell>) -> Vehicle {
         delivered_at: row.time(7).filter(|at| at.0 > 0),
         signals: row.count(8),
         last_observed_at: row.time(9),
-        open_errors: errors.into_iter().map(OpenError::from).collect(),
+        open_errors: open_errors(&mut row, 10),
     }
 }

@@ -3,10 +3,10 @@
 use super::{Connect, Sqlite, Value, database::names};
 use crate::{
     StoreError, Vehicles, rows,
-    vehicle::{Access, Vehicle, VehiclePage},
+    vehicle::{Access, OpenError, Vehicle, VehiclePage},
 };
 use edge::Platform;
-use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId};
+use smartcar::{UserId, VehicleAttributes, VehicleId};
 
 const OWNER: &str = "SELECT user_id FROM vehicle WHERE id = ?";
 
@@ -29,25 +29,37 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
         (SELECT max(observed_at) FROM signal WHERE vehicle_id = vehicle.id
             AND coalesce(signal.user_id, vehicle.user_id) IS vehicle.user_id),
-        (SELECT json_group_array(
-                json_array(type, nullif(code, ''), error, opened_at, needs_reauthentication))
-            FROM open_error WHERE vehicle_id = vehicle.id
-                AND coalesce(open_error.user_id, vehicle.user_id) IS vehicle.user_id)
+        (SELECT json_group_array(json_array(
+                type, nullif(code, ''), error, opened_at, error_at, vehicle.user_id))
+            FROM (SELECT * FROM open_error WHERE vehicle_id = vehicle.id ORDER BY type, code)
+                AS listed
+            WHERE coalesce(listed.user_id, vehicle.user_id) IS vehicle.user_id)
     FROM vehicle
     WHERE (?1 IS NULL OR id > ?1)
         AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2)))
         AND (?3 IS NULL OR user_id IN (SELECT value FROM json_each(?3)))
-        AND (?5 = 0 OR EXISTS (SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
+        AND (?5 IS NULL OR EXISTS (SELECT 1 FROM open_error WHERE vehicle_id = vehicle.id
             AND coalesce(open_error.user_id, vehicle.user_id) IS vehicle.user_id
-            AND needs_reauthentication))
+            AND type NOT IN (SELECT value FROM json_each(?5))))
     ORDER BY id LIMIT ?4";
 
-const END_REAUTHENTICATION: &str = "UPDATE vehicle_error SET resolved_at = max(?2, error_at)
-    WHERE vehicle_id = ?1 AND (type, code) IN (SELECT type, code FROM open_error
-        WHERE vehicle_id = ?1 AND needs_reauthentication)";
+const OPEN_ERRORS: &str = "SELECT json_group_array(json_array(
+        type, nullif(code, ''), error, opened_at, error_at, user_id))
+    FROM (
+        SELECT type, code, error, opened_at, error_at,
+            coalesce(open_error.user_id, vehicle.user_id) AS user_id
+        FROM open_error LEFT JOIN vehicle ON id = vehicle_id
+        WHERE vehicle_id = ?1 ORDER BY type, code
+    )";
+
+/// As of its own time: a later time would be that of a RESOLVED which found no open error,
+/// and end the next one too.
+const END_ERROR: &str = "UPDATE vehicle_error SET resolved_at = error_at
+    WHERE vehicle_id = ?1 AND type = ?2 AND code = ?3 AND error_at = ?4";
 
 /// A vehicle belongs to its owner, and what is stored of it to whoever has reported it.
-const ACCESSES: &str = "SELECT access.vehicle_id, access.user_id, mode, delivered_at
+const ACCESSES: &str = "SELECT access.vehicle_id, access.user_id, mode,
+        CASE WHEN access.user_id IS vehicle.user_id THEN delivered_at END
     FROM (
         SELECT id AS vehicle_id, user_id FROM vehicle
         UNION SELECT vehicle_id, user_id FROM signal WHERE user_id IS NOT NULL
@@ -111,19 +123,28 @@ impl<C: Connect, P: Platform> Vehicles for Sqlite<C, P> {
             only(page.vehicles),
             only(page.users),
             Value::from(page.limit),
-            Value::from(i64::from(page.needs_reauthentication)),
+            Value::from(page.with_errors_but.map(names).as_deref()),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
     }
 
-    async fn end_reauthentication(
-        &self,
-        vehicle: &VehicleId,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let parameters = [Value::from(vehicle.as_str()), Value::from(at.0)];
-        self.execute(END_REAUTHENTICATION, parameters).await
+    async fn open_errors(&self, vehicle: &VehicleId) -> Result<Vec<OpenError>, StoreError> {
+        let row = self
+            .first(OPEN_ERRORS, [Value::from(vehicle.as_str())])
+            .await?;
+        let errors = row.map(|mut row| rows::vehicles::open_errors(&mut row, 0));
+        Ok(errors.unwrap_or_default())
+    }
+
+    async fn end_error(&self, vehicle: &VehicleId, error: &OpenError) -> Result<(), StoreError> {
+        let parameters = [
+            Value::from(vehicle.as_str()),
+            Value::from(error.kind.as_str()),
+            Value::from(error.code.as_deref().unwrap_or_default()),
+            Value::from(error.error_at.0),
+        ];
+        self.execute(END_ERROR, parameters).await
     }
 
     async fn accesses(&self, limit: i64) -> Result<Vec<Access>, StoreError> {

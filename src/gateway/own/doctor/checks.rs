@@ -68,7 +68,9 @@ fn leads_here(callback: Option<&str>, host: Option<&Uri>) -> bool {
         return false;
     };
     let is_host = host.is_none_or(|host| authority(host) == authority(&callback));
-    is_host && callback.path().ends_with("/webhooks")
+    // The receiver takes a slash at the end too.
+    let path = callback.path().trim_end_matches('/');
+    is_host && path.ends_with("/webhooks")
 }
 
 fn authority(uri: &Uri) -> (Option<String>, Option<u16>) {

@@ -135,9 +135,17 @@ impl<'a, P: Platform> Questions<'a, P> {
         }
     }
 
-    /// Every connection to a vehicle, of whichever mode. Some calls more may be made for that.
-    pub(crate) async fn connections_of(&mut self, vehicle: &VehicleId) -> Listing<Connection> {
+    /// Every connection to a vehicle, of whichever mode. Some calls more may be made for that;
+    /// none where too few are left.
+    pub(crate) async fn connections_of(
+        &mut self,
+        vehicle: &VehicleId,
+    ) -> Option<Listing<Connection>> {
         self.most = MOST_CALLS + MORE_CALLS;
+        let modes = u32::try_from(MODES.len()).unwrap_or(u32::MAX);
+        if self.calls.saturating_add(modes) > self.most {
+            return None;
+        }
         let client = self.client;
         let mut all = Listing::none();
         for mode in MODES {
@@ -149,7 +157,7 @@ impl<'a, P: Platform> Questions<'a, P> {
             let page = async |page| client.list_connections(&filter, page).await;
             all.add(self.list(CONNECTIONS, page).await);
         }
-        all
+        Some(all)
     }
 
     /// Every subscription of vehicles of a mode to a webhook.

@@ -25,7 +25,11 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use smartcar::{Connection, Timestamp, UserId, VehicleId};
 use std::{collections::BTreeSet, time::Duration};
-use store::{Store, action::Outcome, vehicle::Access};
+use store::{
+    Store,
+    action::Outcome,
+    vehicle::{Access, Vehicle, VehiclePage},
+};
 
 /// How far apart the listings are at least: less than the time between two examinations
 /// that the doctor begins by itself.
@@ -153,7 +157,7 @@ fn about<'a>(finding: Finding, vehicles: impl Iterator<Item = &'a str>) -> Found
 }
 
 /// What is missing, each with the time since when. A vehicle that has delivered something
-/// meanwhile begins anew, and so does what a clock ahead has written.
+/// meanwhile begins again, and so does what a clock ahead has written.
 fn remembered(missing: &[&Access], before: &[Missing], began: Timestamp) -> Vec<Missing> {
     let since = |access: &Access| {
         let known = before
@@ -220,7 +224,7 @@ impl Missing {
         questions: &mut Questions<'_, P>,
     ) -> Option<Confirmed> {
         let vehicle = VehicleId::parse(&self.vehicle).ok()?;
-        let listed = questions.connections_of(&vehicle).await;
+        let listed = questions.connections_of(&vehicle).await?;
         if !is_plausible(&listed) {
             return None;
         }
@@ -250,6 +254,9 @@ async fn forget_one<P: Platform, S: Store>(
     let (Ok(vehicle), Ok(user)) = (VehicleId::parse(&access.vehicle), user) else {
         return false;
     };
+    if has_reported_since(app, access).await {
+        return false;
+    }
     let path = format!("/v3/vehicles/{vehicle}");
     let fingerprint = fingerprint(&[path.as_bytes()]);
     let new = New {
@@ -277,6 +284,25 @@ async fn forget_one<P: Platform, S: Store>(
         .complete(app, &Judgement::of(outcome), None, None, &kept)
         .await;
     is_done
+}
+
+/// Whether something was delivered of the owner's vehicle since it was first missing: they
+/// can have come back while Smartcar was asked.
+async fn has_reported_since<P: Platform, S: Store>(app: &App<P, S>, access: &Missing) -> bool {
+    let vehicles = [access.vehicle.clone()];
+    let page = VehiclePage {
+        vehicles: Some(&vehicles),
+        limit: 1,
+        ..VehiclePage::default()
+    };
+    let Some(found) = app.note(app.store().vehicles(page).await) else {
+        return true;
+    };
+    let since = Some(Timestamp(access.since));
+    let is_theirs = |of: &Vehicle| of.user_id == access.user;
+    found
+        .first()
+        .is_some_and(|of| is_theirs(of) && of.delivered_at > since)
 }
 
 /// The kind of such an entry in the record.

@@ -12,7 +12,7 @@ pub struct ChargeTimer<'a> {
     pub kind: Option<String>,
     /// For example `DAILY`.
     pub schedule_type: Option<String>,
-    /// The schedule, where one made it. By this id it is read and removed.
+    /// The id of the schedule that made this timer, if one did. By this id it is read and removed.
     pub schedule: Option<ScheduleId>,
     /// The item as it was written. It can say where someone lives.
     pub raw: &'a RawValue,

@@ -9,8 +9,10 @@ ALTER TABLE arrival
     ADD COLUMN model text COLLATE "C",
     ADD COLUMN year text COLLATE "C";
 
--- When the error was delivered that opened it; NULL where that was before this step.
+-- When the error was delivered that opened it; of one that was open before this step, when
+-- it was last delivered.
 ALTER TABLE vehicle_error ADD COLUMN opened_at bigint;
+UPDATE vehicle_error SET opened_at = error_at WHERE error_at > coalesce(resolved_at, 0);
 
 CREATE FUNCTION vehicle_error_opens() RETURNS trigger
 LANGUAGE plpgsql AS $function$
@@ -26,20 +28,7 @@ CREATE TRIGGER vehicle_error_opens BEFORE INSERT OR UPDATE OF error_at ON vehicl
 FOR EACH ROW WHEN (NEW.error_at > coalesce(NEW.resolved_at, 0))
 EXECUTE FUNCTION vehicle_error_opens();
 
--- Whether an error, as it was delivered, is resolved by authenticating again.
-CREATE FUNCTION asks_to_reauthenticate(p_error text) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE AS $function$
-BEGIN
-    RETURN coalesce(p_error::json #>> '{resolution,type}' = 'REAUTHENTICATE', false);
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    -- What this server cannot read as JSON says nothing.
-    RETURN false;
-END
-$function$;
-
--- The errors that are open, and whether their owner can end them by authenticating again.
--- What a car or the application cannot do asks for it too, and is not mended by it
--- (https://github.com/wbyoung/smartcar/issues/51), nor is a key that was never paired.
+-- The errors that are open.
 CREATE VIEW open_error AS
 SELECT
     vehicle_id,
@@ -47,17 +36,14 @@ SELECT
     code,
     error,
     user_id,
-    least(coalesce(opened_at, error_at), error_at) AS opened_at,
-    type NOT IN ('COMPATIBILITY', 'PERMISSION')
-        AND code <> 'DEVICE_PAIRING_REQUIRED'
-        AND (code = 'AUTHENTICATION_FAILED' OR asks_to_reauthenticate(error))
-        AS needs_reauthentication
+    error_at,
+    -- A clock that was ahead may have written it.
+    least(opened_at, error_at) AS opened_at
 FROM vehicle_error
 WHERE error_at > coalesce(resolved_at, 0);
 
-DROP FUNCTION begin_arrival(text, bigint, text, text, bigint, bigint, bigint, bigint);
-
--- Counts a look-up and lets it happen, unless there were enough.
+-- Counts a look-up and lets it happen, unless there were enough. Instances of the version
+-- before call the function of this name that takes no vehicle.
 CREATE FUNCTION begin_arrival(
     p_nonce text,
     p_at bigint,
@@ -110,9 +96,8 @@ BEGIN
 END
 $function$;
 
-DROP FUNCTION fail_arrival(text, bigint, text, text, bigint, bigint);
-
--- Keeps an error of a state that has not come back before, unless enough are kept.
+-- Keeps an error of a state that has not come back before, unless enough are kept; as for
+-- begin_arrival, there is an earlier function of this name.
 CREATE FUNCTION fail_arrival(
     p_nonce text,
     p_at bigint,

@@ -36,8 +36,8 @@ BEGIN
 END
 $function$;
 
--- Puts a delivery into quarantine, if there is room for it. Those who do come one after the
--- other, and who finds no room waits for no one.
+-- Puts a delivery into quarantine, if there is room for it. Calls that do come one after the
+-- other; a call that finds no room does not wait.
 CREATE FUNCTION quarantine_delivery(
     p_event text,
     p_vehicle text,
@@ -51,15 +51,17 @@ BEGIN
     IF NOT quarantine_fits(p_event, p_vehicle, p_received_at, p_most) THEN
         RETURN false;
     END IF;
+    -- The vehicle is not forgotten meanwhile.
+    PERFORM 1 FROM vehicle WHERE id = p_vehicle FOR KEY SHARE;
     PERFORM 1 FROM turn WHERE name = 'quarantine' FOR UPDATE;
     IF NOT quarantine_fits(p_event, p_vehicle, p_received_at, p_most) THEN
         RETURN false;
     END IF;
 
-    DELETE FROM quarantine
-    WHERE received_at NOT BETWEEN p_received_at - 86400000 AND p_received_at + 300000;
+    DELETE FROM quarantine WHERE received_at < p_received_at - 86400000;
 
-    -- Where it is full, the oldest one of the vehicle that has most.
+    -- Where it is full, one that is further in the future than clocks of hosts differ (300 s),
+    -- else the oldest one of the vehicle that has most.
     DELETE FROM quarantine
     WHERE (SELECT count(*) FROM quarantine) >= p_most AND event_id = (
         SELECT event_id
@@ -72,7 +74,8 @@ BEGIN
                 ) AS place
             FROM quarantine
         ) AS placed
-        ORDER BY place DESC, received_at, event_id LIMIT 1
+        ORDER BY received_at > p_received_at + 300000 DESC, place DESC, received_at, event_id
+        LIMIT 1
     );
 
     INSERT INTO quarantine (event_id, vehicle_id, received_at, signature, body)

@@ -13,8 +13,11 @@ ALTER TABLE arrival ADD COLUMN model TEXT
 --;
 ALTER TABLE arrival ADD COLUMN year TEXT
 --;
--- When the error was delivered that opened it; NULL where that was before this step.
+-- When the error was delivered that opened it; of one that was open before this step, when
+-- it was last delivered.
 ALTER TABLE vehicle_error ADD COLUMN opened_at INTEGER
+--;
+UPDATE vehicle_error SET opened_at = error_at WHERE error_at > coalesce(resolved_at, 0)
 --;
 CREATE TRIGGER vehicle_error_is_new AFTER INSERT ON vehicle_error
 WHEN NEW.error_at > coalesce(NEW.resolved_at, 0)
@@ -31,9 +34,7 @@ BEGIN
     WHERE vehicle_id = NEW.vehicle_id AND type = NEW.type AND code = NEW.code;
 END
 --;
--- The errors that are open, and whether their owner can end them by authenticating again.
--- What a car or the application cannot do asks for it too, and is not mended by it
--- (https://github.com/wbyoung/smartcar/issues/51), nor is a key that was never paired.
+-- The errors that are open.
 CREATE VIEW open_error AS
 SELECT
     vehicle_id,
@@ -41,12 +42,8 @@ SELECT
     code,
     error,
     user_id,
-    min(coalesce(opened_at, error_at), error_at) AS opened_at,
-    type NOT IN ('COMPATIBILITY', 'PERMISSION')
-        AND code <> 'DEVICE_PAIRING_REQUIRED'
-        AND (code = 'AUTHENTICATION_FAILED' OR coalesce(
-            CASE WHEN json_valid(error) THEN error ->> '$.resolution.type' END = 'REAUTHENTICATE',
-            0
-        )) AS needs_reauthentication
+    error_at,
+    -- A clock that was ahead may have written it.
+    min(opened_at, error_at) AS opened_at
 FROM vehicle_error
 WHERE error_at > coalesce(resolved_at, 0)

@@ -28,12 +28,11 @@ WHERE false
 --;
 CREATE TRIGGER admission_kept INSTEAD OF INSERT ON admission
 BEGIN
-    -- A day (WAITS_FOR in quarantine.rs). A time that is further in the future than clocks of
-    -- hosts differ (300 s) is of a clock that was ahead.
-    DELETE FROM quarantine
-    WHERE received_at NOT BETWEEN NEW.received_at - 86400000 AND NEW.received_at + 300000;
+    -- A day (WAITS_FOR in quarantine.rs).
+    DELETE FROM quarantine WHERE received_at < NEW.received_at - 86400000;
 
-    -- Where it is full, the oldest one of the vehicle that has most.
+    -- Where it is full, one that is further in the future than clocks of hosts differ (300 s),
+    -- else the oldest one of the vehicle that has most.
     DELETE FROM quarantine
     WHERE (SELECT count(*) FROM quarantine) >= NEW.most AND event_id = (
         SELECT event_id
@@ -46,7 +45,8 @@ BEGIN
                 ) AS place
             FROM quarantine
         )
-        ORDER BY place DESC, received_at, event_id LIMIT 1
+        ORDER BY received_at > NEW.received_at + 300000 DESC, place DESC, received_at, event_id
+        LIMIT 1
     );
 
     INSERT INTO quarantine (event_id, vehicle_id, received_at, signature, body)
