@@ -47,7 +47,7 @@ pub(crate) fn user_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The vehicle of a path such as `/v3/vehicles/{vehicleId}/signals`, asked for
-/// by its owner. A stranger's vehicle looks the same as none at all.
+/// by its owner, as often as the plan allows. A stranger's vehicle looks the same as none at all.
 pub(crate) struct OwnedVehicle {
     pub(crate) id: String,
 }
@@ -58,11 +58,15 @@ impl FromRequestParts<Shared> for OwnedVehicle {
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
         let id = path_parameter(parts, state, "vehicleId").await?;
         let user = user_id(&parts.headers).ok_or_else(Refusal::missing_user)?;
-        let fleet = lock(&state.fleet);
-        match fleet.connected(&id) {
-            Some(car) if car.owner == user => Ok(Self { id }),
-            _ => Err(Refusal::vehicle_not_found(&id)),
+        let is_owned = match lock(&state.fleet).connected(&id) {
+            Some(car) => car.owner == user,
+            None => false,
+        };
+        if !is_owned {
+            return Err(Refusal::vehicle_not_found(&id));
         }
+        state.plan.take(&id)?;
+        Ok(Self { id })
     }
 }
 

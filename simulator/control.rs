@@ -8,6 +8,7 @@ use crate::{
     event::{Event, Mode, Trigger},
     faults::Fault,
     lock::lock,
+    plan,
     requests::Summary,
     state::Shared,
     webhook::{Settings, Verification},
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/verify", post(verify))
         .route("/tokens/revoke", post(revoke))
         .route("/faults", get(faults).put(set_faults))
+        .route("/plan", put(set_plan))
         .method_not_allowed_fallback(async || {
             ControlError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong method for this path")
         })
@@ -271,6 +273,16 @@ async fn set_faults(
         .replace(read(&body)?)
         .map_err(ControlError::bad)?;
     Ok(Json(simulator.faults.list()))
+}
+
+/// How many calls about each vehicle the plan allows from now on.
+async fn set_plan(
+    State(simulator): State<Shared>,
+    body: Bytes,
+) -> Result<StatusCode, ControlError> {
+    let settings: plan::Settings = read(&body)?;
+    simulator.plan.set(settings);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Reads a JSON body whatever its content type, so that a bare `curl -d` works.

@@ -197,3 +197,32 @@ async fn control_that_makes_no_sense_says_why() {
     let requests = simulator.control("GET", "/requests", Value::Null).await;
     assert_eq!(requests.json()["total"], 0);
 }
+
+#[tokio::test]
+async fn plan_allows_so_many_calls_about_each_vehicle() {
+    let simulator = Running::start(Config::default()).await;
+    let set = async |plan: Value| simulator.control("PUT", "/plan", plan).await.status;
+    assert_eq!(set(json!({ "callsPerVehicle": 2 })).await, 204);
+    let signals = format!("/v3/vehicles/{FIRST_VEHICLE}/signals");
+    let read = async |path: &str| simulator.as_first_user("GET", path, "").await;
+    let vehicle = format!("/v3/vehicles/{FIRST_VEHICLE}");
+    assert_eq!(read(&vehicle).await.status, 200);
+    // A command counts like a read, and what is not about a vehicle not at all.
+    let lock = simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+    assert_eq!(lock.status, 200);
+    let expected = (
+        430,
+        "BILLING".to_owned(),
+        "VEHICLE_REQUEST_LIMIT".to_owned(),
+    );
+    for _ in 0..2 {
+        assert_eq!(read(&vehicle).await.refusal(), expected);
+        assert_eq!(read(&signals).await.refusal(), expected);
+        let lock = simulator.command(FIRST_VEHICLE, "security/lock", "").await;
+        assert_eq!(lock.refusal(), expected);
+        assert_eq!(read("/v3/connections").await.status, 200);
+    }
+    assert_eq!(set(json!({ "callsPerVehicle": null })).await, 204);
+    assert_eq!(read(&signals).await.status, 200);
+    assert_eq!(set(json!({ "callsPerCar": 2 })).await, 400);
+}

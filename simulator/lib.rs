@@ -6,7 +6,7 @@
 //! webhook deliveries. A fleet of three invented cars has state that commands
 //! change, and each change is delivered to the callback URI as Smartcar does.
 //! Under `/_simulator` a test reads what was served and asks for trouble:
-//! slow answers, errors, cut connections and bodies, revoked tokens.
+//! slow answers, errors, cut connections and bodies, revoked tokens, a small plan.
 //!
 //! It follows <https://smartcar.com/docs/api-reference/vehicles-api-intro> and
 //! what real deliveries look like where they differ from that documentation.
@@ -35,6 +35,7 @@ mod lock;
 mod observe;
 mod page;
 mod paths;
+mod plan;
 mod refusal;
 mod requests;
 mod routes;

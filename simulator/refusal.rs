@@ -120,6 +120,16 @@ impl Refusal {
         )
     }
 
+    /// No code of HTTP's has this status.
+    pub(crate) fn plan_used_up() -> Self {
+        Self::new(
+            StatusCode::from_u16(430).unwrap_or(StatusCode::TOO_MANY_REQUESTS),
+            "BILLING",
+            "VEHICLE_REQUEST_LIMIT",
+            "The vehicle has reached the limit of requests of the plan for this month.",
+        )
+    }
+
     /// The car is in a state in which the command cannot run.
     pub(crate) fn vehicle_state(code: &'static str, detail: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, "VEHICLE_STATE", code, detail)

@@ -6,6 +6,7 @@ use crate::{
     delivery::Outbox,
     faults::Faults,
     fleet::{Fleet, WEBHOOK},
+    plan::Plan,
     requests::RequestLog,
     tokens::{Client, Tokens},
     webhook::Webhook,
@@ -28,6 +29,7 @@ pub(crate) struct Simulator {
     pub(crate) fleet: Mutex<Fleet>,
     pub(crate) requests: RequestLog,
     pub(crate) faults: Faults,
+    pub(crate) plan: Plan,
     pub(crate) outbox: Arc<Outbox>,
 }
 
@@ -46,6 +48,7 @@ impl Simulator {
             fleet: Mutex::new(Fleet::new(Millis::now())),
             requests: RequestLog::default(),
             faults: Faults::default(),
+            plan: Plan::default(),
             outbox: Arc::new(Outbox::new(webhook, config.retry_scale)),
         })
     }

@@ -50,6 +50,7 @@ pub(crate) async fn vehicle(
     let car = fleet
         .connected(&id)
         .ok_or_else(|| Refusal::vehicle_not_found(&id))?;
+    simulator.plan.take(&id)?;
     Ok(Json(json!({ "data": resource(&simulator, car) })))
 }
 
