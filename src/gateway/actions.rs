@@ -22,6 +22,7 @@ use crate::{
         streaming,
     },
     app::App,
+    billing,
     request::{Inbound, invalid, single},
 };
 use bytes::Bytes;
@@ -275,8 +276,8 @@ struct Claimed<'a, P: Platform, S: Store> {
 }
 
 impl<P: Platform, S: Store> Claimed<'_, P, S> {
-    /// Looks up whom the action is about, where only Smartcar can say. What is refused then
-    /// is on record.
+    /// Looks up whom the action is about, where only Smartcar can say, and whether Smartcar may
+    /// be called for it. What is refused then is on record.
     async fn resolve(self) -> Result<Resolved<P, S>, Early> {
         let subject = match self.look_up().await {
             Ok(subject) => subject,
@@ -302,6 +303,7 @@ impl<P: Platform, S: Store> Claimed<'_, P, S> {
             inbound,
             ..
         } = self.request;
+        billing::admit(app, &self.request.call).await?;
         let subject = Subject::looked_up(app, caller, endpoint, inbound).await?;
         if let Some(Subject { vehicle, user, .. }) = &subject
             && (vehicle.is_some() || user.is_some())
@@ -356,7 +358,7 @@ impl<P: Platform, S: Store> Resolved<P, S> {
 
     async fn send(self, until: Until) -> Sent<P, S> {
         let Self { action, call } = self;
-        let received = match action.app.client().open(&call).await {
+        let received = match billing::open(action.app, &call).await {
             Err(error) => Received::Missing(error),
             Ok(opened) if !is_from_smartcar(&opened.headers) => {
                 Received::Foreign(opened.status, opened.headers)

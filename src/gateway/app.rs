@@ -4,6 +4,7 @@
 
 use crate::{
     access::callers::Callers,
+    billing::Ceiling,
     connect::settings::ConnectSettings,
     own::doctor::{self, setup::Setup},
 };
@@ -58,6 +59,7 @@ pub(crate) struct App<P: Platform, S: Store> {
     requires_idempotency_key: bool,
     signals_max_age: Duration,
     audit_retention: Duration,
+    ceiling: Ceiling,
     command_deadline: Duration,
     runs_without_key: bool,
 }
@@ -121,6 +123,12 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             "a number of days above 1",
             days,
         );
+        let ceiling = parsed(
+            platform,
+            "vehicle_request_ceiling",
+            "a whole number from 0 to 4294967295",
+            Ceiling::parse,
+        );
         Ok(App {
             gateway: self,
             callers,
@@ -130,6 +138,7 @@ impl<P: Platform, S: Store> Gateway<P, S> {
             requires_idempotency_key: switch(platform, "require_idempotency_key").await?,
             signals_max_age: max_age.await?,
             audit_retention: DAY * retention.await?,
+            ceiling: ceiling.await?,
             command_deadline: deadline.await?,
             runs_without_key: switch(platform, "run_without_key").await?,
         })
@@ -145,6 +154,14 @@ impl<P: Platform, S: Store> Gateway<P, S> {
         }
         let detail = "this gateway is not configured yet; its log says what is missing";
         Problem::new(Code::NotConfigured, detail)
+    }
+
+    fn log_store(&self, error: &StoreError) {
+        if self.lines.store.is_due(self.platform.now()) {
+            log::line(&self.platform, Level::Error, Event::Store)
+                .with("error", error.to_string())
+                .write();
+        }
     }
 }
 
@@ -216,6 +233,11 @@ impl<P: Platform, S: Store> App<P, S> {
         self.signals_max_age
     }
 
+    /// How many calls about a vehicle may be made in a month.
+    pub(crate) fn ceiling(&self) -> Ceiling {
+        self.ceiling
+    }
+
     /// How long the record of what callers had done is kept.
     pub(crate) fn audit_retention(&self) -> Duration {
         self.audit_retention
@@ -225,7 +247,7 @@ impl<P: Platform, S: Store> App<P, S> {
     /// again.
     pub(crate) fn stored<T>(&self, answer: Result<T, StoreError>) -> Result<T, Problem> {
         answer.map_err(|error| {
-            self.log_store(&error);
+            self.gateway.log_store(&error);
             let detail = "the database could not be read: try again";
             Problem::new(Code::StoreUnavailable, detail).retry_after(5)
         })
@@ -234,15 +256,18 @@ impl<P: Platform, S: Store> App<P, S> {
     /// What the store answers, where the work goes on without it. The log says why it could
     /// not.
     pub(crate) fn note<T>(&self, answer: Result<T, StoreError>) -> Option<T> {
-        answer.inspect_err(|error| self.log_store(error)).ok()
+        let gateway = self.gateway;
+        answer.inspect_err(|error| gateway.log_store(error)).ok()
     }
 
-    fn log_store(&self, error: &StoreError) {
-        if self.lines().store.is_due(self.now()) {
-            log::line(self.platform(), Level::Error, Event::Store)
-                .with("error", error.to_string())
-                .write();
-        }
+    /// Writes what no answer waits for. The log says why that could not be done.
+    pub(crate) fn later(&self, write: impl Future<Output = Result<(), StoreError>> + 'static) {
+        let gateway = self.gateway;
+        gateway.platform.spawn(async move {
+            if let Err(error) = write.await {
+                gateway.log_store(&error);
+            }
+        });
     }
 
     /// How this application stands to Smartcar Connect.
@@ -290,6 +315,11 @@ mod tests {
             ("require_idempotency_key", "yes", "true or false"),
             ("doctor", "hourly", "true or false"),
             ("audit_retention_days", "1", "a number of days above 1"),
+            (
+                "vehicle_request_ceiling",
+                "-1",
+                "a whole number from 0 to 4294967295",
+            ),
             (
                 "command_deadline",
                 "311",

@@ -8,6 +8,9 @@ mod access;
 mod actions;
 mod answer;
 mod app;
+mod billing;
+#[cfg(test)]
+mod billing_tests;
 mod connect;
 mod links;
 mod openapi;

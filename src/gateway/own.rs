@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 #[cfg(test)]
 mod audit_tests;
+mod billing;
 pub(crate) mod dead_letters;
 mod diagnosis;
 pub(crate) mod doctor;

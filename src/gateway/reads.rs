@@ -8,6 +8,7 @@ use crate::{
         streaming,
     },
     app::App,
+    billing,
     links::Links,
     request::Inbound,
 };
@@ -76,7 +77,8 @@ async fn answer<P: Platform, S: Store>(
     };
     let until = app.now().after(DEADLINE);
     let call = inbound.call(endpoint, user)?.within(DEADLINE);
-    let opening = app.client().open(&call).await;
+    billing::admit(app, &call).await?;
+    let opening = billing::open(app, &call).await;
     let opened = opening.map_err(|error| problem(&error))?;
     if !is_from_smartcar(&opened.headers) {
         return Err(not_from_smartcar(opened.status, &opened.headers));
@@ -105,7 +107,7 @@ async fn again<P: Platform, S: Store>(
     until: Timestamp,
 ) -> Result<smartcar::Response, Error> {
     let left = until.since(app.now());
-    app.client().call(&call.within(left)).await
+    billing::call(app, &call.within(left)).await
 }
 
 fn stream_on<B: BodyStream>(opened: StreamingResponse<B>, links: Links) -> Reply {

@@ -10,12 +10,13 @@ mod kept_tests;
 mod redacted;
 pub(crate) mod stored;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     access::{callers::Caller, owners},
     answer::{self, Reply, complete, hand_on, is_from_smartcar, not_from_smartcar, problem},
     app::App,
+    billing,
     links::Links,
     reads,
     request::{Inbound, invalid},
@@ -204,8 +205,9 @@ impl Query<'_> {
     ) -> Result<smartcar::Response, Problem> {
         let user = owners::behalf(app, self.caller, &self.vehicle, inbound).await?;
         let call = inbound.call(endpoint, Some(user.clone()))?;
+        billing::admit(app, &call).await?;
         let told_at = app.now();
-        let answer = app.client().call(&call).await;
+        let answer = billing::call(app, &call).await;
         let answer = answer.map_err(|error| problem(&error))?;
         if !is_from_smartcar(&answer.headers) {
             return Err(not_from_smartcar(answer.status, &answer.headers));

@@ -38,7 +38,7 @@ pub(crate) fn soon<P: Platform, S: Store>(app: &'static App<P, S>) {
     });
 }
 
-/// Forgets answers, records and arrivals of before then. Whether some may be left.
+/// Forgets answers, records, arrivals and calls of before then. Whether some may be left.
 async fn sweep<P: Platform, S: Store>(
     app: &App<P, S>,
     answers: Timestamp,
@@ -50,6 +50,7 @@ async fn sweep<P: Platform, S: Store>(
             store.forget_answers(answers, ROWS).await?,
             store.forget_actions(records, ROWS).await?,
             store.forget_arrivals(records, ROWS).await?,
+            store.forget_calls(records, ROWS).await?,
         ];
         Ok(was_left.contains(&true))
     };

@@ -85,6 +85,7 @@ impl Instance {
             ("doctor", "false"),
             ("signals_max_age", "300"),
             ("audit_retention_days", "365"),
+            ("vehicle_request_ceiling", "0"),
         ] {
             fake.set_variable(name, value);
         }

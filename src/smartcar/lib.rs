@@ -30,6 +30,7 @@ pub mod endpoints;
 mod error;
 mod fields;
 mod ids;
+mod month;
 mod open_set;
 mod platform;
 mod readable;
@@ -74,6 +75,7 @@ pub use ids::{
     ApplicationId, ConnectionId, Id, InvalidId, ScheduleId, SignalCode, SubscriptionId, UserId,
     VehicleId, WebhookId,
 };
+pub use month::Month;
 pub use platform::{
     Platform,
     async_mutex::{AsyncMutex, AsyncMutexGuard},

@@ -12,7 +12,7 @@ pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(10);
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, the unit of
 /// Smartcar's webhook timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 

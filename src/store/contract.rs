@@ -6,6 +6,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod arrivals;
+pub(crate) mod calls;
 pub(crate) mod chores;
 pub(crate) mod configurations;
 pub(crate) mod dead_letters;
@@ -89,6 +90,15 @@ macro_rules! contract {
                 evidence_is_what_the_vehicle_reports_after_the_start,
                 evidence_says_whose_connection_reported_it_and_goes_with_that_user,
                 evidence_of_a_command_ends_where_another_one_asks_for_something_else;
+            calls:
+                calls_of_a_vehicle_are_counted_by_the_month,
+                calls_of_instances_that_race_add_up,
+                refusal_is_known_to_all_until_a_call_ends_it,
+                refusal_holds_as_long_as_it_says_and_not_by_a_clock_ahead,
+                refusal_is_questioned_by_one_of_the_instances_that_race,
+                call_figures_are_those_of_a_month,
+                calls_are_forgotten_with_their_vehicle,
+                calls_of_former_months_are_forgotten_in_steps;
             arrivals:
                 arrival_is_one_user_s_until_it_is_completed,
                 arrivals_are_limited_in_all_and_of_strangers,

@@ -1,4 +1,4 @@
-//! What is kept: deliveries, tallies, vehicles, signals, actions, arrivals, look-ups,
+//! What is kept: deliveries, tallies, vehicles, signals, actions, calls, arrivals, look-ups,
 //! examinations, the outbox and what is in quarantine.
 //!
 //! One trait a noun; one method a sentence about it, and one statement of an engine:
@@ -17,6 +17,7 @@
 
 pub mod action;
 pub mod arrival;
+pub mod call;
 pub mod chore;
 #[cfg(test)]
 mod contract;
@@ -42,6 +43,7 @@ pub mod vehicle;
 
 pub use action::Actions;
 pub use arrival::Arrivals;
+pub use call::Calls;
 pub use chore::Chores;
 pub use delivery::Deliveries;
 pub use error::StoreError;
@@ -122,6 +124,7 @@ pub trait Store:
     + Vehicles
     + Signals
     + Actions
+    + Calls
     + Arrivals
     + Lookups
     + Examinations
@@ -141,6 +144,7 @@ impl<S> Store for S where
         + Vehicles
         + Signals
         + Actions
+        + Calls
         + Arrivals
         + Lookups
         + Examinations

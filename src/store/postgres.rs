@@ -8,6 +8,7 @@
 
 mod actions;
 mod arrivals;
+mod calls;
 mod chores;
 mod configurations;
 mod connection;

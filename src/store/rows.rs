@@ -3,6 +3,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod arrivals;
+pub(crate) mod calls;
 pub(crate) mod configurations;
 pub(crate) mod deliveries;
 pub(crate) mod examinations;

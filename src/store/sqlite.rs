@@ -7,6 +7,7 @@
 
 mod actions;
 mod arrivals;
+mod calls;
 mod chores;
 mod configurations;
 mod connection;

@@ -1,6 +1,6 @@
 //! What is known of each vehicle.
 
-use crate::StoreError;
+use crate::{StoreError, call::KnownCalls};
 use smartcar::{Timestamp, UserId, VehicleAttributes, VehicleId, report::needs_reauthentication};
 
 /// A vehicle with figures of its signals and errors. Of both those that the owner's
@@ -21,6 +21,8 @@ pub struct Vehicle {
     pub last_observed_at: Option<Timestamp>,
     /// The errors that are open.
     pub open_errors: Vec<OpenError>,
+    /// The calls about it in the month that is asked for.
+    pub calls: KnownCalls,
 }
 
 /// An error that Smartcar has reported of a vehicle, and not that it is resolved.
@@ -74,6 +76,8 @@ pub struct VehiclePage<'a> {
     pub users: Option<&'a [String]>,
     /// Only those with an open error of another type than these.
     pub with_errors_but: Option<&'a [&'a str]>,
+    /// The beginning of the month whose calls are asked for.
+    pub month: Timestamp,
     /// How many at most.
     pub limit: i64,
 }

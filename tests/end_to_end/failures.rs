@@ -174,7 +174,6 @@ fn smartcar_fails_for_good() {
         )
     };
     for (status, kind, code, expected) in [
-        (430, "BILLING", "VEHICLE_REQUEST_LIMIT", "failed"),
         (500, "SERVER", "INTERNAL", "unknown"),
         (502, "UPSTREAM", "NO_RESPONSE", "unknown"),
         (501, "COMPATIBILITY", "VEHICLE_NOT_CAPABLE", "failed"),
@@ -193,6 +192,45 @@ fn smartcar_fails_for_good() {
     let page = json!({"status": 502, "body": "<html>", "headers": {"Content-Type": "text/html"}});
     app.smartcar.fault(VEHICLE, page);
     assert_eq!(vehicle(&app).error(), edge(502, "UNREADABLE_ANSWER"));
+}
+
+#[test]
+fn plan_that_is_used_up_is_remembered() {
+    let app = App::start();
+    let plan = json!({"callsPerVehicle": 2});
+    app.smartcar.control("PUT", "/plan", &plan);
+    assert_eq!(vehicle(&app).status, 200);
+    assert_eq!(app.lock().status, 200);
+    let used_up = || {
+        (
+            430,
+            "BILLING".to_owned(),
+            "VEHICLE_REQUEST_LIMIT".to_owned(),
+        )
+    };
+    let answer = app.lock();
+    assert_eq!(answer.error(), used_up());
+    assert_eq!(outcome(&app, &answer), "failed");
+    let meta = || {
+        let vehicles = app.call("GET", "/v3/vehicles", &[], "").json();
+        vehicles["data"][0]["meta"].clone()
+    };
+    eventually("the calls and the refusal are stored", || {
+        let is_stored = meta()["billedCalls"] == 2 && !meta()["billing"].is_null();
+        is_stored.then_some(())
+    });
+    assert_eq!(meta()["billing"]["code"], "VEHICLE_REQUEST_LIMIT");
+    for answer in [vehicle(&app), app.lock()] {
+        assert_eq!(answer.error(), used_up());
+        assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+    }
+    assert_eq!(app.smartcar.count(VEHICLE, 430), 1);
+    let status = app.call("GET", "/status", &[], "").json();
+    assert_eq!(status["billing"]["calls"], 2);
+    let refused = json!([{"code": "VEHICLE_REQUEST_LIMIT", "vehicles": 1}]);
+    assert_eq!(status["billing"]["refused"], refused);
+    let diagnosis = status["diagnosis"].to_string();
+    assert!(diagnosis.contains("Vehicles have used up"), "{diagnosis}");
 }
 
 #[test]

@@ -95,9 +95,10 @@ impl Operation {
             Code::VehicleNotAllowed => {
                 self.is_of_vehicle() || self.is_open_as(Open::ConnectReauthenticate)
             }
-            Code::MissingUserId | Code::VehicleNotFound | Code::TooManyLookups => {
-                self.is_of_vehicle()
-            }
+            Code::MissingUserId
+            | Code::VehicleNotFound
+            | Code::TooManyLookups
+            | Code::VehicleCeiling => self.is_of_vehicle(),
             Code::UserNotAllowed => {
                 self.is_of_smartcar() || self.is_open_as(Open::ConnectReauthenticate)
             }

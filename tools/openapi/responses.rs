@@ -33,7 +33,8 @@ const ERRORS: [(u16, &str, &[&str]); 13] = [
     (422, "The Idempotency-Key stands for another request.", &[]),
     (
         429,
-        "A rate limit of Smartcar's, or of look-ups of a vehicle's owner.",
+        "A rate limit of Smartcar's, or a limit of look-ups of a vehicle's owner or of calls about a \
+         vehicle.",
         &["Retry-After"],
     ),
     (430, "A limit of the plan at Smartcar.", &["Retry-After"]),

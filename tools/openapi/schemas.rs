@@ -263,6 +263,8 @@ fn vehicle() -> Value {
         ("lastObservedAt", time_or_null()),
         ("signals", integer_or_null()),
         ("openErrors", list(error)),
+        ("billedCalls", json!({"type": "integer"})),
+        ("billing", json!({"type": ["object", "null"]})),
         ("needs", list(json!({"enum": ["reauthentication"]}))),
     ]);
     object(&[
@@ -403,6 +405,7 @@ fn status() -> Value {
         ("actions", figures()),
         ("connect", figures()),
         ("doctor", figures()),
+        ("billing", figures()),
         ("outbox", json!({"type": ["array", "null"]})),
         (
             "diagnosis",

@@ -17,8 +17,8 @@ use std::{env, process::ExitCode};
 use tables::{Column, Kind, TABLES, Table};
 
 /// The schema versions that this program knows.
-const SQLITE_VERSION: i64 = 13;
-const POSTGRES_VERSION: i64 = 4;
+const SQLITE_VERSION: i64 = 14;
+const POSTGRES_VERSION: i64 = 5;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -76,7 +76,7 @@ macro_rules! tables {
 }
 
 /// Every table, but for the backlog, which is counted.
-pub(crate) const TABLES: [Table; 17] = tables! {
+pub(crate) const TABLES: [Table; 18] = tables! {
     delivery {
         event_id: Text, event_type: Text, mode: Text, vehicle_id: Text, user_id: Text,
         delivered_at: Integer, received_at: Integer, body: Bytes = "CAST(body AS BLOB)",
@@ -118,6 +118,10 @@ pub(crate) const TABLES: [Table; 17] = tables! {
         nonce: Text, arrived_at: Integer, completed_at: Integer, user_id: Text, tries: Integer,
         vehicles: Integer, error: Text, description: Text, begun_for: Text, vehicle_id: Text,
         vin: Text, make: Text, model: Text, year: Text,
+    }
+    vehicle_calls {
+        vehicle_id: Text, month: Integer, calls: Integer, refused_code: Text,
+        refused_at: Integer, refused_until: Integer,
     }
     fruitless_lookup { at: Integer, caller: Text, vehicle_id: Text, reason: Text }
     sink {

@@ -138,6 +138,10 @@ codes! {
         /// The key has used up its look-ups of owners.
         TooManyLookups = "TOO_MANY_LOOKUPS",
     }
+    TOO_MANY_REQUESTS "calls about this vehicle have reached `vehicle_request_ceiling` this month, reads at 90 % of it; nothing was sent. `Retry-After` is until the month ends, in UTC" {
+        /// The ceiling of calls about a vehicle is reached.
+        VehicleCeiling = "VEHICLE_CEILING",
+    }
     BAD_GATEWAY "Smartcar did not answer (a read takes 10 seconds at most), or answered with something other than JSON; a command was not carried out" {
         /// Smartcar gave no answer.
         SmartcarUnreachable = "SMARTCAR_UNREACHABLE",

@@ -1,14 +1,17 @@
 //! What the figures of the receiver mean, in a sentence, for the failures that
 //! users of Smartcar's webhooks have met.
 
-use crate::own::tally::Tally;
+use crate::{billing, own::tally::Tally};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use smartcar::{
     Limit, LimitScope, Timestamp, TokenStatus,
     delivery::{Mode, Rejection},
 };
 use std::time::Duration;
-use store::tally::{Outcome, Reason};
+use store::{
+    call::CallFigures,
+    tally::{Outcome, Reason},
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,6 +53,23 @@ diagnoses! {
     ApplicationLimited = "APPLICATION_LIMITED",
         "Smartcar limits this application: calls are answered 429 here until the limit ends. An \
          application has 120 requests, refilled at 2 a minute, unless Smartcar has raised it.";
+
+    /// Vehicles have no calls left this month.
+    PlanUsedUp = "PLAN_USED_UP",
+        "Vehicles have used up what the plan allows this month: nothing is read from them and no \
+         command is sent, but for one call an hour. billing.refused says how many vehicles, and \
+         /v3/vehicles which.";
+
+    /// Smartcar refuses calls for the plan or the account.
+    BillingRefused = "BILLING_REFUSED",
+        "Smartcar refuses calls for the plan or the account: billing.refused has Smartcar's code. \
+         Look at the plan in Smartcar's dashboard.";
+
+    /// Calls about vehicles have reached the ceiling of this application's.
+    CeilingReached = "CEILING_REACHED",
+        "Vehicles have reached the variable vehicle_request_ceiling: they are not read any more \
+         this month, and at the whole of it no command is sent. Read what was delivered, or raise \
+         the ceiling.";
 
     /// There is no access token.
     NoToken = "NO_TOKEN",
@@ -164,6 +184,21 @@ pub(crate) fn of(day: &Tally, silence: Option<Duration>) -> Vec<Diagnosis> {
 /// What to do about so many deliveries in quarantine.
 pub(crate) fn of_quarantine(waiting: i64) -> Option<Diagnosis> {
     (waiting > 0).then_some(Diagnosis::Quarantined)
+}
+
+/// What is wrong with the calls that the plan and the ceiling allow, and what to do.
+pub(crate) fn of_billing(figures: &CallFigures) -> Vec<Diagnosis> {
+    let used_up = |refused: &(String, i64)| refused.0 == billing::USED_UP;
+    let of_all = [
+        (figures.refused.iter().any(used_up), Diagnosis::PlanUsedUp),
+        (
+            !figures.refused.iter().all(used_up),
+            Diagnosis::BillingRefused,
+        ),
+        (figures.at_ceiling > 0, Diagnosis::CeilingReached),
+    ];
+    let found = of_all.into_iter().filter(|(is_so, _)| *is_so);
+    found.map(|(_, diagnosis)| diagnosis).collect()
 }
 
 /// What is wrong with calls to Smartcar, and what to do.

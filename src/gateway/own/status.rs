@@ -4,7 +4,12 @@
 use crate::{
     access::callers::Caller,
     app::App,
-    own::{diagnosis, doctor, tally::Tally},
+    own::{
+        billing,
+        diagnosis::{self, Diagnosis},
+        doctor,
+        tally::Tally,
+    },
 };
 use edge::{
     Platform, Response,
@@ -42,6 +47,8 @@ pub(crate) async fn read<P: Platform, S: Store>(
             Figures::default(),
         ),
     };
+    let mut diagnosis = diagnosis::of_calls(&token, &limits, now);
+    diagnosis.extend(figures.of_billing);
     let body = json!({
         "token": show_token(&token, now),
         "limits": limits.iter().map(|limit| show_limit(limit, caller)).collect::<Value>(),
@@ -54,8 +61,9 @@ pub(crate) async fn read<P: Platform, S: Store>(
         "actions": figures.actions,
         "connect": figures.connect,
         "doctor": figures.doctor,
+        "billing": figures.billing,
         "outbox": figures.outbox,
-        "diagnosis": diagnosis::of_calls(&token, &limits, now),
+        "diagnosis": diagnosis,
     });
     Ok(respond::json(StatusCode::OK, body.to_string()))
 }
@@ -113,6 +121,8 @@ struct Figures {
     actions: Value,
     connect: Value,
     doctor: Value,
+    billing: Value,
+    of_billing: Vec<Diagnosis>,
     outbox: Value,
 }
 
@@ -145,7 +155,10 @@ impl Figures {
                     .and_then(write_time),
             })
         });
+        let (billing, of_billing) = billing::status(app, caller, now).await?;
         Ok(Self {
+            billing,
+            of_billing,
             doctor: doctor::status(app).await?,
             outbox: outbox.collect(),
             deliveries: deliveries(store, now).await?,

@@ -3,12 +3,15 @@
 use crate::{
     access::callers::Caller,
     app::App,
-    own::list::{self, Window},
+    own::{
+        billing,
+        list::{self, Window},
+    },
     request::{Inbound, invalid},
 };
 use edge::{Platform, Response, respond::Problem};
 use serde_json::{Value, json};
-use smartcar::{report::NOT_THE_OWNER_S, write_time};
+use smartcar::{Month, Timestamp, report::NOT_THE_OWNER_S, write_time};
 use store::{
     Store,
     vehicle::{OpenError, Vehicle, VehiclePage},
@@ -25,6 +28,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
 ) -> Result<Response, Problem> {
     caller.require("read_vehicle_info")?;
     let window = Window::of(inbound)?;
+    let now = app.now();
     let needs = match inbound.parameter("filter[needs]")?.as_deref() {
         None => false,
         Some(REAUTHENTICATION) => true,
@@ -38,6 +42,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
         vehicles: caller.vehicles(),
         users: caller.users(),
         with_errors_but: needs.then_some(&NOT_THE_OWNER_S),
+        month: Month::of(now).begins,
         limit: window.limit(),
     };
     let vehicles = if needs {
@@ -45,7 +50,7 @@ pub(crate) async fn read<P: Platform, S: Store>(
     } else {
         app.stored(app.store().vehicles(page).await)?
     };
-    let data = vehicles.iter().map(shown).collect();
+    let data = vehicles.iter().map(|vehicle| shown(vehicle, now)).collect();
     Ok(list::page(inbound, "/v3/vehicles", &window, data))
 }
 
@@ -78,7 +83,7 @@ fn needs_reauthentication(vehicle: &Vehicle) -> bool {
     errors.any(OpenError::needs_reauthentication)
 }
 
-fn shown(vehicle: &Vehicle) -> Value {
+fn shown(vehicle: &Vehicle, now: Timestamp) -> Value {
     let errors = &vehicle.open_errors;
     let needs = needs_reauthentication(vehicle);
     let again = format!("/connect/reauthenticate?vehicle_id={}", vehicle.id);
@@ -99,6 +104,8 @@ fn shown(vehicle: &Vehicle) -> Value {
             "signals": vehicle.signals,
             "openErrors": errors.iter().map(shown_error).collect::<Value>(),
             "needs": if needs { vec![REAUTHENTICATION] } else { Vec::new() },
+            "billedCalls": vehicle.calls.count,
+            "billing": billing::shown(&vehicle.calls, now),
         },
         "links": {
             "self": format!("/v3/vehicles/{}", vehicle.id),
@@ -144,8 +151,10 @@ fn code_of(signal: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use crate::testing::{Instance, body, edge, error, key, request};
-    use smartcar::Timestamp;
-    use store::vehicle::About;
+    use store::{
+        call::{KnownCalls, Refusal},
+        vehicle::About,
+    };
 
     const ERROR: &str = r#"{"type": "CONNECTED_SERVICES_ACCOUNT",
         "code": "AUTHENTICATION_FAILED", "description": "The password was changed.",
@@ -188,6 +197,14 @@ mod tests {
                     user_id: None,
                 },
             ],
+            calls: KnownCalls {
+                count: 500,
+                refusal: Some(Refusal {
+                    code: "VEHICLE_REQUEST_LIMIT".to_owned(),
+                    at: Timestamp(4000),
+                    until: Timestamp(6000),
+                }),
+            },
         };
         let expected = json!({
             "id": "v-1",
@@ -219,22 +236,26 @@ mod tests {
                     "since": null,
                 }],
                 "needs": ["reauthentication"],
+                "billedCalls": 500,
+                "billing": {"code": "VEHICLE_REQUEST_LIMIT", "until": "1970-01-01T00:00:06.000Z"},
             },
             "links": {
                 "self": "/v3/vehicles/v-1",
                 "reauthenticate": "/connect/reauthenticate?vehicle_id=v-1",
             },
         });
-        assert_eq!(shown(&vehicle), expected);
+        assert_eq!(shown(&vehicle, Timestamp(5000)), expected);
+        let later = shown(&vehicle, Timestamp(6000));
+        assert_eq!(later["meta"]["billing"], Value::Null);
     }
 
     #[test]
     fn vehicle_of_which_nothing_is_known_has_its_members_all_the_same() {
-        let shown = shown(&Vehicle::default());
+        let shown = shown(&Vehicle::default(), Timestamp(5000));
         let attributes = shown["attributes"].as_object().unwrap();
         assert!(attributes.len() == 5 && attributes.values().all(Value::is_null));
         let meta = json!({"lastDeliveredAt": null, "lastObservedAt": null, "signals": 0,
-            "openErrors": [], "needs": []});
+            "openErrors": [], "needs": [], "billedCalls": 0, "billing": null});
         assert_eq!(shown["meta"], meta);
     }
 

@@ -120,7 +120,7 @@ impl Call {
         &self.path
     }
 
-    /// The vehicle that the call is about, if it is about one.
+    /// The vehicle that the call is about, if it is about one. Such calls are billed.
     pub fn vehicle(&self) -> Option<&VehicleId> {
         self.vehicle.as_ref()
     }
@@ -128,6 +128,11 @@ impl Call {
     /// The user on whose behalf it is made, as far as one is named.
     pub fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
+    }
+
+    /// Whether the call only reads.
+    pub fn is_read(&self) -> bool {
+        self.endpoint.method == http::Method::GET
     }
 
     /// On whose behalf the call is made (`sc-user-id`).

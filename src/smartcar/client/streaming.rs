@@ -36,13 +36,13 @@ impl<B: BodyStream> StreamingResponse<B> {
         }
     }
 
-    /// Reads the body to its end. A limit (429) is in the headers: where its
+    /// Reads the body to its end. A limit (429, 430) is in the headers: where its
     /// body breaks off, there is none.
     pub async fn read(self) -> Result<Response, TransportError> {
         let body = match self.body {
             ResponseBody::Complete(body) => body,
             ResponseBody::Streaming(mut body) => match whole(&mut body).await {
-                Err(_) if self.status == StatusCode::TOO_MANY_REQUESTS => Bytes::new(),
+                Err(_) if matches!(self.status.as_u16(), 429 | 430) => Bytes::new(),
                 body => body?,
             },
         };

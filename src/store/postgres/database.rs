@@ -117,7 +117,7 @@ impl<C: Connect, P: Platform> Postgres<C, P> {
 
     /// Runs a statement. Where others were in the way, and where the connection broke, it
     /// is run again, for up to [`StoreError::PATIENCE`]. Every statement can be repeated; of
-    /// one whose answer was lost a tally or a sink's failure counts twice.
+    /// one whose answer was lost a tally, a call or a sink's failure counts twice.
     async fn patiently<T>(
         &self,
         run: impl AsyncFn(&C::Connection) -> Result<T, Failure>,

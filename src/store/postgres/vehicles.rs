@@ -35,8 +35,9 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
                 ORDER BY type, code), '[]')::text
             FROM open_error WHERE vehicle_id = vehicle.id
                 AND coalesce(open_error.user_id, vehicle.user_id)
-                    IS NOT DISTINCT FROM vehicle.user_id)
-    FROM vehicle
+                    IS NOT DISTINCT FROM vehicle.user_id),
+        calls, refused_code, refused_at, refused_until
+    FROM vehicle LEFT JOIN vehicle_calls ON vehicle_calls.vehicle_id = id AND month = $6
     WHERE (CAST($1 AS text) IS NULL OR id > $1)
         AND (CAST($2 AS text[]) IS NULL OR id = ANY ($2))
         AND (CAST($3 AS text[]) IS NULL OR user_id = ANY ($3))
@@ -123,6 +124,7 @@ impl<C: Connect, P: Platform> Vehicles for Postgres<C, P> {
             page.users.map_or(Value::Null, Value::texts),
             Value::from(page.limit),
             page.with_errors_but.map_or(Value::Null, Value::texts),
+            Value::from(page.month),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())

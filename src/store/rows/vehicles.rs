@@ -1,6 +1,6 @@
 //! Vehicles and their owners.
 
-use super::{Cell, Row};
+use super::{Cell, Row, calls::known_calls};
 use crate::vehicle::{About, Access, OpenError, Vehicle};
 use serde::Deserialize;
 use smartcar::{Timestamp, UserId};
@@ -70,5 +70,6 @@ pub(crate) fn vehicle(mut row: Row<impl Cell>) -> Vehicle {
         signals: row.count(8),
         last_observed_at: row.time(9),
         open_errors: open_errors(&mut row, 10),
+        calls: known_calls(&mut row, 11),
     }
 }

@@ -33,8 +33,9 @@ const VEHICLES: &str = "SELECT id, user_id, make, model, year, powertrain_type, 
                 type, nullif(code, ''), error, opened_at, error_at, vehicle.user_id))
             FROM (SELECT * FROM open_error WHERE vehicle_id = vehicle.id ORDER BY type, code)
                 AS listed
-            WHERE coalesce(listed.user_id, vehicle.user_id) IS vehicle.user_id)
-    FROM vehicle
+            WHERE coalesce(listed.user_id, vehicle.user_id) IS vehicle.user_id),
+        calls, refused_code, refused_at, refused_until
+    FROM vehicle LEFT JOIN vehicle_calls ON vehicle_calls.vehicle_id = id AND month = ?6
     WHERE (?1 IS NULL OR id > ?1)
         AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2)))
         AND (?3 IS NULL OR user_id IN (SELECT value FROM json_each(?3)))
@@ -124,6 +125,7 @@ impl<C: Connect, P: Platform> Vehicles for Sqlite<C, P> {
             only(page.users),
             Value::from(page.limit),
             Value::from(page.with_errors_but.map(names).as_deref()),
+            Value::from(page.month.0),
         ];
         let rows = self.query(VEHICLES, parameters).await?;
         Ok(rows.into_iter().map(rows::vehicles::vehicle).collect())
