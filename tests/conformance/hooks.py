@@ -31,7 +31,7 @@ def before_call(context, case, kwargs):
         sign(case)
     elif "single_select_vin" in (case.query or {}):
         # It is the only vehicle that can be chosen.
-        case.query["single_select"] = True
+        case.query["single_select"] = "true"
     elif "Idempotency-Key" in (case.headers or {}):
         renew(case)
 

@@ -31,7 +31,8 @@ fn deliver(app: &App, event: &str, vehicle: &str, value: i64) {
     let at = 1_790_000_000_000 + value;
     let signals = [signal("odometer-traveleddistance", value, at, at)];
     let state = vehicle_state(event, vehicle, at, &signals);
-    assert_eq!(app.try_deliver(&state).unwrap().status, 200);
+    let answer = app.try_deliver(&state).unwrap();
+    assert_eq!(answer.status, 200, "{}", app.said());
 }
 
 fn run(app: &App) -> Value {
