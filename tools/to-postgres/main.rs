@@ -18,7 +18,7 @@ use tables::{Column, Kind, TABLES, Table};
 
 /// The schema versions that this program knows.
 const SQLITE_VERSION: i64 = 14;
-const POSTGRES_VERSION: i64 = 5;
+const POSTGRES_VERSION: i64 = 6;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

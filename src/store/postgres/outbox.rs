@@ -20,17 +20,25 @@ const CLAIM: &str = "SELECT seq, event_id, attempts, vehicle_id, created_at,
         event_type, mode, user_id, received_at, body
     FROM claim($1, $2, $3, $4, $5)";
 
-/// In the order in which others take them.
+/// In the order in which `receive` holds the first events of vehicles, as in [`KEEP`].
 const DELIVERED: &str = "DELETE FROM outbox WHERE seq IN (
-    SELECT seq FROM outbox WHERE seq = ANY ($1) ORDER BY seq FOR UPDATE)";
+    SELECT seq FROM outbox WHERE seq = ANY ($1) ORDER BY vehicle_id, sink, seq FOR UPDATE)";
 
-const KEEP: &str = "UPDATE outbox SET
+const KEEP: &str = "WITH kept AS (
+        SELECT given.*
+        FROM unnest(CAST($1 AS bigint[]), CAST($2 AS bigint[]), CAST($3 AS bigint[]),
+                CAST($4 AS text[]), CAST($5 AS bigint[]))
+            AS given (seq, attempt, due_at, error, is_dead)
+        JOIN outbox ON outbox.seq = given.seq
+        ORDER BY outbox.vehicle_id, outbox.sink, outbox.seq
+        FOR NO KEY UPDATE OF outbox
+    )
+    UPDATE outbox SET
         claimed_until = 0,
         due_at = kept.due_at,
         error = kept.error,
         dead_at = CASE WHEN kept.is_dead = 1 THEN CAST($6 AS bigint) END
-    FROM unnest(CAST($1 AS bigint[]), CAST($2 AS bigint[]), CAST($3 AS bigint[]),
-        CAST($4 AS text[]), CAST($5 AS bigint[])) AS kept (seq, attempt, due_at, error, is_dead)
+    FROM kept
     WHERE outbox.seq = kept.seq AND attempts = attempt AND dead_at IS NULL";
 
 const WORKS: &str = "UPDATE sink SET failures = 0 WHERE name = $1 AND failures > 0";
@@ -142,8 +150,6 @@ impl<C: Connect, P: Platform> Outbox for Postgres<C, P> {
         if kept.is_empty() {
             return Ok(());
         }
-        let mut kept: Vec<&Kept> = kept.iter().collect();
-        kept.sort_by_key(|kept| kept.seq);
         let parameters = [
             Value::integers(kept.iter().map(|kept| kept.seq)),
             Value::integers(kept.iter().map(|kept| i64::from(kept.attempt))),

@@ -5,13 +5,15 @@ use super::{Connect, Connection, Failure, Leases, Postgres, Row, Value, native::
 use crate::{
     Chores, Deliveries, Outbox, Schema, StoreError, Vehicles, contract,
     delivery::{COUNTED, Delivery},
+    outbox::Kept,
 };
+use edge::Monotonic as _;
 use smartcar::{Clock as _, Leases as _, Taken, Timestamp, testing::Fake};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
-    sync::Barrier,
+    sync::{Arc, Barrier, Weak},
     thread,
     time::Duration,
 };
@@ -352,6 +354,137 @@ fn deliveries_of_the_same_vehicles_in_any_order_wait_for_each_other_for_no_more_
     });
     let store = database.store(&clock);
     assert_eq!(clock.run(store.delivery_figures()).unwrap().stored, 320);
+}
+
+/// Sends everything to a sink: what the relay does, but for each third event, which fails.
+/// Ends when nothing is left and no one delivers any more. Returns how many it sent, and
+/// whether any statement had to be repeated.
+fn pass_on(
+    store: &Postgres<Native, Fake>,
+    clock: &Fake,
+    sink: &str,
+    delivering: &Weak<()>,
+) -> (usize, bool) {
+    let (at, began) = (clock.now(), clock.monotonic());
+    let mut sent = 0;
+    loop {
+        let is_over = delivering.strong_count() == 0;
+        let due = clock.run(store.claim(sink, at, 16)).unwrap();
+        if due.is_empty() && is_over {
+            return (sent, clock.monotonic() != began);
+        }
+        let (failed, passed): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .partition(|due| due.attempt == 1 && due.seq % 3 == 0);
+        // As they come back from a sink: in any order.
+        let seqs: Vec<i64> = passed.iter().rev().map(|due| due.seq).collect();
+        let failed: Vec<_> = failed
+            .iter()
+            .rev()
+            .map(|due| Kept {
+                seq: due.seq,
+                attempt: due.attempt,
+                due_at: Timestamp(1),
+                error: "it failed".to_owned(),
+                is_dead: false,
+            })
+            .collect();
+        sent += seqs.len();
+        clock.run(store.keep(&failed, at)).unwrap();
+        clock.run(store.delivered(&seqs)).unwrap();
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn deliveries_and_those_who_pass_them_on_wait_for_each_other_for_no_more_than_a_moment() {
+    const ROUNDS: usize = 40;
+    const VEHICLES: usize = 8;
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let sinks = [contract::sink("a"), contract::sink("b")];
+    clock.run(contract::configure(
+        &database.store(&clock),
+        &sinks,
+        clock.now(),
+    ));
+    let token = Arc::new(());
+    let delivering = Arc::downgrade(&token);
+    thread::scope(|scope| {
+        for (thread, token) in [Arc::clone(&token), token].into_iter().enumerate() {
+            let database = database.clone();
+            scope.spawn(move || {
+                let _token = token;
+                let clock = Fake::new();
+                let store = database.store(&clock);
+                for round in 0..ROUNDS {
+                    let events: Vec<(String, String)> = (0..VEHICLES)
+                        // The later a vehicle's name, the earlier its event.
+                        .map(|of| (format!("e-{thread}-{round}-{of}"), format!("v-{}", 9 - of)))
+                        .collect();
+                    for (event, vehicle) in &events {
+                        clock.run(contract::deliver(&store, event, Some(vehicle), clock.now()));
+                    }
+                    let deliveries = events
+                        .iter()
+                        .map(|(event, vehicle)| (format!("{event}-2"), vehicle));
+                    let deliveries: Vec<_> = deliveries.collect();
+                    let prepared = deliveries.iter().map(|(event, vehicle)| {
+                        store.prepare(&Delivery {
+                            vehicle_id: Some(vehicle),
+                            ..contract::delivery(event)
+                        })
+                    });
+                    let prepared: Vec<_> = prepared.collect();
+                    let prepared: Vec<_> = prepared.iter().collect();
+                    // Not once is there a deadlock, which would be Busy.
+                    clock.run(store.insert(&prepared)).unwrap();
+                }
+            });
+        }
+        let relays: Vec<_> = ["a", "b"]
+            .map(|sink| {
+                let (database, delivering) = (database.clone(), &delivering);
+                scope.spawn(move || {
+                    let clock = Fake::new();
+                    pass_on(&database.store(&clock), &clock, sink, delivering)
+                })
+            })
+            .into();
+        for relay in relays {
+            let (sent, has_repeated) = relay.join().unwrap();
+            assert!(!has_repeated, "a statement was repeated");
+            assert_eq!(sent, 2 * 2 * ROUNDS * VEHICLES);
+        }
+    });
+}
+
+#[test]
+fn backlog_is_counted_where_no_other_transaction_counts() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    clock.run(database.store(&clock).open()).unwrap();
+    let (mut one, mut other) = (database.raw(), database.raw());
+    let count = "SELECT count_backlog('a', 1, 0)";
+    other.batch_execute(count).unwrap();
+    // One is given the other's shard, as if their processes had such numbers.
+    let pid: i32 = other
+        .query_one("SELECT pg_backend_pid()", &[])
+        .unwrap()
+        .get(0);
+    let shard = pid % 256;
+    let begin = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(1651663212, {shard});
+        UPDATE backlog SET waiting = waiting + 1 WHERE shard = {shard}"
+    );
+    one.batch_execute(&begin).unwrap();
+    other
+        .batch_execute(&format!("SET lock_timeout = '1s'; {count}"))
+        .unwrap();
+    one.batch_execute("COMMIT").unwrap();
+    let sums = "SELECT sum(waiting)::bigint, count(*) FROM backlog";
+    let sums = one.query_one(sums, &[]).unwrap();
+    assert_eq!((sums.get::<_, i64>(0), sums.get::<_, i64>(1)), (3, 2));
 }
 
 #[test]
