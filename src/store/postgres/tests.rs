@@ -460,6 +460,44 @@ fn deliveries_and_those_who_pass_them_on_wait_for_each_other_for_no_more_than_a_
 }
 
 #[test]
+fn claim_holds_the_first_events_of_vehicles_in_the_order_of_their_names() {
+    let Some(database) = database() else { return };
+    let clock = Fake::new();
+    let sinks = [contract::sink("a")];
+    clock.run(contract::configure(
+        &database.store(&clock),
+        &sinks,
+        clock.now(),
+    ));
+    let (mut one, mut other) = (database.raw(), database.raw());
+    // The second event of each vehicle is not known to wait yet.
+    let fill = "INSERT INTO outbox (sink, event_id, vehicle_id, created_at)
+        SELECT 'a', 'e-' || n, 'v-' || 1 + n % 2, 1 FROM generate_series(1, 4) AS n";
+    one.batch_execute(fill).unwrap();
+    let hold = |event| format!("SELECT FROM outbox WHERE event_id = '{event}' FOR UPDATE NOWAIT");
+    one.batch_execute(&format!("BEGIN; {}", hold("e-2")))
+        .unwrap();
+    let pid: i32 = other
+        .query_one("SELECT pg_backend_pid()", &[])
+        .unwrap()
+        .get(0);
+    let now = clock.now().0;
+    let claim = format!("SELECT FROM claim('a', {now}, {now} + 1, 0, 16)");
+    thread::scope(|scope| {
+        let claim = scope.spawn(move || other.batch_execute(&claim));
+        let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE pid = $1 AND NOT granted)";
+        while !one.query_one(waits, &[&pid]).unwrap().get::<_, bool>(0) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // It waits for the first event of v-1, and holds nothing of v-2 meanwhile.
+        let held = one.batch_execute(&hold("e-1"));
+        one.batch_execute("ROLLBACK").unwrap();
+        claim.join().unwrap().unwrap();
+        held.unwrap();
+    });
+}
+
+#[test]
 fn backlog_is_counted_where_no_other_transaction_counts() {
     let Some(database) = database() else { return };
     let clock = Fake::new();
