@@ -54,10 +54,7 @@ use smartcar::{
     ConnectFailure, ConnectOutcome, ConnectReturn, ConnectState, InvalidConnect, UserId, VehicleId,
 };
 use std::{pin::pin, time::Duration};
-use store::{
-    Store,
-    arrival::{Failure, Returned},
-};
+use store::{Store, arrival::Returned};
 use vehicles::take_in;
 
 /// How long a browser waits for what Smartcar is asked because of it.
@@ -179,9 +176,9 @@ fn is_shown(c: char) -> bool {
 }
 
 /// The failure as it can be stored and shown: without control characters, and cut.
-fn shown(failure: ConnectFailure) -> Failure {
+fn shown(failure: ConnectFailure) -> ConnectFailure {
     let shown = |text: Option<String>, most| text.map(|text| cut(&text, most, is_shown));
-    Failure {
+    ConnectFailure {
         error: cut(&failure.error, ERROR, is_of_an_error),
         description: shown(failure.description, DESCRIPTION),
         vin: shown(failure.vin, ATTRIBUTE),
@@ -195,7 +192,7 @@ fn shown(failure: ConnectFailure) -> Failure {
 async fn failed<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    failure: &Failure,
+    failure: &ConnectFailure,
 ) -> Result<Response, Problem> {
     let (error, description) = (failure.error.as_str(), failure.description.as_deref());
     // What is not stored, since enough is, is not logged either.

@@ -82,10 +82,10 @@ mod tests {
             ("battery", json!(["read_battery", "control_*"]), json!(null)),
             ("one", json!(["*"]), json!(["u-1"])),
         ] {
-            let told = body(&instance.send(request(name, "GET", "/v3/self")));
+            let answer = body(&instance.send(request(name, "GET", "/v3/self")));
             let attributes = json!({"scopes": scopes, "vehicles": null, "users": users});
             let expected = json!({"id": name, "type": "api-key", "attributes": attributes});
-            assert_eq!(told["data"], expected);
+            assert_eq!(answer["data"], expected);
         }
     }
 }

@@ -3,11 +3,11 @@
 
 use crate::testing::{ALL, DAY, Instance, SECOND, body, edge, error, key, request, restricted_key};
 use serde_json::{Value, json};
-use smartcar::{Clock, Sent, Timestamp, testing::Reply};
+use smartcar::{Clock, ConnectFailure, Sent, Timestamp, testing::Reply};
 use store::{
     Actions, Arrivals, Outbox, StoreError, Tallies,
     action::{NewAction, Outcome as Ended},
-    arrival::{FailedArrival, Failure},
+    arrival::FailedArrival,
     outbox::Kept,
     tally::{Count, Outcome, Reason, Tally},
 };
@@ -287,7 +287,7 @@ pub(crate) fn leave_behind(instance: &Instance, id: &str, at: Timestamp) {
     let failed = FailedArrival {
         nonce: id,
         at,
-        failure: &Failure::default(),
+        failure: &ConnectFailure::default(),
         vehicle: None,
         since: at,
         most: 99,

@@ -60,11 +60,8 @@ async fn sweep<P: Platform, S: Store>(
 #[cfg(test)]
 mod tests {
     use crate::testing::{ALL, DAY, Instance, SECOND, request, with};
-    use smartcar::Clock;
-    use store::{
-        Arrivals,
-        arrival::{FailedArrival, Failure},
-    };
+    use smartcar::{Clock, ConnectFailure};
+    use store::{Arrivals, arrival::FailedArrival};
 
     #[test]
     fn sweep_forgets_an_answer_with_its_key_and_keeps_the_record() {
@@ -93,7 +90,7 @@ mod tests {
                 let failed = FailedArrival {
                     nonce: &number.to_string(),
                     at: old,
-                    failure: &Failure::default(),
+                    failure: &ConnectFailure::default(),
                     vehicle: None,
                     since: old,
                     most: i64::MAX,

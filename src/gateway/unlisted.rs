@@ -19,7 +19,7 @@ use http::{Method, StatusCode};
 use smartcar::{VehicleId, endpoints::Endpoint};
 use store::{Store, action::Outcome};
 
-/// Hands a request on. Whoever may not have that done is told that nothing is there.
+/// Hands a request on. A key without the scope is answered as if the path did not exist.
 pub(crate) async fn answer<P: Platform, S: Store>(
     app: &'static App<P, S>,
     endpoint: &'static Endpoint,
@@ -120,7 +120,7 @@ mod tests {
         // A star is no name, and neither key nor scope shows what there is.
         for (name, method, path) in [
             ("all", "GET", EXECUTION),
-            ("nobody", "GET", EXECUTION),
+            ("unknown", "GET", EXECUTION),
             ("reader", "POST", CLIMATE),
             ("writer", "GET", "/v3/x%2fy"),
             ("writer", "GET", "/v4/x"),

@@ -1,7 +1,7 @@
 //! Who came back from Smartcar Connect, once for each time that someone was sent there.
 
 use crate::StoreError;
-use smartcar::{Timestamp, UserId, VehicleId};
+use smartcar::{ConnectFailure, Timestamp, UserId, VehicleId};
 use std::time::Duration;
 
 /// How long an arrival that was not completed is kept: anyone can go to Connect and come
@@ -69,33 +69,6 @@ pub struct NewArrival<'a> {
     pub most_of_one: i64,
 }
 
-/// What Connect says of an error, and the vehicle that it could not connect, where it was
-/// about one.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Failure {
-    /// For example `access_denied`.
-    pub error: String,
-    /// A sentence about it.
-    pub description: Option<String>,
-    /// The vehicle identification number.
-    pub vin: Option<String>,
-    /// For example `TESLA`.
-    pub make: Option<String>,
-    /// For example `Model 3`.
-    pub model: Option<String>,
-    /// The model year.
-    pub year: Option<String>,
-}
-
-/// A VIN names a car.
-impl std::fmt::Debug for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Failure")
-            .field("error", &self.error)
-            .finish_non_exhaustive()
-    }
-}
-
 /// An error that has come back.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedArrival<'a> {
@@ -104,7 +77,7 @@ pub struct FailedArrival<'a> {
     /// When it returned.
     pub at: Timestamp,
     /// What Connect says about it.
-    pub failure: &'a Failure,
+    pub failure: &'a ConnectFailure,
     /// The vehicle whose owner was sent to authenticate again.
     pub vehicle: Option<&'a VehicleId>,
     /// Since when errors count.
@@ -119,7 +92,7 @@ pub struct LastFailure {
     /// When it came.
     pub at: Timestamp,
     /// What Connect says about it.
-    pub failure: Failure,
+    pub failure: ConnectFailure,
     /// The vehicle whose owner was sent to authenticate again.
     pub vehicle: Option<String>,
 }

@@ -8,11 +8,11 @@
 
 use crate::{actions::idempotency, app::App};
 use edge::{Platform, respond::Problem};
-use smartcar::ConnectState;
+use smartcar::{ConnectFailure, ConnectState};
 use std::time::Duration;
 use store::{
     Store,
-    arrival::{FailedArrival, Failure, NewArrival, Returned},
+    arrival::{FailedArrival, NewArrival, Returned},
 };
 
 /// For how long a look-up counts.
@@ -103,7 +103,7 @@ fn begun_for(state: &ConnectState) -> Option<String> {
 pub(crate) async fn fail<P: Platform, S: Store>(
     app: &App<P, S>,
     state: &ConnectState,
-    failure: &Failure,
+    failure: &ConnectFailure,
 ) -> Result<bool, Problem> {
     let now = app.now();
     let arrival = FailedArrival {

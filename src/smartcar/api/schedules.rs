@@ -102,7 +102,7 @@ impl<P: Platform> Client<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Api`] where there is none, and as for every call.
+    /// [`Error::Api`] where the vehicle has no such schedule, and as for every call.
     pub async fn get_charge_schedule(
         &self,
         vehicle: &VehicleId,

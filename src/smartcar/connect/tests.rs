@@ -69,7 +69,7 @@ fn reauthentication_url_has_the_documented_parameters() {
     assert_eq!(reauthenticate(forget, None), hosted);
     let read = ReauthenticationOptions::read;
     assert_eq!(read(named).unwrap().user(), Some("e@x"));
-    // There is none from here on.
+    // `external_id=null` asks Smartcar to forget the user's external id.
     assert_eq!(read(forget).unwrap().user(), None);
     assert!(read(forget).unwrap().ends_at_smartcar);
 }

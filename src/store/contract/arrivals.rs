@@ -4,11 +4,10 @@ use super::{Engine, Stage, patiently, user, vehicle};
 use crate::{
     Arrivals, CLOCKS_DIFFER,
     arrival::{
-        Arrival, ArrivalFigures, FailedArrival, Failure, LastFailure, NewArrival, Returned,
-        UNFINISHED_FOR,
+        Arrival, ArrivalFigures, FailedArrival, LastFailure, NewArrival, Returned, UNFINISHED_FOR,
     },
 };
-use smartcar::{Clock, Timestamp, UserId, VehicleId};
+use smartcar::{Clock, ConnectFailure, Timestamp, UserId, VehicleId};
 use std::{sync::LazyLock, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,10 +26,10 @@ fn arrival<'a>(nonce: &'a str, user: &'a UserId, at: Timestamp) -> NewArrival<'a
     }
 }
 
-static DENIED: LazyLock<Failure> = LazyLock::new(|| Failure {
+static DENIED: LazyLock<ConnectFailure> = LazyLock::new(|| ConnectFailure {
     error: "access_denied".to_owned(),
     description: Some("no".to_owned()),
-    ..Failure::default()
+    ..ConnectFailure::default()
 });
 
 fn failed(nonce: &str, at: Timestamp) -> FailedArrival<'_> {
@@ -182,7 +181,7 @@ pub(crate) async fn arrival_with_an_error_says_what_it_was_about(stage: &Stage<i
     let (store, now, u1) = (stage.instance(), stage.clock.now(), user("u-1"));
     assert_eq!(store.last_failure(now).await.unwrap(), None);
     assert!(store.fail_arrival(failed("n-1", now)).await.unwrap());
-    let failure = Failure {
+    let failure = ConnectFailure {
         error: "vehicle_incompatible".to_owned(),
         description: Some("too old".to_owned()),
         vin: Some("5YJ3E1EA7KF317000".to_owned()),

@@ -1,8 +1,8 @@
 //! Who came back from Smartcar Connect.
 
 use super::{Cell, Row};
-use crate::arrival::{Arrival, ArrivalFigures, Failure, LastFailure};
-use smartcar::Timestamp;
+use crate::arrival::{Arrival, ArrivalFigures, LastFailure};
+use smartcar::{ConnectFailure, Timestamp};
 
 pub(crate) fn arrival(mut row: Row<impl Cell>) -> Arrival {
     Arrival {
@@ -24,7 +24,7 @@ pub(crate) fn arrival_figures(row: Row<impl Cell>) -> ArrivalFigures {
 pub(crate) fn last_failure(mut row: Row<impl Cell>) -> LastFailure {
     LastFailure {
         at: Timestamp(row.count(0)),
-        failure: Failure {
+        failure: ConnectFailure {
             error: row.string(1),
             description: row.text(2),
             vin: row.text(3),
