@@ -257,6 +257,9 @@ fn dump_of_the_database_can_be_restored() {
     }
     let first = app.lock_with_key("k-1");
     assert_eq!(first.status, 200);
+    eventually("the lock is reported", || {
+        (app.stored() == 21).then_some(())
+    });
     let place = tempfile::TempDir::new().unwrap();
     let dump = place.path().join("smartcar-edge.dump");
     let run = |program: &str, arguments: &[&str]| {
